@@ -1,0 +1,2 @@
+// Package protocol holds the nouns of the mesh and its wire format.
+package protocol

@@ -1,0 +1,192 @@
+package protocol
+
+import (
+	"crypto/ed25519"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+)
+
+// MsgType numbers the messages of the wire.
+type MsgType uint16
+
+// Message types (design §5).
+const (
+	MsgHello         MsgType = 0x0001
+	MsgHelloAck      MsgType = 0x0002
+	MsgCapabilities  MsgType = 0x0003
+	MsgPing          MsgType = 0x0010
+	MsgPong          MsgType = 0x0011
+	MsgSummaryPush   MsgType = 0x0100
+	MsgSummaryAck    MsgType = 0x0101
+	MsgQuery         MsgType = 0x0200
+	MsgQueryResponse MsgType = 0x0201
+)
+
+// String names the type for logs.
+func (m MsgType) String() string {
+	if n, ok := msgNames[m]; ok {
+		return n
+	}
+	return fmt.Sprintf("0x%04x", uint16(m))
+}
+
+var msgNames = map[MsgType]string{
+	MsgHello: "Hello", MsgHelloAck: "HelloAck", MsgCapabilities: "Capabilities", MsgPing: "Ping", MsgPong: "Pong",
+	MsgSummaryPush: "SummaryPush", MsgSummaryAck: "SummaryAck", MsgQuery: "Query", MsgQueryResponse: "QueryResponse",
+}
+
+// Refusals of [Opener.Open], in the order in which they are checked. Each means: drop the message, count it.
+var (
+	ErrTooLarge   = errors.New("message is larger than its type allows")
+	ErrMagic      = errors.New("not a caro message")
+	ErrVersion    = errors.New("protocol version is not supported")
+	ErrType       = errors.New("message type does not belong on this stream")
+	ErrSender     = errors.New("sender is not the authenticated peer")
+	ErrClockSkew  = errors.New("clocks differ by more than 5 minutes")
+	ErrSequence   = errors.New("sequence number was used before or is too old")
+	ErrNonce      = errors.New("nonce was used before")
+	ErrNonceQuota = errors.New("too many messages inside the replay window")
+)
+
+var magic = [4]byte{'C', 'A', 'R', 'O'}
+
+// Envelope (WireMessage) is the outer layer of every message.
+type Envelope struct {
+	Magic     [4]byte         `cbor:"1,keyasint"`
+	Version   uint8           `cbor:"2,keyasint"`
+	Type      MsgType         `cbor:"3,keyasint"`
+	Sender    NodeID          `cbor:"4,keyasint"`
+	Timestamp Timestamp       `cbor:"5,keyasint"`
+	Nonce     [NonceSize]byte `cbor:"6,keyasint"`
+	Sequence  uint64          `cbor:"7,keyasint"`
+	Payload   []byte          `cbor:"8,keyasint"`
+	Signature []byte          `cbor:"9,keyasint"`
+}
+
+// envelopeBytes is what the envelope's signature covers besides its context.
+type envelopeBytes struct {
+	_         struct{} `cbor:",toarray"`
+	Version   uint8
+	Type      MsgType
+	Sender    NodeID
+	Timestamp Timestamp
+	Nonce     [NonceSize]byte
+	Sequence  uint64
+	Payload   []byte
+}
+
+func (e *Envelope) signingInput() ([]byte, error) {
+	return signingInput(contextEnvelope, envelopeBytes{Version: e.Version, Type: e.Type, Sender: e.Sender,
+		Timestamp: e.Timestamp, Nonce: e.Nonce, Sequence: e.Sequence, Payload: e.Payload})
+}
+
+// Sequencer hands out strictly rising numbers that are never repeated, not even after a crash.
+type Sequencer interface{ Next() (uint64, error) }
+
+// Sealer makes envelopes for one node. It is safe for concurrent use when its parts are.
+type Sealer struct {
+	key Signer
+	seq Sequencer
+	now func() time.Time
+}
+
+// NewSealer returns a Sealer; now is the node's clock.
+func NewSealer(key Signer, seq Sequencer, now func() time.Time) *Sealer {
+	return &Sealer{key: key, seq: seq, now: now}
+}
+
+// Seal signs payload (already encoded by [Encode] or a Sign function) and returns the encoded envelope.
+func (s *Sealer) Seal(t MsgType, payload []byte) ([]byte, error) {
+	seq, err := s.seq.Next()
+	if err != nil {
+		return nil, fmt.Errorf("next sequence number: %w", err)
+	}
+	e := Envelope{Magic: magic, Version: Version, Type: t, Sender: s.key.NodeID(), Timestamp: At(s.now()), Sequence: seq, Payload: payload}
+	if _, err := rand.Read(e.Nonce[:]); err != nil {
+		return nil, fmt.Errorf("read random nonce: %w", err)
+	}
+	return sealWith(&e, s.key)
+}
+
+func sealWith(e *Envelope, key Signer) ([]byte, error) {
+	msg, err := e.signingInput()
+	if err != nil {
+		return nil, err
+	}
+	if e.Signature, err = key.Sign(msg); err != nil {
+		return nil, fmt.Errorf("sign %s: %w", e.Type, err)
+	}
+	return Encode(e)
+}
+
+// Opener checks envelopes for one node. It is safe for concurrent use.
+type Opener struct {
+	guard *ReplayGuard
+	now   func() time.Time
+}
+
+// NewOpener returns an Opener with its own replay memory; now is the node's clock.
+func NewOpener(now func() time.Time) *Opener {
+	return &Opener{guard: NewReplayGuard(), now: now}
+}
+
+// SkewError is the refusal of a message whose clock is too far from ours; it tells both. It is [ErrClockSkew].
+type SkewError struct{ Theirs, Ours time.Time }
+
+// Error tells both clocks.
+func (e *SkewError) Error() string {
+	return fmt.Sprintf("%v: theirs says %s, ours %s; set the wrong one right", ErrClockSkew,
+		e.Theirs.UTC().Format(time.RFC3339), e.Ours.UTC().Format(time.RFC3339))
+}
+
+// Unwrap makes errors.Is(err, ErrClockSkew) hold.
+func (e *SkewError) Unwrap() error { return ErrClockSkew }
+
+// Open decodes and checks one envelope that arrived from the authenticated peer from, on a stream that carries only
+// the allowed types and at most limit bytes a message. Checks run cheapest first (design §5). On error the envelope
+// is nil and nothing of the message was remembered, except that its shape was valid.
+func (o *Opener) Open(data []byte, limit int, from NodeID, allowed ...MsgType) (*Envelope, error) {
+	if len(data) > limit {
+		return nil, fmt.Errorf("%w: %d bytes, limit %d", ErrTooLarge, len(data), limit)
+	}
+	var e Envelope
+	if err := decodeStrict(data, &e); err != nil {
+		return nil, err
+	}
+	now := o.now()
+	switch {
+	case e.Magic != magic:
+		return nil, ErrMagic
+	case e.Version != Version:
+		return nil, fmt.Errorf("%w: %d (this node speaks %d)", ErrVersion, e.Version, Version)
+	case !slices.Contains(allowed, e.Type):
+		return nil, fmt.Errorf("%w: %s", ErrType, e.Type)
+	case e.Sender != from:
+		return nil, fmt.Errorf("%w: message of %s came from %s", ErrSender, e.Sender.Fingerprint(), from.Fingerprint())
+	case e.Timestamp.Time().Sub(now).Abs() > MaxSkew:
+		return nil, &SkewError{Theirs: e.Timestamp.Time(), Ours: now}
+	case len(e.Signature) != ed25519.SignatureSize:
+		return nil, ErrSignature
+	}
+	if err := o.guard.Check(e.Sender, e.Sequence, e.Nonce, now); err != nil {
+		return nil, err
+	}
+	msg, err := e.signingInput()
+	if err != nil {
+		return nil, err
+	}
+	if !verify(e.Sender, msg, e.Signature) {
+		return nil, ErrSignature
+	}
+	// Only a genuine message may use up memory and numbers of its sender.
+	if err := o.guard.Commit(e.Sender, e.Sequence, e.Nonce, now); err != nil {
+		return nil, err
+	}
+	return &e, nil
+}
+
+// Skew returns how far the sender's clock is ahead of now.
+func (e *Envelope) Skew(now time.Time) time.Duration { return e.Timestamp.Time().Sub(now) }
