@@ -1,0 +1,69 @@
+package policy
+
+import (
+	"time"
+
+	"github.com/caro-mesh/caro-node/protocol"
+)
+
+// Document is the [policy] table of the configuration as a person wrote it: names are still text, and the empty
+// value of a field means that it was not written, so the default holds. [Document.Validate] checks it, [New] compiles it.
+type Document struct {
+	// MaxLevel caps everything: "raw" shares nothing, "aggregated" L2 only, "summarized" (the default) L1 and L2.
+	MaxLevel string `toml:"max_level"`
+	// DefaultTrust is the trust level of a node that no other rule names. Default "untrusted".
+	DefaultTrust string `toml:"default_trust"`
+	// MinContributors is the least number of nodes in an aggregated answer, from 2 to protocol.MaxContributors.
+	// Default [DefaultMinContributors].
+	MinContributors int `toml:"min_contributors"`
+	// AllowedCategories are the command categories that may leave; empty allows all. "other" covers every "other:<tool>".
+	AllowedCategories []string `toml:"allowed_categories"`
+	// DeniedCategories never leave and beat allowed ones; "other" covers every "other:<tool>".
+	DeniedCategories []string     `toml:"denied_categories"`
+	Nodes            []NodeRule   `toml:"nodes"`
+	Subnets          []SubnetRule `toml:"subnets"`
+
+	// Source names the file that the rules stand in; empty means "config.toml".
+	Source string `toml:"-"`
+	// Origins says where single keys stand (by their TOML name), when known: the line, and a source other than Source,
+	// such as an environment variable that overrode the file.
+	Origins map[string]Origin `toml:"-"`
+}
+
+// Origin is a place that a setting came from.
+type Origin struct {
+	Source string // "" means the document's
+	Line   int    // from 1, 0 when unknown
+}
+
+// NodeRule is one [[policy.nodes]] entry: it grants a trust level, or denies everything.
+type NodeRule struct {
+	ID    string `toml:"id"`
+	Trust string `toml:"trust"` // may be left out with Deny
+	Name  string `toml:"name"`  // a word for people, unverified
+	Deny  bool   `toml:"deny"`
+
+	Line int `toml:"-"` // of the entry's header, 0 when unknown
+}
+
+// SubnetRule is one [[policy.subnets]] entry: what a node connected from inside CIDR is called, unless a rule names it.
+type SubnetRule struct {
+	CIDR  string `toml:"cidr"`
+	Trust string `toml:"trust"` // may be left out with Deny
+	Deny  bool   `toml:"deny"`
+
+	Line int `toml:"-"` // of the entry's header, 0 when unknown
+}
+
+// Grant is a trust decision made at run time (caro-node trust set, deny). It replaces the configured grant of the
+// node until it is cleared; it cannot lift a configured deny.
+type Grant struct {
+	Node  protocol.NodeID
+	Trust protocol.TrustLevel // ignored with Deny
+	Deny  bool
+	Name  string
+	At    time.Time
+}
+
+// DefaultMinContributors is the least number of nodes in an aggregated answer when the document names none.
+const DefaultMinContributors = 5
