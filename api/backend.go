@@ -1,0 +1,102 @@
+package api
+
+import (
+	"context"
+	"time"
+
+	"github.com/caro-mesh/caro-node/api/v1"
+	"github.com/caro-mesh/caro-node/protocol"
+)
+
+// Backend is what the API needs of a node. Implementations are safe for concurrent use and return promptly when ctx
+// ends.
+//
+// The server sets every SchemaVersion and turns nil slices into empty ones, so a Backend need do neither. An error made
+// by [Refuse], or wrapping one of its kinds, is told to the caller; any other error is logged and told as "internal
+// error" without its text.
+//
+// Where a method takes a peer as text, it is a node ID, a libp2p peer ID, a fingerprint, or the name of a known peer.
+type Backend interface {
+	// Identity tells who this node is.
+	Identity(ctx context.Context) (v1.Identity, error)
+	// Status tells how it is.
+	Status(ctx context.Context) (v1.Status, error)
+	// Ready returns nil once the node records commands and answers, and otherwise an error of kind [ErrUnavailable].
+	Ready(ctx context.Context) error
+
+	// Events returns stored commands, newest first.
+	Events(ctx context.Context, f EventFilter) (v1.EventPage, error)
+
+	// Summaries returns own and received summaries, latest period first.
+	Summaries(ctx context.Context, f SummaryFilter) (v1.SummaryPage, error)
+	// Summary returns one; [ErrNotFound] when there is none with this ID.
+	Summary(ctx context.Context, id string) (v1.Summary, error)
+	// PreviewSummary makes the summary of the period of this granularity that contains at, without storing or
+	// sending it.
+	PreviewSummary(ctx context.Context, g protocol.Granularity, at time.Time) (v1.SummaryPreview, error)
+
+	// Peers returns every known node.
+	Peers(ctx context.Context) (v1.PeerPage, error)
+	// AddPeer remembers a multiaddr with /p2p/<peer ID> and starts to connect. Known peers gain the address.
+	AddPeer(ctx context.Context, multiaddr string) (v1.Peer, error)
+	// RemovePeer forgets a peer and disconnects it. Trust that was given to it stays.
+	RemovePeer(ctx context.Context, peer string) (protocol.NodeID, error)
+	// PingPeer measures the round trip to a peer.
+	PingPeer(ctx context.Context, peer string) (v1.Ping, error)
+
+	// SetTrust changes at run time what a node may get, and returns what is in force then. The change is in the audit
+	// chain when it returns.
+	SetTrust(ctx context.Context, c v1.TrustChange) (v1.Grant, error)
+	// Trust returns what was given to whom, at run time and in the configuration.
+	Trust(ctx context.Context) (v1.TrustPage, error)
+	// Policy returns the rules that decide.
+	Policy(ctx context.Context) (v1.Policy, error)
+
+	// Query asks the mesh. TimeRange is always set and valid, Since is always empty. Denials by peers are part of the
+	// result; [ErrDenied] is for this node's own refusal to ask.
+	Query(ctx context.Context, q v1.QueryRequest) (v1.QueryResult, error)
+
+	// Audit returns records of the audit chain.
+	Audit(ctx context.Context, f AuditFilter) (v1.AuditPage, error)
+	// VerifyAudit checks the whole chain. A chain that does not verify is a result, not an error.
+	VerifyAudit(ctx context.Context) (v1.AuditVerification, error)
+}
+
+// EventFilter chooses stored commands. Zero fields choose everything.
+type EventFilter struct {
+	Search   string // words that the command contains
+	CWD      string // the folder itself and all below it
+	Since    time.Time
+	Until    time.Time
+	MinRisk  protocol.RiskLevel
+	Category protocol.CommandCategory
+	Failed   *bool // only commands that failed, or only others
+	Limit    int   // 1 to MaxLimit, always set
+	Cursor   string
+}
+
+// SummaryFilter chooses summaries. Zero fields choose everything.
+type SummaryFilter struct {
+	Own         *bool // only own, or only received ones
+	Granularity protocol.Granularity
+	Node        string // peer as text; empty for all
+	Limit       int    // 1 to MaxLimit, always set
+	Cursor      string
+}
+
+// AuditFilter chooses audit records. Zero fields choose everything.
+type AuditFilter struct {
+	Types     []protocol.AuditEventType
+	Peer      string // peer as text; empty for all
+	Ascending bool   // from the first record on, instead of from the last back
+	Limit     int    // 1 to MaxLimit, always set
+	Cursor    string
+}
+
+// Page sizes.
+const (
+	// DefaultLimit is the number of items of a page when the request does not say.
+	DefaultLimit = 50
+	// MaxLimit is the most items of one page.
+	MaxLimit = 1000
+)

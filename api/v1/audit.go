@@ -1,0 +1,39 @@
+package v1
+
+import (
+	"time"
+
+	"github.com/caro-mesh/caro-node/protocol"
+)
+
+// AuditRecord is one entry of the audit chain.
+type AuditRecord struct {
+	ID          string                  `json:"id"`
+	Sequence    uint64                  `json:"sequence"`
+	Timestamp   time.Time               `json:"timestamp"`
+	EventType   protocol.AuditEventType `json:"event_type"`
+	Peer        protocol.NodeID         `json:"peer,omitempty"`
+	Fingerprint protocol.Fingerprint    `json:"fingerprint,omitempty" doc:"of the peer"`
+	Name        string                  `json:"name,omitempty" doc:"of the peer, where it is known now; not part of the chain"`
+	Details     map[string]string       `json:"details"`
+	Success     bool                    `json:"success"`
+	PrevHash    string                  `json:"prev_hash" doc:"64 hex digits"`
+	Hash        string                  `json:"hash" doc:"64 hex digits"`
+}
+
+// AuditPage is the answer of GET /api/v1/audit.
+type AuditPage struct {
+	SchemaVersion int           `json:"schema_version"`
+	Records       []AuditRecord `json:"records"`
+	NextCursor    string        `json:"next_cursor,omitempty"`
+}
+
+// AuditVerification is the answer of GET /api/v1/audit/verify.
+type AuditVerification struct {
+	SchemaVersion int    `json:"schema_version"`
+	OK            bool   `json:"ok"`
+	Entries       uint64 `json:"entries" doc:"records checked"`
+	FirstBad      uint64 `json:"first_bad,omitempty" doc:"sequence of the first record that does not fit; absent when ok"`
+	Reason        string `json:"reason,omitempty" doc:"what is wrong there; absent when ok"`
+	Head          string `json:"head" doc:"hash of the last intact record, 64 hex digits; note it elsewhere to notice a chain that was cut and regrown"`
+}

@@ -1,0 +1,30 @@
+package v1
+
+import "github.com/caro-mesh/caro-node/protocol"
+
+// Rule names the rule that decided, and where it stands.
+type Rule struct {
+	Name   string `json:"name" doc:"default_trust, node bob, subnet 10.0.1.0/24, deny, max_level, …"`
+	Source string `json:"source" doc:"default, config.toml or run time"`
+	Line   int    `json:"line,omitempty" doc:"line in the source; absent when unknown"`
+}
+
+// Policy is the answer of GET /api/v1/policy: everything that decides about what leaves this node.
+type Policy struct {
+	SchemaVersion     int                        `json:"schema_version"`
+	MaxLevel          protocol.DataLevel         `json:"max_level" enum:"raw,summarized,aggregated" doc:"caps everything: raw shares nothing, aggregated shares sums over many nodes only"`
+	DefaultTrust      protocol.TrustLevel        `json:"default_trust" enum:"untrusted,share_to,query_from,peer,supervisor"`
+	MinContributors   int                        `json:"min_contributors" doc:"least number of nodes in an aggregated answer"`
+	AllowedCategories []protocol.CommandCategory `json:"allowed_categories" doc:"empty allows every category"`
+	DeniedCategories  []protocol.CommandCategory `json:"denied_categories" doc:"beats allowed_categories"`
+	Rules             []PolicyRule               `json:"rules" doc:"in the order in which they are tried"`
+}
+
+// PolicyRule is one rule as people read it.
+type PolicyRule struct {
+	Rule
+	Kind  string `json:"kind" doc:"deny, node, subnet, default or cap"`
+	Match string `json:"match" doc:"the node ID, subnet or * that it is about"`
+	Trust string `json:"trust,omitempty" doc:"trust level or deny; absent for a cap"`
+	Note  string `json:"note,omitempty" doc:"name of the node, or what a cap does"`
+}

@@ -1,0 +1,43 @@
+package v1
+
+import (
+	"time"
+
+	"github.com/caro-mesh/caro-node/protocol"
+)
+
+// Summary is one signed summary (L1), own or received, exactly as it was signed, with what this node did with it.
+type Summary struct {
+	SchemaVersion int `json:"schema_version"`
+	// NodeSummary's fields stand at the top level of the document.
+	protocol.NodeSummary
+	Fingerprint protocol.Fingerprint   `json:"fingerprint" doc:"of the node whose summary it is"`
+	Own         bool                   `json:"own"`
+	ReceivedAt  *time.Time             `json:"received_at,omitempty" doc:"absent for own summaries"`
+	PushedTo    []protocol.Fingerprint `json:"pushed_to" doc:"nodes that acknowledged this own summary; empty for received ones"`
+}
+
+// SummaryPage is the answer of GET /api/v1/summaries, latest period first.
+type SummaryPage struct {
+	SchemaVersion int       `json:"schema_version"`
+	Summaries     []Summary `json:"summaries"`
+	NextCursor    string    `json:"next_cursor,omitempty"`
+}
+
+// SummaryPreview is the answer of GET /api/v1/summaries/preview: what would be shared for a period, and with whom,
+// before anything is. A preview is neither stored nor sent.
+type SummaryPreview struct {
+	SchemaVersion    int                        `json:"schema_version"`
+	Summary          protocol.NodeSummary       `json:"summary"`
+	SharedWith       []Recipient                `json:"shared_with" doc:"nodes to which the policy lets it go, connected or not"`
+	DeniedCategories []protocol.CommandCategory `json:"denied_categories" doc:"categories that the policy keeps out of the summary"`
+	Signed           bool                       `json:"signed" doc:"the summary carries a valid signature of this node"`
+	Bytes            int                        `json:"bytes" doc:"size on the wire, signature included"`
+}
+
+// Recipient is a node that would get a summary.
+type Recipient struct {
+	NodeID protocol.NodeID     `json:"node_id"`
+	Name   string              `json:"name,omitempty"`
+	Trust  protocol.TrustLevel `json:"trust" enum:"untrusted,share_to,query_from,peer,supervisor"`
+}
