@@ -1,0 +1,68 @@
+# caro-node: `make help` lists the targets.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+BIN     := bin/caro-node
+LDFLAGS := -s -w -X main.version=$(VERSION)
+# The race detector needs a C compiler; without one the tests run, and say so.
+RACE    := $(shell command -v $${CC:-gcc} >/dev/null 2>&1 && echo -race)
+TOOL    := go tool -modfile=tools/go.mod
+PAGE    := api/dashboard
+SOURCES := $(shell git ls-files -co --exclude-standard '*.go' '*.sql' '*.sh' '*.bash' '*.zsh' '*.fish' '*.tmpl' 2>/dev/null) go.mod go.sum
+PAGE_SOURCES := $(shell find $(PAGE) -path '*/node_modules' -prune -o -path '*/dist' -prune -o -type f -print 2>/dev/null)
+
+.PHONY: help build dashboard run demo test check fmt lint unit page-test bench score clean
+
+help: ## list the targets
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+build: $(BIN) ## build bin/caro-node, dashboard included
+
+$(BIN): $(SOURCES) $(PAGE)/dist/index.html
+	CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)' -o $@ ./cmd/caro-node
+
+dashboard: $(PAGE)/dist/index.html ## build the web page
+
+$(PAGE)/node_modules/.stamp: $(PAGE)/package.json $(PAGE)/package-lock.json
+	cd $(PAGE) && npm ci --no-audit --no-fund --prefer-offline
+	@touch $@
+
+$(PAGE)/dist/index.html: $(PAGE)/node_modules/.stamp $(PAGE_SOURCES)
+	cd $(PAGE) && npm run --silent build
+	@touch $@
+
+run: $(BIN) ## build and start a node in the foreground
+	@$(BIN) run
+
+demo: $(BIN) ## five nodes on loopback that trust each other
+	@go run ./scripts/demo -bin $(BIN)
+
+test: check page-test unit ## everything: format, vet, lint, unit, contract and end-to-end tests
+
+check: fmt lint ## format, vet and lint
+
+fmt:
+	@out=$$(gofmt -l $$(git ls-files -co --exclude-standard '*.go')); \
+	  if [ -n "$$out" ]; then echo "gofmt would change:"; echo "$$out"; exit 1; fi
+	go vet ./...
+
+lint:
+	$(TOOL) golangci-lint run ./...
+
+page-test: dashboard ## type check, unit and browser tests of the web page
+	cd $(PAGE) && npm test
+
+unit: $(BIN)
+	@[ -n "$(RACE)" ] || echo "note: no C compiler found, so the tests run without the race detector" >&2
+	CARO_NODE_BIN=$(abspath $(BIN)) $(TOOL) gotestsum --format pkgname-and-test-fails --hide-summary=skipped -- $(RACE) -timeout 15m ./...
+
+bench: $(BIN) ## figures of docs/performance.md
+	go run ./scripts/bench -bin $(BIN)
+
+score: ## precision and recall of the risk rules
+	go run ./scripts/score
+
+clean: ## remove what was built
+	rm -rf bin $(PAGE)/node_modules
+	find $(PAGE)/dist -mindepth 1 ! -name .gitkeep -delete

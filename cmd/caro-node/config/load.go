@@ -1,0 +1,174 @@
+package config
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"strings"
+
+	"github.com/spf13/pflag"
+	"github.com/spf13/viper"
+
+	"github.com/caro-mesh/caro-node/policy"
+)
+
+// envPrefix starts the name of every environment variable: CARO_NETWORK_MDNS sets network.mdns.
+const envPrefix = "CARO"
+
+// Load reads path (a missing file means defaults), the environment and flags, and validates the result. Flags are
+// looked up by their key with dots as dashes ("network-mdns"), so that only flags which exist count; flags may be nil.
+func Load(path string, flags *pflag.FlagSet) (Config, error) {
+	data, err := os.ReadFile(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return assemble("", nil, flags)
+	case err != nil:
+		return Config{}, fmt.Errorf("read the configuration: %w", err)
+	}
+	return assemble(path, data, flags)
+}
+
+func assemble(path string, data []byte, flags *pflag.FlagSet) (Config, error) {
+	f, err := parseFile(path, data)
+	if err != nil {
+		return Config{}, err
+	}
+	v, err := newViper(data, flags)
+	if err != nil {
+		return Config{}, err
+	}
+	c := Config{
+		Source: path,
+		Node:   Node{Name: v.GetString("node.name")},
+		Network: Network{Listen: v.list("network.listen", f.Network.Listen), StaticPeers: v.list("network.static_peers", f.Network.StaticPeers),
+			MDNS: v.GetBool("network.mdns"), AllowPublic: v.GetBool("network.allow_public")},
+		API:      API{Listen: v.GetString("api.listen")},
+		Observer: Observer{Ignore: v.list("observer.ignore", f.Observer.Ignore), Redact: v.GetBool("observer.redact"), Guard: v.GetString("observer.guard")},
+		Policy:   f.Policy,
+		Storage: Storage{EventsDays: v.GetInt("storage.events_days"), SummariesDays: v.GetInt("storage.summaries_days"),
+			AuditDays: v.GetInt("storage.audit_days")},
+		Log: Log{Level: v.GetString("log.level"), Format: v.GetString("log.format")},
+	}
+	c.Policy.MaxLevel = v.GetString("policy.max_level")
+	c.Policy.DefaultTrust = v.GetString("policy.default_trust")
+	c.Policy.MinContributors = v.GetInt("policy.min_contributors")
+	c.Policy.AllowedCategories = v.list("policy.allowed_categories", f.Policy.AllowedCategories)
+	c.Policy.DeniedCategories = v.list("policy.denied_categories", f.Policy.DeniedCategories)
+	v.noteOverrides(&c.Policy)
+	return c, errors.Join(v.err, c.Validate())
+}
+
+// settings is viper with what it lacks for us: where a value came from, and lists that keep their case and order.
+type settings struct {
+	*viper.Viper
+	flags *pflag.FlagSet
+	err   error // malformed environment values
+}
+
+func newViper(data []byte, flags *pflag.FlagSet) (*settings, error) {
+	v := viper.New()
+	v.SetConfigType("toml")
+	v.SetEnvPrefix(envPrefix)
+	v.SetEnvKeyReplacer(strings.NewReplacer(".", "_"))
+	v.AutomaticEnv()
+	d := Default()
+	defaults := map[string]any{
+		"node.name": d.Node.Name, "network.listen": d.Network.Listen, "network.static_peers": d.Network.StaticPeers,
+		"network.mdns": d.Network.MDNS, "network.allow_public": d.Network.AllowPublic, "api.listen": d.API.Listen,
+		"observer.ignore": d.Observer.Ignore, "observer.redact": d.Observer.Redact, "observer.guard": d.Observer.Guard,
+		"policy.max_level": d.Policy.MaxLevel, "policy.default_trust": d.Policy.DefaultTrust,
+		"policy.min_contributors": d.Policy.MinContributors, "policy.allowed_categories": d.Policy.AllowedCategories,
+		"policy.denied_categories": d.Policy.DeniedCategories, "storage.events_days": d.Storage.EventsDays,
+		"storage.summaries_days": d.Storage.SummariesDays, "storage.audit_days": d.Storage.AuditDays,
+		"log.level": d.Log.Level, "log.format": d.Log.Format,
+	}
+	s := &settings{Viper: v, flags: flags}
+	for key, value := range defaults {
+		v.SetDefault(key, value)
+		if f := s.flag(key); f != nil {
+			if err := v.BindPFlag(key, f); err != nil {
+				return nil, fmt.Errorf("bind flag --%s: %w", f.Name, err)
+			}
+		}
+		s.checkEnv(key, value)
+	}
+	if err := v.ReadConfig(bytes.NewReader(data)); err != nil {
+		return nil, fmt.Errorf("read the configuration: %w", err)
+	}
+	return s, nil
+}
+
+func (s *settings) flag(key string) *pflag.Flag {
+	if s.flags == nil {
+		return nil
+	}
+	return s.flags.Lookup(strings.NewReplacer(".", "-", "_", "-").Replace(key))
+}
+
+// checkEnv refuses what viper would silently read as false or 0.
+func (s *settings) checkEnv(key string, value any) {
+	name := envName(key)
+	text, set := os.LookupEnv(name)
+	if !set || text == "" {
+		return
+	}
+	switch value.(type) {
+	case bool:
+		if !oneOf(strings.ToLower(text), "true", "false", "1", "0", "t", "f") {
+			s.err = errors.Join(s.err, fmt.Errorf("%s: %q is not true or false", name, text))
+		}
+	case int:
+		if strings.Trim(text, "0123456789") != "" {
+			s.err = errors.Join(s.err, fmt.Errorf("%s: %q is not a whole number", name, text))
+		}
+	}
+}
+
+// list returns the flag's or environment's comma-separated list, else the file's, else the default.
+func (s *settings) list(key string, fromFile []string) []string {
+	if f := s.flag(key); f != nil && f.Changed {
+		return s.GetStringSlice(key)
+	}
+	if text := os.Getenv(envName(key)); text != "" {
+		var out []string
+		for part := range strings.SplitSeq(text, ",") {
+			if part = strings.TrimSpace(part); part != "" {
+				out = append(out, part)
+			}
+		}
+		return out
+	}
+	if s.InConfig(key) {
+		return fromFile
+	}
+	def := Default()
+	if key == "network.listen" {
+		return def.Network.Listen
+	}
+	return nil
+}
+
+// noteOverrides records that a policy scalar came from the environment or a flag, for decisions that name their rule.
+func (s *settings) noteOverrides(doc *policy.Document) {
+	if doc.Origins == nil {
+		doc.Origins = make(map[string]policy.Origin)
+	}
+	for _, key := range []string{"max_level", "default_trust", "min_contributors", "allowed_categories", "denied_categories"} {
+		full := "policy." + key
+		f := s.flag(full)
+		switch {
+		case f != nil && f.Changed:
+			doc.Origins[key] = policy.Origin{Source: "flag --" + f.Name}
+		case os.Getenv(envName(full)) != "":
+			doc.Origins[key] = policy.Origin{Source: "environment variable " + envName(full)}
+		case !s.InConfig(full):
+			doc.Origins[key] = policy.Origin{Source: "default"}
+		}
+	}
+}
+
+func envName(key string) string {
+	return envPrefix + "_" + strings.ToUpper(strings.ReplaceAll(key, ".", "_"))
+}

@@ -1,0 +1,83 @@
+package config
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+)
+
+// Paths are the places where a node keeps things (design §7).
+type Paths struct {
+	Data    string // 0700
+	Key     string // identity.key
+	DB      string // caro.db
+	Spool   string // written by shell hooks
+	Paused  string // exists while recording is paused for all shells
+	Token   string // bearer token of the local API
+	Socket  string // the command line's way to the daemon
+	Config  string // config.toml
+	APIAddr string // where a running daemon notes the TCP address of its API
+}
+
+// FindPaths resolves the places from the environment: CARO_HOME puts everything into one folder, else the XDG base
+// directories with their documented defaults count. Relative values of XDG variables are ignored, as the XDG Base
+// Directory Specification demands.
+func FindPaths(getenv func(string) string) (Paths, error) {
+	if home := getenv("CARO_HOME"); home != "" {
+		abs, err := filepath.Abs(home)
+		if err != nil {
+			return Paths{}, fmt.Errorf("resolve CARO_HOME %q: %w", home, err)
+		}
+		return pathsIn(abs, abs, abs), nil
+	}
+	home := getenv("HOME")
+	xdg := func(name, fallback string) (string, error) {
+		if d := getenv(name); filepath.IsAbs(d) {
+			return filepath.Join(d, "caro"), nil
+		}
+		if home == "" {
+			return "", fmt.Errorf("neither HOME nor %s is set; set CARO_HOME to a folder of your choice", name)
+		}
+		return filepath.Join(home, fallback, "caro"), nil
+	}
+	data, err := xdg("XDG_DATA_HOME", ".local/share")
+	if err != nil {
+		return Paths{}, err
+	}
+	conf, err := xdg("XDG_CONFIG_HOME", ".config")
+	if err != nil {
+		return Paths{}, err
+	}
+	run := data
+	if d := getenv("XDG_RUNTIME_DIR"); filepath.IsAbs(d) {
+		// The variable outlives the folder in some su and ssh sessions.
+		if st, err := os.Stat(d); err == nil && st.IsDir() {
+			run = filepath.Join(d, "caro")
+		}
+	}
+	return pathsIn(data, conf, run), nil
+}
+
+func pathsIn(data, conf, run string) Paths {
+	return Paths{
+		Data:    data,
+		Key:     filepath.Join(data, "identity.key"),
+		DB:      filepath.Join(data, "caro.db"),
+		Spool:   filepath.Join(data, "spool"),
+		Paused:  filepath.Join(data, "paused"),
+		Token:   filepath.Join(data, "api.token"),
+		APIAddr: filepath.Join(data, "api.addr"),
+		Socket:  filepath.Join(run, "api.sock"),
+		Config:  filepath.Join(conf, "config.toml"),
+	}
+}
+
+// Create makes the folders that a daemon writes to, for the user alone.
+func (p Paths) Create() error {
+	for _, dir := range []string{p.Data, p.Spool, filepath.Dir(p.Socket)} {
+		if err := os.MkdirAll(dir, 0o700); err != nil {
+			return fmt.Errorf("create folder %s: %w", dir, err)
+		}
+	}
+	return nil
+}
