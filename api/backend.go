@@ -11,7 +11,8 @@ import (
 // Backend is what the API needs of a node. Implementations are safe for concurrent use and return promptly when ctx
 // ends.
 //
-// The server sets every SchemaVersion and turns nil slices into empty ones, so a Backend need do neither. An error made
+// What a method returns belongs to the server, which sets every document's SchemaVersion and turns nil slices and maps
+// into empty ones, so that a Backend need do neither. An error made
 // by [Refuse], or wrapping one of its kinds, is told to the caller; any other error is logged and told as "internal
 // error" without its text.
 //

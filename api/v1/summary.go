@@ -8,13 +8,18 @@ import (
 
 // Summary is one signed summary (L1), own or received, exactly as it was signed, with what this node did with it.
 type Summary struct {
-	SchemaVersion int `json:"schema_version"`
 	// NodeSummary's fields stand at the top level of the document.
 	protocol.NodeSummary
 	Fingerprint protocol.Fingerprint   `json:"fingerprint" doc:"of the node whose summary it is"`
 	Own         bool                   `json:"own"`
 	ReceivedAt  *time.Time             `json:"received_at,omitempty" doc:"absent for own summaries"`
 	PushedTo    []protocol.Fingerprint `json:"pushed_to" doc:"nodes that acknowledged this own summary; empty for received ones"`
+}
+
+// SummaryDocument is the answer of GET /api/v1/summaries/{id}.
+type SummaryDocument struct {
+	SchemaVersion int `json:"schema_version"`
+	Summary
 }
 
 // SummaryPage is the answer of GET /api/v1/summaries, latest period first.
