@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -46,7 +47,7 @@ type Log interface {
 const hashContext = "caro-mesh 2026-11 audit record v1"
 
 // Next returns the record of e that follows prev, at time now. For the first record prev is the zero Record: its
-// sequence becomes 1 and its PrevHash zero.
+// sequence becomes 1 and its PrevHash zero. The record keeps nothing of e that could change under it.
 func Next(prev Record, e Event, now time.Time) (Record, error) {
 	if err := e.Type.Validate(); err != nil {
 		return Record{}, err
@@ -56,9 +57,10 @@ func Next(prev Record, e Event, now time.Time) (Record, error) {
 		return Record{}, fmt.Errorf("read random bytes: %w", err)
 	}
 	r := Record{ID: id.String(), Sequence: prev.Sequence + 1, Timestamp: protocol.At(now), Type: e.Type, Peer: e.Peer,
-		Details: e.Details, Success: e.Success, PrevHash: prev.Hash}
-	if r.Details == nil {
-		r.Details = map[string]string{}
+		Details: make(map[string]string, len(e.Details)), Success: e.Success, PrevHash: prev.Hash}
+	for k, v := range e.Details {
+		// JSON cannot carry anything but UTF-8, and an exported record has to keep its hash.
+		r.Details[strings.ToValidUTF8(k, "\uFFFD")] = strings.ToValidUTF8(v, "\uFFFD")
 	}
 	r.Hash, err = r.ComputeHash()
 	return r, err
