@@ -150,17 +150,18 @@ func (e *Engine) resolve(peer protocol.NodeID, addr netip.Addr) verdict {
 func (e *Engine) subnet(addr netip.Addr) (verdict, bool) {
 	// A prefix contains no address with a zone, so a link-local peer would slip past its subnet's deny.
 	addr = addr.Unmap().WithZone("")
-	bits := e.bits6
-	if addr.Is4() {
+	var bits []int
+	switch {
+	case addr.Is4():
 		bits = e.bits4
+	case addr.Is6():
+		bits = e.bits6
 	}
 	for _, b := range bits {
-		p, err := addr.Prefix(b)
-		if err != nil {
-			break // the zero Addr has no prefixes
-		}
-		if v, ok := e.subnets[p]; ok {
-			return v, true
+		if p, err := addr.Prefix(b); err == nil { // b fits: it is the length of a prefix of the same family
+			if v, ok := e.subnets[p]; ok {
+				return v, true
+			}
 		}
 	}
 	return verdict{}, false
