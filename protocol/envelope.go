@@ -1,7 +1,7 @@
 package protocol
 
 import (
-	"crypto/ed25519"
+	"bytes"
 	"crypto/rand"
 	"errors"
 	"fmt"
@@ -38,7 +38,8 @@ var msgNames = map[MsgType]string{
 	MsgSummaryPush: "SummaryPush", MsgSummaryAck: "SummaryAck", MsgQuery: "Query", MsgQueryResponse: "QueryResponse",
 }
 
-// Refusals of [Opener.Open], in the order in which they are checked. Each means: drop the message, count it.
+// Refusals of [Opener.Open], in the order in which they are checked; [ErrMalformed] and [ErrNotDeterministic] come after
+// [ErrVersion], and [ErrSignature] comes last. Each means: drop the message, count it.
 var (
 	ErrTooLarge   = errors.New("message is larger than its type allows")
 	ErrMagic      = errors.New("not a caro message")
@@ -52,6 +53,10 @@ var (
 )
 
 var magic = [4]byte{'C', 'A', 'R', 'O'}
+
+// preamble follows the first byte (the head of the map) of every envelope of every version: key 1, the magic, key 2. The
+// version comes next, so that it can be told before the rest, whose layout depends on it, is decoded.
+var preamble = []byte("\x01\x44CARO\x02")
 
 // Envelope (WireMessage) is the outer layer of every message.
 type Envelope struct {
@@ -146,11 +151,14 @@ func (e *SkewError) Error() string {
 func (e *SkewError) Unwrap() error { return ErrClockSkew }
 
 // Open decodes and checks one envelope that arrived from the authenticated peer from, on a stream that carries only
-// the allowed types and at most limit bytes a message. Checks run cheapest first (design §5). On error the envelope
-// is nil and nothing of the message was remembered, except that its shape was valid.
+// the allowed types and at most limit bytes a message. Checks run in the order of the errors above, cheapest first. On
+// error the envelope is nil and nothing of the message is remembered.
 func (o *Opener) Open(data []byte, limit int, from NodeID, allowed ...MsgType) (*Envelope, error) {
 	if len(data) > limit {
 		return nil, fmt.Errorf("%w: %d bytes, limit %d", ErrTooLarge, len(data), limit)
+	}
+	if err := checkPreamble(data); err != nil {
+		return nil, err
 	}
 	var e Envelope
 	if err := decodeStrict(data, &e); err != nil {
@@ -158,18 +166,12 @@ func (o *Opener) Open(data []byte, limit int, from NodeID, allowed ...MsgType) (
 	}
 	now := o.now()
 	switch {
-	case e.Magic != magic:
-		return nil, ErrMagic
-	case e.Version != Version:
-		return nil, fmt.Errorf("%w: %d (this node speaks %d)", ErrVersion, e.Version, Version)
 	case !slices.Contains(allowed, e.Type):
 		return nil, fmt.Errorf("%w: %s", ErrType, e.Type)
 	case e.Sender != from:
 		return nil, fmt.Errorf("%w: message of %s came from %s", ErrSender, e.Sender.Fingerprint(), from.Fingerprint())
 	case e.Timestamp.Time().Sub(now).Abs() > MaxSkew:
 		return nil, &SkewError{Theirs: e.Timestamp.Time(), Ours: now}
-	case len(e.Signature) != ed25519.SignatureSize:
-		return nil, ErrSignature
 	}
 	if err := o.guard.Check(e.Sender, e.Sequence, e.Nonce, now); err != nil {
 		return nil, err
@@ -186,6 +188,30 @@ func (o *Opener) Open(data []byte, limit int, from NodeID, allowed ...MsgType) (
 		return nil, err
 	}
 	return &e, nil
+}
+
+// checkPreamble refuses what is not an envelope of this version. What it lets pass is still to be decoded strictly.
+func checkPreamble(data []byte) error {
+	if len(data) == 0 || !bytes.HasPrefix(data[1:], preamble) {
+		return ErrMagic
+	}
+	rest := data[1+len(preamble):]
+	var version uint8
+	switch {
+	case len(rest) > 0 && rest[0] < 24: // CBOR holds numbers below 24 in one byte …
+		version = rest[0]
+	case len(rest) > 1 && rest[0] == 24: // … and those below 256 in the next
+		version = rest[1]
+	default:
+		return fmt.Errorf("%w: no version number", ErrMalformed)
+	}
+	switch {
+	case version < Version:
+		return fmt.Errorf("%w: %d is too old, this node speaks %d", ErrVersion, version, Version)
+	case version > Version:
+		return fmt.Errorf("%w: %d is newer than this node, which speaks %d", ErrVersion, version, Version)
+	}
+	return nil
 }
 
 // Skew returns how far the sender's clock is ahead of now.

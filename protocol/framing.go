@@ -22,7 +22,9 @@ func WriteFrame(w io.Writer, data []byte) error {
 }
 
 // ReadFrame reads one frame of at most limit bytes. It returns [io.EOF] when the stream ended before a frame began,
-// [ErrTooLarge] before reading a body that is too long, and it never allocates more than what has arrived, doubled.
+// [io.ErrUnexpectedEOF] when it ended within one, [ErrFrame] for a length that is not a minimal varint of at most five
+// bytes, [ErrTooLarge] before reading a body that is too long, and it never allocates more than 16 KiB plus twice what has
+// arrived.
 func ReadFrame(r io.Reader, limit int) ([]byte, error) {
 	size, err := readLength(r)
 	if err != nil {

@@ -2,6 +2,7 @@ package protocol
 
 import (
 	"fmt"
+	"slices"
 	"unicode"
 	"unicode/utf8"
 )
@@ -52,9 +53,12 @@ func (c *NodeCapabilities) Validate() error {
 	if len(c.SupportedQueries) > len(QueryTypes()) {
 		return fmt.Errorf("%d supported queries, at most %d exist", len(c.SupportedQueries), len(QueryTypes()))
 	}
-	for _, q := range c.SupportedQueries {
+	for i, q := range c.SupportedQueries {
 		if err := q.Validate(); err != nil {
 			return err
+		}
+		if slices.Contains(c.SupportedQueries[:i], q) {
+			return fmt.Errorf("supported query %s appears twice", q)
 		}
 	}
 	return nil

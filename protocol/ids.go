@@ -53,7 +53,12 @@ func NodeIDFromPeerID(p peer.ID) (NodeID, error) {
 	if err != nil {
 		return "", fmt.Errorf("read the key of peer %s: %w", p, err)
 	}
-	return NewNodeID(raw), nil
+	id := NewNodeID(raw)
+	// A second spelling of the same key as a peer ID would be a second peer with the same rights.
+	if canonical, err := id.PeerID(); err != nil || canonical != p {
+		return "", fmt.Errorf("peer ID %s is not the usual form of its key", p)
+	}
+	return id, nil
 }
 
 // Validate reports whether the ID is well formed.

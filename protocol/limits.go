@@ -9,39 +9,45 @@ const Version = 1
 
 // Message sizes in bytes, envelope included.
 const (
-	// MaxHello holds an identity (about 400 bytes), 5 query types and 16 versions, with room for growth.
+	// MaxHello holds an identity (at most 360 bytes) and MaxVersions versions, with room for growth.
 	MaxHello = 16 << 10
-	// MaxSummary holds MaxCategories × about 120 bytes plus 31 activity counters of at most 9 bytes: below 70 KiB.
+	// MaxPing holds two timestamps: about 250 bytes, nearly all of them envelope.
+	MaxPing = 1 << 10
+	// MaxSummary holds MaxCategories × 100 bytes and 45 other counts of 9 bytes: 103 KiB.
 	MaxSummary = 256 << 10
 	// MaxSummaryAck holds a status, an ID and a reason.
 	MaxSummaryAck = 4 << 10
-	// MaxQuery holds MaxFilters × (MaxFilterField + MaxFilterValue) = 16 × 1,088 bytes: below 20 KiB.
+	// MaxQuery holds MaxFilters × (MaxFilterField + MaxFilterValue + 23) = 16 × 1,111 bytes: 18 KiB.
 	MaxQuery = 64 << 10
-	// MaxResponse holds MaxCategories × about 60 bytes and MaxContributors × about 70 bytes: below 800 KiB.
+	// MaxResponse holds MaxContributors × 17 bytes = 167 KiB, and either MaxCategories × 86 bytes = 86 KiB or
+	// MaxAnomalies × 570 bytes = 143 KiB: 311 KiB.
 	MaxResponse = 1 << 20
 )
 
-// Counts and lengths inside messages.
+// Counts of things, and lengths of text in bytes of UTF-8, inside messages.
 const (
-	MaxCategories   = 512
+	// MaxCategories is above the number of categories that exist: 10, and one for each of the 763 public tools.
+	MaxCategories = 1024
+	// MaxContributors is ten times the largest mesh that was simulated; it also bounds every list on the wire.
 	MaxContributors = 10_000
-	MaxAnomalies    = 256
-	MaxFilters      = 16
-	MaxFilterField  = 64
-	MaxFilterValue  = 1 << 10
-	MaxDisplayName  = 64
-	MaxReason       = 512
-	MaxVersionText  = 64
-	MaxVersions     = 16
-	// MaxQueryRange is one year and a day: audited, stored summaries live no longer.
+	MaxAnomalies    = 256     // in one answer
+	MaxFilters      = 16      // in one query
+	MaxFilterField  = 64      // bytes
+	MaxFilterValue  = 1 << 10 // bytes
+	MaxDisplayName  = 64      // bytes
+	MaxReason       = 512     // bytes; also an anomaly's description
+	MaxVersionText  = 64      // bytes
+	MaxVersions     = 16      // protocol versions in one Hello
+	// MaxQueryRange is a leap year; summaries are kept for 365 days unless configured otherwise.
 	MaxQueryRange = 366 * 24 * time.Hour
-	// MaxCount bounds every count: 2^48 commands is one every microsecond for nine years, and sums of
-	// MaxContributors such counts still fit 63 bits.
+	// MaxCount bounds every count and every sum in one message: 2^48 commands is one every microsecond for nine
+	// years, and sums over MaxContributors messages (below 2^14) still fit 63 bits.
 	MaxCount = 1 << 48
 )
 
 // Codec bounds, given to the CBOR decoder before anything is allocated.
 const (
+	// maxNesting: the deepest message is a response: map, data, tool usage, list, category.
 	maxNesting       = 8
 	maxArrayElements = MaxContributors
 	maxMapPairs      = 1024
@@ -58,8 +64,9 @@ const (
 	// MaxRate is the number of messages per second accepted from one sender, sustained; MaxBurst at once.
 	MaxRate  = 50
 	MaxBurst = 200
-	// maxNonces per sender: no more than MaxRate × 2 × MaxSkew + MaxBurst = 30,200 messages can be inside the window, at
-	// 24 bytes each below 1.5 MiB for a peer that floods without pause and a few hundred bytes for one that does not.
+	// maxNonces per sender: no more than MaxRate × 2 × MaxSkew + MaxBurst = 30,200 messages can be inside the window.
+	// Each takes 24 bytes in order of arrival and about 30 in the set, plus what their growth leaves free: 2 MiB for a
+	// peer that floods without pause for ten minutes, and below 1 KiB for one that does not.
 	maxNonces = MaxRate*2*int(MaxSkew/time.Second) + MaxBurst
 	// sequenceWindow is how far behind the highest sequence a message may arrive: concurrent streams of one sender
 	// overtake each other, and at most this many are in flight.

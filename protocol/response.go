@@ -123,13 +123,11 @@ func (d *ResponseData) Validate() error {
 	case d.Safety != nil:
 		return d.Safety.validate()
 	case d.Activity != nil:
-		if sumOf(d.Activity.Hourly[:]) != sumOf(d.Activity.Daily[:]) || d.Activity.ActiveNodes > MaxContributors {
-			return errors.New("hourly and daily activity contradict each other")
-		}
+		return d.Activity.validate()
 	case d.Anomalies != nil:
 		return d.Anomalies.validate()
 	case d.Health != nil:
-		return d.Health.Fingerprint.Validate()
+		return d.Health.validate()
 	}
 	return nil
 }
@@ -161,19 +159,42 @@ func (t *ToolUsage) validate() error {
 		}
 		total += c.Count
 	}
-	if total != t.TotalCommands {
-		return fmt.Errorf("categories add up to %d, not to the %d commands", total, t.TotalCommands)
+	if total != t.TotalCommands || total > MaxCount {
+		return fmt.Errorf("categories add up to %d, not to the %d commands, or to more than %d", total, t.TotalCommands, uint64(MaxCount))
 	}
 	return nil
 }
 
 func (s *SafetySums) validate() error {
-	r := s.ByRisk
-	assessed := sumOf([]uint64{r.Safe, r.Moderate, r.High, r.Critical})
-	if s.TotalCommands > MaxCount || assessed > s.TotalCommands || s.BlockedCount > s.TotalCommands || s.ConfirmedRisky > s.TotalCommands {
-		return errors.New("safety counts exceed the number of commands")
+	assessed, ok := sumOf([]uint64{s.ByRisk.Safe, s.ByRisk.Moderate, s.ByRisk.High, s.ByRisk.Critical})
+	switch {
+	case s.TotalCommands > MaxCount:
+		return fmt.Errorf("%d commands, at most %d are allowed", s.TotalCommands, uint64(MaxCount))
+	case !ok || assessed > s.TotalCommands || s.BlockedCount > s.TotalCommands || s.ConfirmedRisky > s.TotalCommands:
+		return fmt.Errorf("more assessed, blocked or confirmed commands than the %d commands", s.TotalCommands)
 	}
 	return nil
+}
+
+func (a *ActivitySums) validate() error {
+	hourly, okHourly := sumOf(a.Hourly[:])
+	daily, okDaily := sumOf(a.Daily[:])
+	switch {
+	case !okHourly || !okDaily:
+		return fmt.Errorf("an activity count is above %d", uint64(MaxCount))
+	case hourly != daily:
+		return fmt.Errorf("activity by hour adds up to %d, by weekday to %d", hourly, daily)
+	case a.ActiveNodes > MaxContributors:
+		return fmt.Errorf("%d active nodes, at most %d are allowed", a.ActiveNodes, MaxContributors)
+	}
+	return nil
+}
+
+func (h *NodeHealth) validate() error {
+	if h.UptimeSeconds > MaxCount || h.EventCount24h > MaxCount {
+		return fmt.Errorf("health of %s: a count is above %d", h.Fingerprint, uint64(MaxCount))
+	}
+	return h.Fingerprint.Validate()
 }
 
 func (a *Anomalies) validate() error {
@@ -184,7 +205,13 @@ func (a *Anomalies) validate() error {
 		if x.Severity < 1 || x.Severity > 10 {
 			return fmt.Errorf("anomaly severity %d is not within 1 to 10", x.Severity)
 		}
-		if err := errors.Join(x.Type.Validate(), x.NodeFingerprint.Validate(), CheckText("description", x.Description, MaxReason)); err != nil {
+		if err := x.Type.Validate(); err != nil {
+			return err
+		}
+		if err := x.NodeFingerprint.Validate(); err != nil {
+			return err
+		}
+		if err := CheckText("description", x.Description, MaxReason); err != nil {
 			return err
 		}
 	}

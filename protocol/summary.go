@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"time"
 
@@ -116,17 +117,26 @@ func (s *NodeSummary) Validate() error {
 		return fmt.Errorf("%d unique patterns among %d commands", s.UniquePatterns, s.TotalCommands)
 	}
 	st := s.SafetyStats
-	for name, sum := range map[string]uint64{
-		"hourly activity": sumOf(s.HourlyActivity[:]), "daily activity": sumOf(s.DailyActivity[:]), "risk levels": sumOf([]uint64{st.ByRisk.Safe, st.ByRisk.Moderate, st.ByRisk.High, st.ByRisk.Critical}),
+	for _, c := range []struct {
+		name   string
+		counts []uint64
+	}{
+		{"hour", s.HourlyActivity[:]},
+		{"weekday", s.DailyActivity[:]},
+		{"risk level", []uint64{st.ByRisk.Safe, st.ByRisk.Moderate, st.ByRisk.High, st.ByRisk.Critical}},
 	} {
-		if sum != s.TotalCommands {
-			return fmt.Errorf("%s add up to %d, not to the %d commands", name, sum, s.TotalCommands)
+		if sum, ok := sumOf(c.counts); !ok || sum != s.TotalCommands {
+			return fmt.Errorf("counts by %s do not add up to the %d commands", c.name, s.TotalCommands)
 		}
 	}
-	for name, n := range map[string]uint64{"blocked": st.BlockedCount, "confirmed": st.UserConfirmedRisky,
-		"generated": st.CaroGenerated, "executed": st.CaroExecuted} {
-		if n > s.TotalCommands {
-			return fmt.Errorf("%d %s commands among %d", n, name, s.TotalCommands)
+	for _, c := range []struct {
+		name  string
+		count uint64
+	}{
+		{"blocked", st.BlockedCount}, {"confirmed", st.UserConfirmedRisky}, {"generated", st.CaroGenerated}, {"executed", st.CaroExecuted},
+	} {
+		if c.count > s.TotalCommands {
+			return fmt.Errorf("%d %s commands among %d", c.count, c.name, s.TotalCommands)
 		}
 	}
 	return nil
@@ -156,13 +166,13 @@ func (s *NodeSummary) checkCategories() error {
 			return fmt.Errorf("category %s: more timed or failed commands than commands", c.Category)
 		case c.TimedCount == 0 && c.DurationMSSum > 0:
 			return fmt.Errorf("category %s: a duration without timed commands", c.Category)
-		case want != c:
+		case !sameFloat(want.AvgDurationMS, c.AvgDurationMS) || !sameFloat(want.FailureRate, c.FailureRate):
 			return fmt.Errorf("category %s: average or rate contradicts its sums", c.Category)
 		}
 		total += c.Count
 	}
-	if total != s.TotalCommands {
-		return fmt.Errorf("categories add up to %d, not to the %d commands", total, s.TotalCommands)
+	if total != s.TotalCommands || total > MaxCount {
+		return fmt.Errorf("categories add up to %d, not to the %d commands, or to more than %d", total, s.TotalCommands, uint64(MaxCount))
 	}
 	return nil
 }
@@ -196,16 +206,18 @@ func OpenSummary(wire []byte) (*NodeSummary, error) {
 	return &s, nil
 }
 
-// sumOf adds counts; a sum that would overflow cannot equal an honest total and comes back as the largest number.
-func sumOf(v []uint64) uint64 {
-	var t uint64
-	for _, n := range v {
+// sameFloat compares bits: -0 equals 0 in Go, but would be a second spelling of the same summary.
+func sameFloat(a, b float64) bool { return math.Float64bits(a) == math.Float64bits(b) }
+
+// sumOf adds up to 2^15 counts; ok is false when one of them is above [MaxCount], so that the sum means nothing.
+func sumOf(counts []uint64) (sum uint64, ok bool) {
+	for _, n := range counts {
 		if n > MaxCount {
-			return ^uint64(0)
+			return 0, false
 		}
-		t += n
+		sum += n
 	}
-	return t
+	return sum, true
 }
 
 func checkUUID(what, s string) error {

@@ -2,6 +2,7 @@ package protocol
 
 import (
 	"fmt"
+	"math"
 	"time"
 )
 
@@ -9,8 +10,17 @@ import (
 // nanoseconds in UTC in JSON.
 type Timestamp int64
 
-// At converts a time; the location is dropped.
-func At(t time.Time) Timestamp { return Timestamp(t.UnixNano()) }
+// At converts a time; the location is dropped. A time outside the range of a Timestamp (the years 1678 to 2261 are
+// inside), such as the zero time, becomes the nearest one inside: wrapped around it would pass for another moment.
+func At(t time.Time) Timestamp {
+	switch {
+	case t.Before(Timestamp(math.MinInt64).Time()):
+		return math.MinInt64
+	case t.After(Timestamp(math.MaxInt64).Time()):
+		return math.MaxInt64
+	}
+	return Timestamp(t.UnixNano())
+}
 
 // Time returns the moment in UTC.
 func (t Timestamp) Time() time.Time { return time.Unix(0, int64(t)).UTC() }
@@ -63,7 +73,7 @@ type Period struct {
 	Granularity Granularity `cbor:"3,keyasint" json:"granularity"`
 }
 
-// PeriodAt returns the period of granularity g that contains t.
+// PeriodAt returns the period of granularity g that contains t; an unknown granularity counts as [Daily].
 func PeriodAt(t time.Time, g Granularity) Period {
 	t = t.UTC()
 	day := time.Date(t.Year(), t.Month(), t.Day(), 0, 0, 0, 0, time.UTC)
@@ -97,7 +107,8 @@ func (p Period) Validate() error {
 	if err := p.Granularity.Validate(); err != nil {
 		return err
 	}
-	if want := PeriodAt(p.Start.Time(), p.Granularity); want != p {
+	// Near the ends of the range of a Timestamp there are no whole periods.
+	if want := PeriodAt(p.Start.Time(), p.Granularity); want != p || !onHour(p.Start) || !onHour(p.End) {
 		return fmt.Errorf("%s period %s to %s is not aligned (expected %s to %s)", p.Granularity, p.Start, p.End, want.Start, want.End)
 	}
 	return nil

@@ -53,10 +53,12 @@ func (r RiskLevel) Validate() error { return checkIndex("risk level", riskNames,
 // MarshalText writes the vocabulary name (JSON, flags).
 func (r RiskLevel) MarshalText() ([]byte, error) { return []byte(r.String()), r.Validate() }
 
-// UnmarshalText reads a vocabulary name.
+// UnmarshalText reads a vocabulary name; on an unknown one the level is left as it was.
 func (r *RiskLevel) UnmarshalText(b []byte) error {
 	i, err := indexOf("risk level", riskNames, string(b))
-	*r = RiskLevel(i)
+	if err == nil {
+		*r = RiskLevel(i)
+	}
 	return err
 }
 
@@ -81,10 +83,12 @@ func (l DataLevel) Validate() error { return checkIndex("data level", levelNames
 // MarshalText writes the vocabulary name.
 func (l DataLevel) MarshalText() ([]byte, error) { return []byte(l.String()), l.Validate() }
 
-// UnmarshalText reads a vocabulary name.
+// UnmarshalText reads a vocabulary name; on an unknown one the level is left as it was.
 func (l *DataLevel) UnmarshalText(b []byte) error {
 	i, err := indexOf("data level", levelNames, string(b))
-	*l = DataLevel(i)
+	if err == nil {
+		*l = DataLevel(i)
+	}
 	return err
 }
 
@@ -114,10 +118,12 @@ func (t TrustLevel) Validate() error { return checkIndex("trust level", trustNam
 // MarshalText writes the vocabulary name.
 func (t TrustLevel) MarshalText() ([]byte, error) { return []byte(t.String()), t.Validate() }
 
-// UnmarshalText reads a vocabulary name.
+// UnmarshalText reads a vocabulary name; on an unknown one the level is left as it was.
 func (t *TrustLevel) UnmarshalText(b []byte) error {
 	i, err := indexOf("trust level", trustNames, string(b))
-	*t = TrustLevel(i)
+	if err == nil {
+		*t = TrustLevel(i)
+	}
 	return err
 }
 
