@@ -148,8 +148,7 @@ func (e *Engine) resolve(peer protocol.NodeID, addr netip.Addr) verdict {
 }
 
 func (e *Engine) subnet(addr netip.Addr) (verdict, bool) {
-	// A prefix contains no address with a zone, so a link-local peer would slip past its subnet's deny.
-	addr = addr.Unmap().WithZone("")
+	addr = addr.Unmap()
 	var bits []int
 	switch {
 	case addr.Is4():
@@ -158,7 +157,8 @@ func (e *Engine) subnet(addr netip.Addr) (verdict, bool) {
 		bits = e.bits6
 	}
 	for _, b := range bits {
-		if p, err := addr.Prefix(b); err == nil { // b fits: it is the length of a prefix of the same family
+		// Prefix drops a zone; netip.Prefix.Contains would find link-local peers in no subnet, past every deny.
+		if p, err := addr.Prefix(b); err == nil {
 			if v, ok := e.subnets[p]; ok {
 				return v, true
 			}

@@ -54,7 +54,7 @@ func TestReasonsTellAPeerNothingAboutOthers(t *testing.T) {
 	})
 }
 
-func TestRefusalsThatTheUserCanLiftSayHow(t *testing.T) {
+func TestRefusalsSayWhatCanBeDone(t *testing.T) {
 	bob := nodeID(1)
 	for _, c := range []struct {
 		name   string
@@ -67,6 +67,7 @@ func TestRefusalsThatTheUserCanLiftSayHow(t *testing.T) {
 		{"denied subnet", policy.Document{Subnets: []policy.SubnetRule{{CIDR: "10.0.0.0/8", Deny: true}}}, policy.ActionConnect, "caro-node trust set NODE peer"},
 		{"may not query", policy.Document{DefaultTrust: "share_to"}, policy.ActionQuery, "caro-node trust set NODE peer"},
 		{"gets no summaries", policy.Document{DefaultTrust: "query_from"}, policy.ActionReceiveSummary, "caro-node trust set NODE peer"},
+		{"supervisor gets no summaries", policy.Document{DefaultTrust: "supervisor"}, policy.ActionReceiveSummary, "aggregated answers only"},
 		{"shares nothing", policy.Document{DefaultTrust: "peer", MaxLevel: "raw"}, policy.ActionQuery, "max_level"},
 		{"no summaries", policy.Document{DefaultTrust: "peer", MaxLevel: "aggregated"}, policy.ActionReceiveSummary, "max_level"},
 	} {
