@@ -94,10 +94,5 @@ type AuditFilter struct {
 	Cursor    string
 }
 
-// Page sizes.
-const (
-	// DefaultLimit is the number of items of a page when the request does not say.
-	DefaultLimit = 50
-	// MaxLimit is the most items of one page.
-	MaxLimit = 1000
-)
+// MaxLimit is the most items of one page.
+const MaxLimit = 1000

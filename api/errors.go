@@ -7,13 +7,12 @@ import (
 
 // Kinds of refusal. Each has its HTTP status; see [Refuse].
 var (
-	ErrNotFound    = errors.New("not found")          // 404
-	ErrInvalid     = errors.New("invalid request")    // 422
-	ErrConflict    = errors.New("conflict")           // 409
-	ErrDenied      = errors.New("denied by policy")   // 403
-	ErrUnavailable = errors.New("not available now")  // 503
-	ErrTimeout     = errors.New("no answer in time")  // 504
-	errTooLarge    = errors.New("request is too big") // 413
+	ErrNotFound    = errors.New("not found")         // 404
+	ErrInvalid     = errors.New("invalid request")   // 422
+	ErrConflict    = errors.New("conflict")          // 409
+	ErrDenied      = errors.New("denied by policy")  // 403
+	ErrUnavailable = errors.New("not available now") // 503
+	ErrTimeout     = errors.New("no answer in time") // 504
 )
 
 // Refuse returns an error of one of the kinds above with a sentence for the person who asked: what is wrong and what

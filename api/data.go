@@ -1,0 +1,134 @@
+package api
+
+import (
+	"context"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/caro-mesh/caro-node/api/v1"
+	"github.com/caro-mesh/caro-node/protocol"
+)
+
+type eventsInput struct {
+	Limit    int    `query:"limit" minimum:"1" maximum:"1000" default:"50" doc:"items of a page"`
+	Cursor   string `query:"cursor" maxLength:"512" doc:"next_cursor of the page before, with the same filter"`
+	Search   string `query:"search" maxLength:"1024" doc:"words that the command contains"`
+	CWD      string `query:"cwd" maxLength:"4096" doc:"folder, with all below it"`
+	Since    string `query:"since" maxLength:"64" doc:"a span up to now, such as 90m, 12h, 7d or 2w, or an RFC 3339 time"`
+	Until    string `query:"until" maxLength:"64" doc:"like since; exclusive"`
+	MinRisk  string `query:"min_risk" enum:"safe,moderate,high,critical" doc:"only commands of this risk and above"`
+	Category string `query:"category" maxLength:"64"`
+	Failed   string `query:"failed" enum:"true,false" doc:"only commands that failed, or only the others"`
+}
+
+type summariesInput struct {
+	Limit       int    `query:"limit" minimum:"1" maximum:"1000" default:"50" doc:"items of a page"`
+	Cursor      string `query:"cursor" maxLength:"512" doc:"next_cursor of the page before, with the same filter"`
+	Own         string `query:"own" enum:"true,false" doc:"only own, or only received ones"`
+	Granularity string `query:"granularity" enum:"hourly,daily,weekly"`
+	Node        string `query:"node" maxLength:"128" doc:"node ID, peer ID, fingerprint or name"`
+}
+
+type previewInput struct {
+	Granularity string `query:"granularity" enum:"hourly,daily,weekly" default:"daily"`
+	At          string `query:"at" maxLength:"64" doc:"a time within the period: RFC 3339, or a span back from now; now when absent"`
+}
+
+type auditInput struct {
+	Limit  int    `query:"limit" minimum:"1" maximum:"1000" default:"50" doc:"items of a page"`
+	Cursor string `query:"cursor" maxLength:"512" doc:"next_cursor of the page before, with the same filter"`
+	Types  string `query:"type" maxLength:"256" doc:"event types, separated by commas"`
+	Peer   string `query:"peer" maxLength:"128" doc:"node ID, peer ID, fingerprint or name"`
+	Order  string `query:"order" enum:"newest,oldest" default:"newest"`
+}
+
+func (s *service) dataRoutes() {
+	route(s, http.MethodGet, "/api/v1/events", "events", "Commands of this machine, newest first", s.events)
+	route(s, http.MethodGet, "/api/v1/summaries", "summaries-list", "Own and received summaries, latest period first", s.summaries)
+	route(s, http.MethodGet, "/api/v1/summaries/preview", "summaries-preview", "What would be shared for a period, and with whom", s.preview)
+	route(s, http.MethodGet, "/api/v1/summaries/{id}", "summaries-show", "One summary",
+		func(ctx context.Context, in *struct {
+			ID string `path:"id" format:"uuid"`
+		}) (v1.SummaryDocument, error) {
+			summary, err := s.backend.Summary(ctx, in.ID)
+			return v1.SummaryDocument{Summary: summary}, err
+		})
+	route(s, http.MethodGet, "/api/v1/audit", "audit-list", "The audit chain", s.audit)
+	route(s, http.MethodGet, "/api/v1/audit/verify", "audit-verify", "Check the whole audit chain",
+		func(ctx context.Context, _ *none) (v1.AuditVerification, error) { return s.backend.VerifyAudit(ctx) })
+}
+
+func (s *service) events(ctx context.Context, in *eventsInput) (v1.EventPage, error) {
+	f := EventFilter{Search: in.Search, CWD: in.CWD, Category: protocol.CommandCategory(in.Category), Failed: yesNo(in.Failed), Limit: in.Limit, Cursor: in.Cursor}
+	if in.Category != "" {
+		if err := f.Category.Validate(); err != nil {
+			return v1.EventPage{}, Refuse(ErrInvalid, "%w", err)
+		}
+	}
+	if in.MinRisk != "" {
+		if err := f.MinRisk.UnmarshalText([]byte(in.MinRisk)); err != nil {
+			return v1.EventPage{}, Refuse(ErrInvalid, "%w", err)
+		}
+	}
+	var err error
+	if f.Since, err = s.moment("since", in.Since); err != nil {
+		return v1.EventPage{}, err
+	}
+	if f.Until, err = s.moment("until", in.Until); err != nil {
+		return v1.EventPage{}, err
+	}
+	return s.backend.Events(ctx, f)
+}
+
+func (s *service) summaries(ctx context.Context, in *summariesInput) (v1.SummaryPage, error) {
+	return s.backend.Summaries(ctx, SummaryFilter{Own: yesNo(in.Own), Granularity: protocol.Granularity(in.Granularity),
+		Node: in.Node, Limit: in.Limit, Cursor: in.Cursor})
+}
+
+func (s *service) preview(ctx context.Context, in *previewInput) (v1.SummaryPreview, error) {
+	at, err := s.moment("at", in.At)
+	if err != nil {
+		return v1.SummaryPreview{}, err
+	}
+	if at.IsZero() {
+		at = s.now()
+	}
+	return s.backend.PreviewSummary(ctx, protocol.Granularity(in.Granularity), at)
+}
+
+func (s *service) audit(ctx context.Context, in *auditInput) (v1.AuditPage, error) {
+	f := AuditFilter{Peer: in.Peer, Ascending: in.Order == "oldest", Limit: in.Limit, Cursor: in.Cursor}
+	for name := range strings.SplitSeq(in.Types, ",") {
+		if name == "" {
+			continue
+		}
+		t := protocol.AuditEventType(name)
+		if err := t.Validate(); err != nil {
+			return v1.AuditPage{}, Refuse(ErrInvalid, "%w", err)
+		}
+		f.Types = append(f.Types, t)
+	}
+	return s.backend.Audit(ctx, f)
+}
+
+// moment reads an optional time; the zero time stands for none.
+func (s *service) moment(name, text string) (time.Time, error) {
+	if text == "" {
+		return time.Time{}, nil
+	}
+	t, err := parseMoment(text, s.now())
+	if err != nil {
+		return time.Time{}, Refuse(ErrInvalid, "%s: %w", name, err)
+	}
+	return t, nil
+}
+
+// yesNo reads an optional truth value, whose spelling was checked before.
+func yesNo(s string) *bool {
+	if s == "" {
+		return nil
+	}
+	yes := s == "true"
+	return &yes
+}

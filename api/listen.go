@@ -1,0 +1,174 @@
+package api
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"sync"
+	"syscall"
+	"time"
+)
+
+// ErrAlreadyRunning reports that another daemon serves the same socket; the caller ends without touching its data.
+var ErrAlreadyRunning = errors.New("another caro-node is running")
+
+// maxSocketPath is the longest path that every system's sun_path (104 to 108 bytes) takes. It bounds the temporary name
+// too, which is a few bytes longer than the usual one.
+const maxSocketPath = 103
+
+// socket is a listening unix socket that was put in its place with its final mode, under a lock.
+type socket struct {
+	net.Listener
+	path string
+	lock *os.File
+	once sync.Once
+	err  error
+}
+
+// listenSocket takes path. A socket that a killed daemon left behind is replaced; a living daemon is not disturbed.
+//
+// What tells them apart is a lock on path+".lock", which the system releases however its holder ends. Looking at the
+// socket alone would leave a race between two daemons that both find it dead.
+func listenSocket(ctx context.Context, path string) (_ *socket, err error) {
+	if err := checkSocketPath(path); err != nil {
+		return nil, err
+	}
+	dir := filepath.Dir(path)
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, fmt.Errorf("create the folder of the API socket: %w", err)
+	}
+	lock, err := takeLock(path)
+	if err != nil {
+		return nil, err
+	}
+	s := &socket{path: path, lock: lock}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, lock.Close())
+		}
+	}()
+	if err := checkReplaceable(ctx, path); err != nil {
+		return nil, err
+	}
+	// The socket is bound inside a private folder, so that nobody can connect before its mode is set.
+	private, err := os.MkdirTemp(dir, ".s")
+	if err != nil {
+		return nil, fmt.Errorf("prepare the API socket: %w", err)
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(private)) }()
+	temporary := filepath.Join(private, "s")
+	if err := checkSocketPath(temporary); err != nil {
+		return nil, err
+	}
+	l, err := (&net.ListenConfig{}).Listen(ctx, "unix", temporary)
+	if err != nil {
+		return nil, fmt.Errorf("listen on the API socket: %w", err)
+	}
+	if u, ok := l.(*net.UnixListener); ok {
+		u.SetUnlinkOnClose(false)
+	}
+	if err := errors.Join(os.Chmod(temporary, 0o600), os.Rename(temporary, path)); err != nil {
+		return nil, errors.Join(fmt.Errorf("put the API socket in its place: %w", err), l.Close())
+	}
+	s.Listener = l
+	return s, nil
+}
+
+func checkSocketPath(path string) error {
+	if path == "" || len(path) > maxSocketPath {
+		return fmt.Errorf("path of the API socket %q has %d bytes, systems allow 1 to %d; choose a shorter CARO_HOME", path, len(path), maxSocketPath)
+	}
+	return nil
+}
+
+func takeLock(path string) (*os.File, error) {
+	lock, err := os.OpenFile(path+".lock", os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("open the lock of the API socket: %w", err)
+	}
+	err = syscall.Flock(int(lock.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
+	switch {
+	case errors.Is(err, syscall.EWOULDBLOCK):
+		err = fmt.Errorf("%w and serves %s; stop it first, or set CARO_HOME for a second one", ErrAlreadyRunning, path)
+	case errors.Is(err, syscall.ENOTSUP), errors.Is(err, syscall.ENOLCK), errors.Is(err, syscall.ENOSYS):
+		err = nil // a file system without locks: checkReplaceable alone decides
+	case err != nil:
+		err = fmt.Errorf("lock the API socket: %w", err)
+	}
+	if err != nil {
+		return nil, errors.Join(err, lock.Close())
+	}
+	return lock, nil
+}
+
+// checkReplaceable accepts an absent path and a socket at which nobody listens.
+func checkReplaceable(ctx context.Context, path string) error {
+	fi, err := os.Lstat(path)
+	switch {
+	case errors.Is(err, os.ErrNotExist):
+		return nil
+	case err != nil:
+		return fmt.Errorf("look at the API socket: %w", err)
+	case fi.Mode().Type() != os.ModeSocket:
+		return fmt.Errorf("%s is in the way of the API socket and is not a socket; move it away", path)
+	}
+	d := net.Dialer{Timeout: time.Second}
+	conn, err := d.DialContext(ctx, "unix", path)
+	switch {
+	case err == nil:
+		return errors.Join(fmt.Errorf("%w and serves %s; stop it first, or set CARO_HOME for a second one", ErrAlreadyRunning, path), conn.Close())
+	case errors.Is(err, syscall.ECONNREFUSED), errors.Is(err, os.ErrNotExist):
+		return nil
+	}
+	return fmt.Errorf("find out whether the API socket is in use: %w", err)
+}
+
+// Close stops listening, removes the socket and releases the lock. Only the first call does something.
+func (s *socket) Close() error {
+	s.once.Do(func() {
+		s.err = s.Listener.Close()
+		if err := os.Remove(s.path); !errors.Is(err, os.ErrNotExist) {
+			s.err = errors.Join(s.err, err)
+		}
+		// The lock file stays: removing it would let two daemons lock two files of the same name.
+		s.err = errors.Join(s.err, s.lock.Close())
+	})
+	return s.err
+}
+
+// loopback checks a TCP address and returns it with an IP literal, so that no resolver is ever asked.
+func loopback(listen string) (string, error) {
+	if listen == "" {
+		return "", nil
+	}
+	host, port, err := net.SplitHostPort(listen)
+	if err != nil {
+		return "", fmt.Errorf("api.listen %q is not host:port, such as 127.0.0.1:9237", listen)
+	}
+	if host == "localhost" {
+		host = "127.0.0.1"
+	}
+	ap, err := netip.ParseAddrPort(net.JoinHostPort(host, port))
+	if err != nil {
+		return "", fmt.Errorf("api.listen %q needs an IP address and a port number, such as 127.0.0.1:9237", listen)
+	}
+	if !ap.Addr().IsLoopback() || ap.Addr().Zone() != "" || ap.Addr().Is4In6() {
+		return "", fmt.Errorf("api.listen %q is not a loopback address; the local API shows raw commands and is never served to other machines", listen)
+	}
+	return ap.String(), nil
+}
+
+func listenTCP(ctx context.Context, addr string) (net.Listener, error) {
+	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", addr)
+	if errors.Is(err, syscall.EADDRINUSE) {
+		return nil, fmt.Errorf("port of the local API is in use: another program listens on %s; stop it or change api.listen: %w", addr, err)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("listen for the local API: %w", err)
+	}
+	return l, nil
+}

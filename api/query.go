@@ -1,0 +1,69 @@
+package api
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"github.com/caro-mesh/caro-node/api/v1"
+	"github.com/caro-mesh/caro-node/protocol"
+)
+
+// defaultSpan is asked for when a query names no time.
+const defaultSpan = "7d"
+
+func (s *service) queryRoutes() {
+	route(s, http.MethodPost, "/api/v1/query", "query", "Ask the nodes of the mesh",
+		func(ctx context.Context, in *struct{ Body v1.QueryRequest }) (v1.QueryResult, error) {
+			q := in.Body
+			if err := s.settle(&q); err != nil {
+				return v1.QueryResult{}, err
+			}
+			return s.backend.Query(ctx, q)
+		})
+}
+
+// settle checks a query and turns its span into a time range, so that the backend has one form to deal with.
+func (s *service) settle(q *v1.QueryRequest) error {
+	for _, f := range q.Filters {
+		if err := f.Validate(); err != nil {
+			return Refuse(ErrInvalid, "filters: %w", err)
+		}
+	}
+	switch {
+	case q.TimeRange != nil && q.Since != "":
+		return Refuse(ErrInvalid, "give since or time_range, not both")
+	case q.TimeRange == nil:
+		since := q.Since
+		if since == "" {
+			since = defaultSpan
+		}
+		now := s.now()
+		start, err := parseMoment(since, now)
+		if err != nil {
+			return Refuse(ErrInvalid, "since: %w", err)
+		}
+		if !start.Before(now) {
+			return Refuse(ErrInvalid, "since: %s lies in the future", start.UTC().Format(time.RFC3339))
+		}
+		r := wholeHours(start, now)
+		q.TimeRange, q.Since = &r, ""
+	}
+	if err := q.TimeRange.Validate(); err != nil {
+		return Refuse(ErrInvalid, "%w", err)
+	}
+	return nil
+}
+
+// wholeHours widens a range to whole UTC hours. A span of exactly the longest allowed range would become an hour too
+// long by that, and loses its first hour instead.
+func wholeHours(start, end time.Time) protocol.TimeRange {
+	from, to := start.UTC().Truncate(time.Hour), end.UTC().Truncate(time.Hour)
+	if to.Before(end) {
+		to = to.Add(time.Hour)
+	}
+	if excess := to.Sub(from) - protocol.MaxQueryRange; excess > 0 && excess <= 2*time.Hour {
+		from = from.Add(excess)
+	}
+	return protocol.TimeRange{Start: protocol.At(from), End: protocol.At(to)}
+}
