@@ -1,0 +1,273 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/caro-mesh/caro-node/api/v1"
+	"github.com/caro-mesh/caro-node/protocol"
+)
+
+func (c *cli) peersCommand() *cobra.Command {
+	return group("peers", "See and change which nodes this one knows",
+		c.peersListCommand(), c.peersAddCommand(), c.peersRemoveCommand(), c.peersPingCommand())
+}
+
+func (c *cli) peersListCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use: "list", Short: "List known nodes, their trust and state", Args: noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			cl, err := c.client()
+			if err != nil {
+				return err
+			}
+			page, err := cl.Peers(cmd.Context())
+			if err != nil {
+				return err
+			}
+			if c.json {
+				return writeJSON(c.Out, page)
+			}
+			return c.printPeers(page.Peers)
+		},
+	}
+	c.jsonFlag(cmd)
+	return cmd
+}
+
+func (c *cli) printPeers(peers []v1.Peer) error {
+	if len(peers) == 0 {
+		c.say("No peer is known. On the other machine, \"caro-node id\" prints its ID and address; here:\n  caro-node trust set <id> peer\n  caro-node peers add <address>")
+		return nil
+	}
+	t := newTable(c.Out, "FINGERPRINT", "NAME", "TRUST", "STATE", "SEEN", "RTT", "WHY")
+	pending := false
+	for _, p := range peers {
+		seen, rtt := "never", "–"
+		if p.LastSeen != nil {
+			seen = ago(*p.LastSeen, time.Now())
+		}
+		if p.RTTMS != nil {
+			rtt = fmt.Sprintf("%.1f ms", *p.RTTMS)
+		}
+		pending = pending || p.State == v1.PeerPending
+		t.row(string(p.Fingerprint), p.DisplayName, p.Trust.String(), string(p.State), seen, rtt, p.StateReason)
+	}
+	if err := t.flush(); err != nil {
+		return err
+	}
+	if pending {
+		c.say("\nPending nodes tried to connect. Compare the fingerprint with their user, then: caro-node trust set <fingerprint> peer")
+	}
+	return nil
+}
+
+func (c *cli) peersAddCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use: "add ADDRESS", Short: "Remember a node's address and keep a connection to it",
+		Args: exactArgs(1, "an address such as /ip4/10.0.0.5/tcp/9238/p2p/12D3…"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			cl, err := c.client()
+			if err != nil {
+				return err
+			}
+			p, err := cl.AddPeer(cmd.Context(), args[0])
+			if err != nil {
+				return err
+			}
+			if c.json {
+				return writeJSON(c.Out, p)
+			}
+			c.say("Added %s.", p.Fingerprint)
+			if p.Trust == protocol.TrustUntrusted {
+				c.say("It is not trusted yet, so it will not be connected: caro-node trust set %s peer", p.NodeID)
+			}
+			return nil
+		},
+	}
+	c.jsonFlag(cmd)
+	return cmd
+}
+
+func (c *cli) peersRemoveCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use: "remove NODE", Short: "Forget a node and disconnect it", Args: exactArgs(1, "a node: its ID, peer ID, fingerprint or name"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			cl, err := c.client()
+			if err != nil {
+				return err
+			}
+			doc, err := cl.RemovePeer(cmd.Context(), args[0])
+			if err != nil {
+				return err
+			}
+			if c.json {
+				return writeJSON(c.Out, doc)
+			}
+			c.say("Forgot %s. Trust that you gave it stays; take it back with: caro-node trust clear %s", doc.NodeID.Fingerprint(), doc.NodeID)
+			return nil
+		},
+	}
+	c.jsonFlag(cmd)
+	return cmd
+}
+
+func (c *cli) peersPingCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use: "ping NODE", Short: "Measure the round trip and the clock offset to a node", Args: exactArgs(1, "a node: its ID, peer ID, fingerprint or name"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			cl, err := c.client()
+			if err != nil {
+				return err
+			}
+			p, err := cl.PingPeer(cmd.Context(), args[0])
+			if err != nil {
+				return err
+			}
+			if c.json {
+				return writeJSON(c.Out, p)
+			}
+			return c.print("%s  round trip %.2f ms, its clock is %+.0f ms ahead", p.Fingerprint, p.RTTMS, p.ClockOffsetMS)
+		},
+	}
+	c.jsonFlag(cmd)
+	return cmd
+}
+
+func (c *cli) trustCommand() *cobra.Command {
+	return group("trust", "Say what other nodes may get from this one",
+		c.trustSetCommand(), c.trustChangeCommand("deny", v1.TrustDeny, "Refuse a node, whatever other rules say", "is refused from now on"),
+		c.trustChangeCommand("clear", v1.TrustClear, "Take back what was set at run time; the configuration decides again", "is decided by the configuration again"),
+		c.trustListCommand())
+}
+
+func (c *cli) trustSetCommand() *cobra.Command {
+	name := ""
+	cmd := &cobra.Command{
+		Use:   "set NODE LEVEL",
+		Short: "Give a node a trust level",
+		Long: `Give a node a trust level. What it may get from this node then:
+
+  untrusted   nothing, not even a connection
+  share_to    this node's summaries are pushed to it
+  query_from  it may ask for counts
+  peer        both
+  supervisor  only sums over many nodes, never the answer of this node alone
+
+Trust has one direction: the other node decides by itself what this one may get.`,
+		Args: exactArgs(2, "a node (ID, or fingerprint or name of a known one) and a level ("+strings.Join(protocol.TrustNames(), ", ")+")"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			var level protocol.TrustLevel
+			if err := level.UnmarshalText([]byte(args[1])); err != nil {
+				return usageErrorf("%w", err)
+			}
+			g, err := c.changeTrust(cmd, v1.TrustChange{NodeID: args[0], Trust: args[1], Name: name})
+			if err != nil || c.json {
+				return err
+			}
+			if g.Trust != level {
+				c.say("%s stays %s: %s (%s) has precedence.", g.Fingerprint, g.Trust, g.Rule.Name, g.Rule.Source)
+				return &exitError{exitDenied, nil}
+			}
+			c.say("%s is %s now.", g.Fingerprint, g.Trust)
+			return nil
+		},
+	}
+	cmd.Flags().StringVar(&name, "name", "", "a name for people, such as bob")
+	c.jsonFlag(cmd)
+	return cmd
+}
+
+func (c *cli) trustChangeCommand(use, change, short, done string) *cobra.Command {
+	cmd := &cobra.Command{
+		Use: use + " NODE", Short: short, Args: exactArgs(1, "a node: its ID, or fingerprint or name of a known one"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			g, err := c.changeTrust(cmd, v1.TrustChange{NodeID: args[0], Trust: change})
+			if err == nil && !c.json {
+				c.say("%s %s: %s by %s (%s).", g.Fingerprint, done, g.Trust, g.Rule.Name, g.Rule.Source)
+			}
+			return err
+		},
+	}
+	c.jsonFlag(cmd)
+	return cmd
+}
+
+func (c *cli) changeTrust(cmd *cobra.Command, change v1.TrustChange) (v1.GrantDocument, error) {
+	cl, err := c.client()
+	if err != nil {
+		return v1.GrantDocument{}, err
+	}
+	g, err := cl.SetTrust(cmd.Context(), change)
+	if err == nil && c.json {
+		err = writeJSON(c.Out, g)
+	}
+	return g, err
+}
+
+func (c *cli) trustListCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use: "list", Short: "List what was given to whom", Args: noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			cl, err := c.client()
+			if err != nil {
+				return err
+			}
+			page, err := cl.Trust(cmd.Context())
+			if err != nil {
+				return err
+			}
+			if c.json {
+				return writeJSON(c.Out, page)
+			}
+			t := newTable(c.Out, "FINGERPRINT", "NAME", "TRUST", "RULE", "FROM")
+			for _, g := range page.Grants {
+				trust := g.Trust.String()
+				if g.Deny {
+					trust = "denied"
+				}
+				t.row(string(g.Fingerprint), g.Name, trust, g.Rule.Name, place(g.Rule))
+			}
+			return t.flush()
+		},
+	}
+	c.jsonFlag(cmd)
+	return cmd
+}
+
+// place says where a rule stands.
+func place(r v1.Rule) string {
+	if r.Line > 0 {
+		return fmt.Sprintf("%s:%d", r.Source, r.Line)
+	}
+	return r.Source
+}
+
+func (c *cli) policyCommand() *cobra.Command {
+	show := &cobra.Command{
+		Use: "show", Short: "Show the rules in force and where each comes from", Args: noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			cl, err := c.client()
+			if err != nil {
+				return err
+			}
+			p, err := cl.Policy(cmd.Context())
+			if err != nil {
+				return err
+			}
+			if c.json {
+				return writeJSON(c.Out, p)
+			}
+			t := newTable(c.Out, "RULE", "ABOUT", "TRUST", "FROM", "NOTE")
+			for _, r := range p.Rules {
+				t.row(r.Name, r.Match, r.Trust, place(r.Rule), r.Note)
+			}
+			return t.flush()
+		},
+	}
+	c.jsonFlag(show)
+	return group("policy", "See what may leave this node", show)
+}

@@ -1,0 +1,70 @@
+package main
+
+import (
+	"log/slog"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/caro-mesh/caro-node/cmd/caro-node/config"
+	"github.com/caro-mesh/caro-node/cmd/caro-node/daemon"
+)
+
+func (c *cli) runCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "run",
+		Short: "Run the node in the foreground",
+		Long: `Run the node in the foreground until Ctrl-C or SIGTERM. On first use it creates the identity.
+Every setting of the configuration that is one value has a flag here and an environment variable (CARO_NETWORK_MDNS).`,
+		Args: noArgs,
+	}
+	config.AddFlags(cmd.Flags())
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error { return c.runRun(cmd, cmd.Flags()) }
+	return cmd
+}
+
+func (c *cli) runRun(cmd *cobra.Command, flags *pflag.FlagSet) error {
+	cfg, err := c.loadConfig(flags)
+	if err != nil {
+		return err
+	}
+	p, err := c.paths()
+	if err != nil {
+		return err
+	}
+	onTerminal := isTerminal(c.Err, c.getenv)
+	logger := slog.New(daemon.LogHandler(c.Err, cfg.Log.Level, cfg.Log.Format, onTerminal))
+	d, err := daemon.Open(cmd.Context(), daemon.Config{Settings: cfg, Paths: p, Version: version, Logger: logger})
+	if err != nil {
+		return err
+	}
+	return d.Run(cmd.Context(), func(r daemon.Ready) { c.printReady(r) })
+}
+
+// printReady tells a person what to do next.
+func (c *cli) printReady(r daemon.Ready) {
+	c.say("")
+	if r.NewIdentity {
+		c.say("This is a new node. Its identity is in %s: back it up, and give it to nobody.", r.KeyPath)
+	}
+	c.say("Node %s is running.", r.Fingerprint)
+	c.say("  hook your shell:  %s", hookLine(c.getenv("SHELL")))
+	c.say("  then look:        caro-node history      caro-node status      caro-node summary preview")
+	if r.APIAddr != "" {
+		c.say("  in the browser:   caro-node dashboard    (prints the address with its key)")
+	}
+	c.say("  stop:             Ctrl-C\n")
+}
+
+// hookLine is the line that hooks the user's own shell.
+func hookLine(shell string) string {
+	switch base(shell) {
+	case "zsh":
+		return `eval "$(caro-node shell init zsh)"`
+	case "fish":
+		return `caro-node shell init fish | source`
+	case "sh", "dash", "ksh", "mksh":
+		return `eval "$(caro-node shell init sh)"`
+	}
+	return `eval "$(caro-node shell init bash)"`
+}

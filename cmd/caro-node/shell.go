@@ -1,0 +1,142 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/caro-mesh/caro-node/observer/shell"
+	"github.com/caro-mesh/caro-node/observer/spool"
+	"github.com/caro-mesh/caro-node/protocol"
+)
+
+func (c *cli) shellCommand() *cobra.Command {
+	init := &cobra.Command{
+		Use:   "init bash|zsh|fish|sh",
+		Short: "Print the lines that make a shell record its commands",
+		Long: `Print the hook for a shell. It starts no process per command: it appends to a spool file, which the node reads.
+
+  bash  eval "$(caro-node shell init bash)"         in ~/.bashrc
+  zsh   eval "$(caro-node shell init zsh)"          in ~/.zshrc
+  fish  caro-node shell init fish | source          in ~/.config/fish/config.fish
+  sh    eval "$(caro-node shell init sh)"           in ~/.profile; see the comments it prints
+
+A command that starts with a space is never recorded.`,
+		ValidArgs: []string{"bash", "zsh", "fish", "sh"},
+		Args:      exactArgs(1, "the name of a shell: bash, zsh, fish or sh"),
+		RunE: func(_ *cobra.Command, args []string) error {
+			s := protocol.ParseShell(args[0])
+			if s == protocol.ShellOther {
+				return usageErrorf("there is no hook for %q (use bash, zsh, fish or sh; other programs can call \"caro-node observe\")", args[0])
+			}
+			p, err := c.paths()
+			if err != nil {
+				return err
+			}
+			// The folder has to exist before the first prompt, also when the node has never run.
+			if err := os.MkdirAll(p.Spool, 0o700); err != nil {
+				c.say("caro-node: nothing will be recorded until this works: %v", err)
+			}
+			script, err := shell.Script(s, shell.Options{SpoolDir: p.Spool})
+			if err != nil {
+				return err
+			}
+			_, err = io.WriteString(c.Out, script)
+			return err
+		},
+	}
+	return group("shell", "Hook a shell", init)
+}
+
+// observeOptions are the flags of observe.
+type observeOptions struct {
+	shell         string
+	exit          string
+	durationMS    int64
+	cwd           string
+	at            string
+	caroGenerated bool
+	confirmed     bool
+}
+
+func (c *cli) observeCommand() *cobra.Command {
+	var o observeOptions
+	cmd := &cobra.Command{
+		Use:   "observe [flags] -- COMMAND",
+		Short: "Record one command, for shells without hooks and for other programs",
+		Long: `Record a command that has run. It works with the node stopped: the record waits in the spool.
+COMMAND is one argument as it was typed, or several, which are joined with spaces.`,
+		Example: `  caro-node observe --shell sh --exit 0 --duration-ms 120 -- "make test"`,
+		Args: func(_ *cobra.Command, args []string) error {
+			if strings.TrimSpace(strings.Join(args, " ")) == "" {
+				return usageErrorf("observe needs a command after --")
+			}
+			return nil
+		},
+		RunE: func(_ *cobra.Command, args []string) error { return c.runObserve(o, strings.Join(args, " ")) },
+	}
+	f := cmd.Flags()
+	f.StringVar(&o.shell, "shell", "other", "shell in which it was typed")
+	f.StringVar(&o.exit, "exit", "", "exit code; leave out when unknown")
+	f.Int64Var(&o.durationMS, "duration-ms", -1, "duration in milliseconds; leave out when unknown")
+	f.StringVar(&o.cwd, "cwd", "", "folder in which it ran (default: this one)")
+	f.StringVar(&o.at, "at", "", "when it started, RFC 3339 (default: now minus the duration)")
+	f.BoolVar(&o.caroGenerated, "caro-generated", false, "a program wrote the command, not the person")
+	f.BoolVar(&o.confirmed, "confirmed", false, "the person confirmed it after a warning")
+	return cmd
+}
+
+func (c *cli) runObserve(o observeOptions, command string) error {
+	p, err := c.paths()
+	if err != nil {
+		return err
+	}
+	if err := p.Create(); err != nil {
+		return err
+	}
+	r, err := o.record(command, time.Now())
+	if err != nil {
+		return err
+	}
+	return spool.Write(p.Spool, r)
+}
+
+// record builds the spool record of what the flags say.
+func (o observeOptions) record(command string, now time.Time) (spool.Record, error) {
+	r := spool.Record{Shell: protocol.ParseShell(o.shell), CWD: o.cwd, Command: command, CaroGenerated: o.caroGenerated, UserConfirmed: o.confirmed}
+	// A generated command that is reported with its exit code was run.
+	r.CaroExecuted = o.caroGenerated && o.exit != ""
+	if o.exit != "" {
+		code, err := strconv.Atoi(o.exit)
+		if err != nil || code < 0 || code > 255 {
+			return r, usageErrorf("--exit: %q is not an exit code (0 to 255)", o.exit)
+		}
+		r.ExitCode = &code
+	}
+	r.Start = now
+	if o.durationMS >= 0 {
+		d := time.Duration(o.durationMS) * time.Millisecond
+		r.Duration = &d
+		r.Start = now.Add(-d)
+	}
+	if o.at != "" {
+		at, err := time.Parse(time.RFC3339Nano, o.at)
+		if err != nil {
+			return r, usageErrorf("--at: %q is not an RFC 3339 time such as 2026-01-31T12:00:00Z", o.at)
+		}
+		r.Start = at
+	}
+	if r.CWD == "" {
+		wd, err := os.Getwd()
+		if err != nil {
+			return r, fmt.Errorf("find the current folder (give it with --cwd): %w", err)
+		}
+		r.CWD = wd
+	}
+	return r, nil
+}

@@ -1,0 +1,240 @@
+package node
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/netip"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/caro-mesh/caro-node/node/aggregate"
+	"github.com/caro-mesh/caro-node/policy"
+	"github.com/caro-mesh/caro-node/policy/audit"
+	"github.com/caro-mesh/caro-node/protocol"
+	"github.com/caro-mesh/caro-node/store"
+)
+
+// answerer answers peers' queries: gate, then counts, then a signed response that is in the audit log before it leaves.
+type answerer struct {
+	key     protocol.Signer
+	gate    *audit.Gate
+	counts  counts
+	log     audit.Log
+	now     func() time.Time
+	started time.Time
+	logger  *slog.Logger
+}
+
+// counts is what answers are made of.
+type counts interface {
+	Rollups(ctx context.Context, start, end time.Time) ([]store.Rollup, error)
+	ReceivedSummaries(ctx context.Context, start, end time.Time) ([]*protocol.NodeSummary, error)
+	CountEventsSince(ctx context.Context, t time.Time) (int64, error)
+}
+
+// answerable lists the query types that this version answers.
+func answerable() []protocol.QueryType {
+	return []protocol.QueryType{protocol.QueryToolUsage, protocol.QuerySafetyPosture, protocol.QueryActivityPatterns, protocol.QueryNodeHealth}
+}
+
+// answer returns the encoded signed response to q, which was verified to come from its requester. Refusals are
+// responses as well; an error means that nothing may be sent.
+func (a *answerer) answer(ctx context.Context, from protocol.NodeID, addr netip.Addr, q *protocol.MeshQuery) ([]byte, error) {
+	res := &protocol.MeshResponse{QueryID: q.QueryID, Responder: a.key.NodeID(), Timestamp: protocol.At(a.now())}
+	d, err := a.gate.Allow(ctx, policy.Request{Peer: from, Addr: addr, Action: policy.ActionQuery, QueryType: q.QueryType,
+		TimeRange: q.TimeRange, Now: a.now()}, audit.Event{Type: protocol.AuditQueryReceived, Details: map[string]string{"query_id": q.QueryID}})
+	var denied *audit.DeniedError
+	switch {
+	case errors.As(err, &denied):
+		a.logger.Info("query denied", "peer", from.Fingerprint(), "type", q.QueryType, "rule", d.Rule.Name, "reason", d.Reason)
+		res.Status, res.Reason = protocol.StatusAccessDenied, clip(denied.Decision.Reason)
+		return protocol.SignResponse(res, a.key, a.now())
+	case err != nil:
+		return nil, err
+	}
+	if err := a.fill(ctx, res, q, d); err != nil {
+		a.logger.Error("query failed", "peer", from.Fingerprint(), "type", q.QueryType, "error", err)
+		res.Status, res.Reason, res.Data, res.Contributors = protocol.StatusError, "this node could not read its counts; its own log says why", nil, nil
+	}
+	wire, err := protocol.SignResponse(res, a.key, a.now())
+	if err != nil {
+		return nil, err
+	}
+	_, err = a.log.Append(ctx, audit.Event{Type: protocol.AuditResponseSent, Peer: from, Success: res.Status == protocol.StatusSuccess,
+		Details: map[string]string{"query_id": q.QueryID, "query_type": string(q.QueryType), "status": string(res.Status),
+			"bytes": strconv.Itoa(len(wire)), "contributors": strconv.Itoa(len(res.Contributors)), "rule": d.Rule.Name}})
+	if err != nil {
+		return nil, fmt.Errorf("record the response before it leaves: %w", err)
+	}
+	return wire, nil
+}
+
+// fill sets status, reason, data and contributors of an allowed query. Its error is for the local log.
+func (a *answerer) fill(ctx context.Context, res *protocol.MeshResponse, q *protocol.MeshQuery, d policy.Decision) error {
+	if !slices.Contains(answerable(), q.QueryType) {
+		res.Status, res.Reason = protocol.StatusNotSupported, fmt.Sprintf("this node does not answer %s", q.QueryType)
+		return nil
+	}
+	keep, err := aggregate.Compile(q.Filters)
+	var bad *aggregate.FilterError
+	if errors.As(err, &bad) {
+		res.Status, res.Reason = protocol.StatusError, clip(bad.Error())
+		return nil
+	} else if err != nil {
+		return err
+	}
+	if d.Level == protocol.LevelAggregated {
+		return a.fillAggregated(ctx, res, q, d, keep)
+	}
+	data, err := a.own(ctx, q, keep)
+	if err != nil {
+		return err
+	}
+	a.finish(res, data, []protocol.Fingerprint{a.key.NodeID().Fingerprint()})
+	return nil
+}
+
+// own answers from this node's counts alone.
+func (a *answerer) own(ctx context.Context, q *protocol.MeshQuery, keep aggregate.Predicate) (*protocol.ResponseData, error) {
+	if q.QueryType == protocol.QueryNodeHealth {
+		return a.health(ctx)
+	}
+	rows, err := rowsOf(ctx, a.counts, q.TimeRange, a.gate.Engine())
+	if err != nil {
+		return nil, err
+	}
+	return aggregate.FromRows(q.QueryType, q.TimeRange, rows, keep)
+}
+
+func (a *answerer) health(ctx context.Context) (*protocol.ResponseData, error) {
+	now := a.now()
+	n, err := a.counts.CountEventsSince(ctx, now.Add(-24*time.Hour))
+	if err != nil {
+		return nil, err
+	}
+	return &protocol.ResponseData{Health: &protocol.NodeHealth{Fingerprint: a.key.NodeID().Fingerprint(), Online: true, LastSeen: protocol.At(now),
+		ProtocolVersion: protocol.Version, UptimeSeconds: uint64(max(0, now.Sub(a.started)/time.Second)), EventCount24h: uint64(max(0, n))}}, nil
+}
+
+// fillAggregated answers together with what this node holds of others, and only above the threshold of contributors,
+// so that nobody is singled out.
+func (a *answerer) fillAggregated(ctx context.Context, res *protocol.MeshResponse, q *protocol.MeshQuery, d policy.Decision, keep aggregate.Predicate) error {
+	if len(q.Filters) > 0 {
+		res.Status, res.Reason = protocol.StatusNotSupported, "an aggregated answer cannot be filtered, because filters could single nodes out"
+		return nil
+	}
+	own, err := a.own(ctx, q, keep)
+	if err != nil {
+		return err
+	}
+	received, err := a.counts.ReceivedSummaries(ctx, q.TimeRange.Start.Time(), q.TimeRange.End.Time())
+	if err != nil {
+		return err
+	}
+	total, contributors, err := a.together(q, own, received)
+	if err != nil {
+		return err
+	}
+	if len(contributors) < d.MinContributors {
+		res.Status = protocol.StatusAccessDenied
+		res.Reason = fmt.Sprintf("only %d of at least %d nodes could contribute to an aggregated answer", len(contributors), d.MinContributors)
+		return nil
+	}
+	a.finish(res, total, contributors)
+	return nil
+}
+
+func (a *answerer) together(q *protocol.MeshQuery, own *protocol.ResponseData, received []*protocol.NodeSummary) (*protocol.ResponseData, []protocol.Fingerprint, error) {
+	var total protocol.ResponseData
+	var contributors []protocol.Fingerprint
+	if own != nil {
+		if err := aggregate.Merge(&total, own); err != nil {
+			return nil, nil, err
+		}
+		contributors = append(contributors, a.key.NodeID().Fingerprint())
+	}
+	byNode := make(map[protocol.NodeID][]*protocol.NodeSummary)
+	for _, s := range aggregate.Cover(received, q.TimeRange) {
+		// A supervisor must not learn what it asked for through its own summaries, nor this node count twice.
+		if s.NodeID != q.Requester && s.NodeID != a.key.NodeID() {
+			byNode[s.NodeID] = append(byNode[s.NodeID], s)
+		}
+	}
+	engine := a.gate.Engine()
+	for id, summaries := range byNode {
+		data, err := aggregate.FromSummaries(q.QueryType, q.TimeRange, summaries)
+		if err != nil {
+			return nil, nil, err
+		}
+		if data = withoutDenied(data, engine); data == nil {
+			continue
+		}
+		if err := aggregate.Merge(&total, data); err != nil {
+			return nil, nil, err
+		}
+		contributors = append(contributors, id.Fingerprint())
+	}
+	if total == (protocol.ResponseData{}) {
+		return nil, nil, nil
+	}
+	return &total, contributors, nil
+}
+
+// withoutDenied removes denied categories from another node's usage. Its other counts are not kept by category; what
+// that node denies itself it has left out before it signed.
+func withoutDenied(d *protocol.ResponseData, e *policy.Engine) *protocol.ResponseData {
+	if d == nil || d.ToolUsage == nil {
+		return d
+	}
+	u := protocol.ToolUsage{TimeRange: d.ToolUsage.TimeRange}
+	for _, c := range d.ToolUsage.ByCategory {
+		if e.AllowsCategory(c.Category) {
+			u.ByCategory = append(u.ByCategory, c)
+			u.TotalCommands += c.Count
+		}
+	}
+	if u.TotalCommands == 0 {
+		return nil
+	}
+	return &protocol.ResponseData{ToolUsage: &u}
+}
+
+func (a *answerer) finish(res *protocol.MeshResponse, data *protocol.ResponseData, contributors []protocol.Fingerprint) {
+	if data == nil {
+		res.Status, res.Reason = protocol.StatusNoData, "no command was recorded in this time range"
+		return
+	}
+	slices.Sort(contributors)
+	res.Status, res.Data, res.Contributors = protocol.StatusSuccess, data, contributors
+}
+
+// rollups is the part of the store that rows come from.
+type rollups interface {
+	Rollups(ctx context.Context, start, end time.Time) ([]store.Rollup, error)
+}
+
+// rowsOf reads this node's hourly counts without the categories that the policy keeps back.
+func rowsOf(ctx context.Context, db rollups, r protocol.TimeRange, e *policy.Engine) ([]aggregate.Row, error) {
+	stored, err := db.Rollups(ctx, r.Start.Time(), r.End.Time())
+	if err != nil {
+		return nil, err
+	}
+	rows := make([]aggregate.Row, 0, len(stored))
+	for _, s := range stored {
+		if e.AllowsCategory(s.Category) {
+			rows = append(rows, aggregate.Row(s))
+		}
+	}
+	return rows, nil
+}
+
+// clip fits a sentence into a response.
+func clip(s string) string {
+	for len(s) > protocol.MaxReason {
+		s = s[:len(s)-1]
+	}
+	return toValid(s)
+}

@@ -1,0 +1,63 @@
+package node
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/caro-mesh/caro-node/policy/audit"
+	"github.com/caro-mesh/caro-node/protocol"
+	"github.com/caro-mesh/caro-node/store"
+)
+
+// intake stores the summaries that admitted peers push to this node. That their node is the sender, and that their
+// signature verifies, was checked before.
+type intake struct {
+	db     received
+	log    audit.Log
+	now    func() time.Time
+	logger *slog.Logger
+}
+
+// received is what the intake needs of the store.
+type received interface {
+	SaveReceivedSummary(ctx context.Context, s *protocol.NodeSummary, wire []byte, ev audit.Event) (isNew bool, err error)
+}
+
+// verdict of an intake.
+type verdict uint8
+
+const (
+	accepted verdict = iota
+	duplicate
+	refused
+)
+
+// accept stores s. The reason of a refusal may be told to the sender; the error is for the local log, and means that
+// the sender should try again.
+func (i *intake) accept(ctx context.Context, from protocol.NodeID, s *protocol.NodeSummary, wire []byte) (verdict, string, error) {
+	if end := s.Period.End.Time(); end.After(i.now().Add(protocol.MaxSkew)) {
+		return i.refuse(ctx, from, s, fmt.Sprintf("the period ends at %s, which is in the future", end.Format(time.RFC3339)))
+	}
+	isNew, err := i.db.SaveReceivedSummary(ctx, s, wire, audit.Event{Type: protocol.AuditSummaryShared, Peer: from, Success: true,
+		Details: map[string]string{"summary_id": s.ID, "step": "received", "granularity": string(s.Period.Granularity), "period_start": s.Period.Start.String()}})
+	switch {
+	case errors.Is(err, store.ErrConflictingSummary):
+		return i.refuse(ctx, from, s, "another summary of the same period was received before")
+	case err != nil:
+		return refused, "", err
+	case !isNew:
+		return duplicate, "", nil
+	}
+	i.logger.Info("summary received", "peer", from.Fingerprint(), "granularity", s.Period.Granularity, "period", s.Period.Start, "commands", s.TotalCommands)
+	return accepted, "", nil
+}
+
+func (i *intake) refuse(ctx context.Context, from protocol.NodeID, s *protocol.NodeSummary, reason string) (verdict, string, error) {
+	i.logger.Warn("summary refused", "peer", from.Fingerprint(), "summary", s.ID, "reason", reason)
+	_, err := i.log.Append(ctx, audit.Event{Type: protocol.AuditPolicyViolation, Peer: from,
+		Details: map[string]string{"summary_id": s.ID, "reason": reason}})
+	return refused, reason, err
+}
