@@ -1,0 +1,195 @@
+// Package meshtest makes small meshes of real nodes for tests: loopback TCP, TLS 1.3, real keys, and nothing replaced
+// except that sequence numbers and clocks live in memory.
+package meshtest
+
+import (
+	"context"
+	"net/netip"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/libp2p/go-libp2p/core/connmgr"
+	"github.com/libp2p/go-libp2p/core/peer"
+
+	"github.com/caro-mesh/caro-node/node/host"
+	"github.com/caro-mesh/caro-node/node/identity"
+	"github.com/caro-mesh/caro-node/protocol"
+	"github.com/caro-mesh/caro-node/protocol/exchange"
+	"github.com/caro-mesh/caro-node/protocol/hello"
+)
+
+// Node is one node of a test mesh, up to and including its Hello registry. It serves nothing by itself.
+type Node struct {
+	Key      *identity.Identity
+	Host     *host.Host
+	Registry *hello.Registry
+	Endpoint *exchange.Endpoint
+	Sealer   *protocol.Sealer
+	Clock    *Clock
+
+	mu       sync.Mutex
+	refusals []exchange.Refusal
+	closers  []func()
+}
+
+// Options change what is usual.
+type Options struct {
+	Key       *identity.Identity // nil: a new one
+	Listen    string             // "": a free port on loopback
+	Gate      connmgr.ConnectionGater
+	Hooks     hello.Hooks
+	Probation time.Duration
+	Timeout   time.Duration
+}
+
+// Clock is a node's clock: the machine's, put forward by an offset.
+type Clock struct{ offset atomic.Int64 }
+
+// Now returns the time.
+func (c *Clock) Now() time.Time { return time.Now().Add(time.Duration(c.offset.Load())) }
+
+// Set changes how far the clock is ahead.
+func (c *Clock) Set(d time.Duration) { c.offset.Store(int64(d)) }
+
+// Sequence is a sequencer in memory.
+type Sequence struct{ n atomic.Uint64 }
+
+// Next returns the next number.
+func (s *Sequence) Next() (uint64, error) { return s.n.Add(1), nil }
+
+// NewSequence starts where a node that starts now would start.
+func NewSequence() *Sequence {
+	s := &Sequence{}
+	s.n.Store(uint64(time.Now().UnixNano()))
+	return s
+}
+
+// New starts a node that stops with the test.
+func New(t testing.TB, o Options) *Node {
+	t.Helper()
+	n := &Node{Key: o.Key, Clock: &Clock{}}
+	var err error
+	if n.Key == nil {
+		if n.Key, err = identity.New(time.Now()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if o.Listen == "" {
+		o.Listen = "/ip4/127.0.0.1/tcp/0"
+	}
+	if n.Host, err = host.New(host.Config{Key: n.Key.HostKey(), Listen: []string{o.Listen}, Gate: o.Gate}); err != nil {
+		t.Fatal(err)
+	}
+	n.Registry = hello.NewRegistry(n.Host, o.Hooks, o.Probation)
+	n.Sealer = protocol.NewSealer(n.Key, NewSequence(), n.Clock.Now)
+	n.Endpoint, err = exchange.New(exchange.Config{Host: n.Host, Sealer: n.Sealer, Opener: protocol.NewOpener(n.Clock.Now),
+		Admitted: n.Registry.Admitted, Refused: n.note, Timeout: o.Timeout, Now: n.Clock.Now})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(n.Close)
+	return n
+}
+
+// Identity returns how the node introduces itself.
+func (n *Node) Identity() protocol.NodeIdentity {
+	return protocol.NodeIdentity{NodeID: n.Key.NodeID(), Fingerprint: n.Key.Fingerprint(), DisplayName: "node " + string(n.Key.Fingerprint()),
+		Capabilities: protocol.NodeCapabilities{ProtocolVersion: protocol.Version, CaroVersion: "test", MaxShareLevel: protocol.LevelSummarized,
+			SupportedQueries: []protocol.QueryType{protocol.QueryToolUsage, protocol.QuerySafetyPosture}},
+		CreatedAt: protocol.At(n.Key.CreatedAt())}
+}
+
+// Local returns what hello needs, with an Admit (nil lets everybody in).
+func (n *Node) Local(admit func(protocol.NodeID) error) hello.Local {
+	return hello.Local{Identity: n.Identity(), X25519: n.Key.X25519(),
+		Admit: func(_ context.Context, id protocol.NodeID, _ netip.Addr, _ protocol.NodeIdentity) error {
+			if admit == nil {
+				return nil
+			}
+			return admit(id)
+		}}
+}
+
+// Greets makes the node serve Hello and returns a client that says it.
+func (n *Node) Greets(admit func(protocol.NodeID) error) *hello.Client {
+	l := n.Local(admit)
+	n.OnClose(hello.Serve(n.Endpoint, n.Registry, l).Close)
+	return hello.NewClient(n.Endpoint, n.Registry, l)
+}
+
+// OnClose runs f before the host stops, last added first.
+func (n *Node) OnClose(f func()) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.closers = append(n.closers, f)
+}
+
+// Close stops the node. It may be called more than once.
+func (n *Node) Close() {
+	n.mu.Lock()
+	closers := n.closers
+	n.closers = nil
+	n.mu.Unlock()
+	for i := len(closers) - 1; i >= 0; i-- {
+		closers[i]()
+	}
+	n.Registry.Close()
+	_ = n.Host.Close() // basic hosts always return nil
+}
+
+func (n *Node) note(r exchange.Refusal) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.refusals = append(n.refusals, r)
+}
+
+// Refusals returns what the node refused so far.
+func (n *Node) Refusals() []exchange.Refusal {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return append([]exchange.Refusal(nil), n.refusals...)
+}
+
+// Info returns the node's addresses.
+func (n *Node) Info() peer.AddrInfo {
+	return peer.AddrInfo{ID: n.Host.ID(), Addrs: n.Host.Network().ListenAddresses()}
+}
+
+// Dial connects a to b without saying anything.
+func Dial(t testing.TB, a, b *Node) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	if err := a.Host.Connect(ctx, b.Info()); err != nil {
+		t.Fatalf("connect: %v", err)
+	}
+}
+
+// Meet connects a to b and admits each at the other. Both must serve Hello.
+func Meet(t testing.TB, a *Node, client *hello.Client, b *Node) {
+	t.Helper()
+	Dial(t, a, b)
+	if _, err := client.Greet(t.Context(), b.Key.NodeID()); err != nil {
+		t.Fatalf("hello: %v", err)
+	}
+}
+
+// Eventually retries check until it returns nil, and fails with its last error after ten seconds.
+func Eventually(t testing.TB, check func() error) {
+	t.Helper()
+	deadline := time.Now().Add(10 * time.Second)
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		err := check()
+		if err == nil {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("still not after 10 s: %v", err)
+		}
+		<-tick.C
+	}
+}

@@ -1,0 +1,157 @@
+package discovery
+
+import (
+	"net/netip"
+	"sync"
+	"time"
+
+	"github.com/libp2p/go-libp2p/core/control"
+	"github.com/libp2p/go-libp2p/core/network"
+	"github.com/libp2p/go-libp2p/core/peer"
+	ma "github.com/multiformats/go-multiaddr"
+	manet "github.com/multiformats/go-multiaddr/net"
+	"golang.org/x/time/rate"
+
+	"github.com/caro-mesh/caro-node/policy"
+	"github.com/caro-mesh/caro-node/protocol"
+)
+
+// Policy answers without recording (audit.Gate has it).
+type Policy interface {
+	Peek(policy.Request) policy.Decision
+}
+
+// The budget for strangers. A connection lives for the probation of package hello (10 s) at most, so at most
+// 5 + 2 × 10 = 25 of them are open at once.
+const (
+	knocksPerSecond = 2
+	knocksAtOnce    = 5
+	knockInterval   = 10 * time.Second // per node
+)
+
+// Knock is a node that was not let in.
+type Knock struct {
+	ID   protocol.NodeID
+	Addr netip.Addr // zero without IP
+	// From is the multiaddr that it came from; its port is not the one that it listens on.
+	From string
+	At   time.Time
+	// Decision is why. Denied is set when somebody decided against the node; otherwise nobody has decided yet.
+	Decision policy.Decision
+	Denied   bool
+}
+
+// GateConfig is what a gate needs.
+type GateConfig struct {
+	Policy Policy
+	// Knocked is told about nodes that came without being trusted, within the budget for strangers. It must not block.
+	// May be nil.
+	Knocked func(Knock)
+	// Now is the node's clock, for the policy.
+	Now func() time.Time
+}
+
+// Gate is the host's connection gate. It is safe for concurrent use.
+type Gate struct {
+	c GateConfig
+
+	mu      sync.Mutex
+	budget  *rate.Limiter
+	last    map[protocol.NodeID]time.Time // when a node last used the budget; younger than knockInterval
+	refused uint64
+}
+
+// NewGate returns a gate.
+func NewGate(c GateConfig) *Gate {
+	return &Gate{c: c, budget: rate.NewLimiter(knocksPerSecond, knocksAtOnce), last: make(map[protocol.NodeID]time.Time)}
+}
+
+// Refused returns how many connections were cut off at the gate.
+func (g *Gate) Refused() uint64 {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.refused
+}
+
+// InterceptPeerDial stops dials to nodes that are denied by name; for others the address may count.
+func (g *Gate) InterceptPeerDial(p peer.ID) bool {
+	id, err := protocol.NodeIDFromPeerID(p)
+	if err != nil {
+		return false
+	}
+	d := g.decide(id, netip.Addr{})
+	return d.Allowed || undecided(d)
+}
+
+// InterceptAddrDial lets the node dial only whom it trusts at that address.
+func (g *Gate) InterceptAddrDial(p peer.ID, a ma.Multiaddr) bool {
+	id, err := protocol.NodeIDFromPeerID(p)
+	return err == nil && g.decide(id, ipOf(a)).Allowed
+}
+
+// InterceptAccept knows no peer yet.
+func (g *Gate) InterceptAccept(network.ConnMultiaddrs) bool { return true }
+
+// InterceptSecured decides about an authenticated node.
+func (g *Gate) InterceptSecured(dir network.Direction, p peer.ID, c network.ConnMultiaddrs) bool {
+	id, err := protocol.NodeIDFromPeerID(p)
+	if err != nil {
+		return g.refuse()
+	}
+	addr := ipOf(c.RemoteMultiaddr())
+	d := g.decide(id, addr)
+	if d.Allowed {
+		return true
+	}
+	if dir == network.DirOutbound || !g.spend(id) {
+		return g.refuse()
+	}
+	if g.c.Knocked != nil {
+		g.c.Knocked(Knock{ID: id, Addr: addr, From: c.RemoteMultiaddr().String(), At: g.c.Now(), Decision: d, Denied: !undecided(d)})
+	}
+	return undecided(d) || g.refuse()
+}
+
+// InterceptUpgraded has nothing to add.
+func (g *Gate) InterceptUpgraded(network.Conn) (bool, control.DisconnectReason) { return true, 0 }
+
+func (g *Gate) decide(id protocol.NodeID, addr netip.Addr) policy.Decision {
+	return g.c.Policy.Peek(policy.Request{Peer: id, Addr: addr, Action: policy.ActionConnect, Now: g.c.Now()})
+}
+
+func (g *Gate) refuse() bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.refused++
+	return false
+}
+
+// spend takes one knock of the budget. The table holds only nodes that were let through within the last knockInterval,
+// at most knocksAtOnce + knocksPerSecond × 10 = 25.
+func (g *Gate) spend(id protocol.NodeID) bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	now := time.Now()
+	for other, at := range g.last {
+		if now.Sub(at) >= knockInterval {
+			delete(g.last, other)
+		}
+	}
+	if _, recent := g.last[id]; recent || !g.budget.AllowN(now, 1) {
+		return false
+	}
+	g.last[id] = now
+	return true
+}
+
+// undecided reports a refusal that stands only because nobody has named the node or its subnet.
+func undecided(d policy.Decision) bool { return !d.Allowed && d.Rule.Name == "default_trust" }
+
+func ipOf(a ma.Multiaddr) netip.Addr {
+	ip, err := manet.ToIP(a)
+	if err != nil {
+		return netip.Addr{}
+	}
+	addr, _ := netip.AddrFromSlice(ip)
+	return addr.Unmap()
+}

@@ -1,0 +1,9 @@
+// Package query is the protocol /caro/query/1.0.0: a node asks another for counts.
+//
+//	Query          0x0200  payload: the bytes of protocol.SignQuery, unchanged
+//	QueryResponse  0x0201  payload: the bytes of protocol.SignResponse, unchanged
+//
+// The requester of a query must be the node that sends it, and the responder of a response the node that was asked. The
+// response names the query's ID, and with status success carries the data of exactly the asked type. A denial is an
+// answer too: a signed response with status access_denied and the reason.
+package query

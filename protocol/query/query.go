@@ -1,0 +1,79 @@
+package query
+
+import (
+	"context"
+	"fmt"
+
+	"golang.org/x/time/rate"
+
+	"github.com/caro-mesh/caro-node/protocol"
+	"github.com/caro-mesh/caro-node/protocol/exchange"
+)
+
+// ID is the protocol's name on streams.
+const ID = "/caro/query/1.0.0"
+
+// Answer answers a verified query of the node from; wire are its signed bytes. It returns the bytes of
+// protocol.SignResponse, also for a denial. An error breaks off without a word.
+type Answer func(ctx context.Context, from exchange.From, q *protocol.MeshQuery, wire []byte) ([]byte, error)
+
+// A person or a dashboard asks now and then; the five types at once, refreshed every second, are 5 a second. 16 at once
+// reserve at most 16 × 1.1 MiB, about 17 MiB, and no peer holds more than 4 of them.
+var rules = exchange.Rules{
+	Protocol: ID,
+	Request:  protocol.MsgQuery, RequestLimit: protocol.MaxQuery,
+	Answer: protocol.MsgQueryResponse, AnswerLimit: protocol.MaxResponse,
+	Rate: rate.Limit(5), Burst: 30, PerPeer: 4, Total: 16,
+}
+
+// Serve answers queries until the returned server is closed.
+func Serve(e *exchange.Endpoint, answer Answer) *exchange.Server {
+	return e.Serve(rules, func(ctx context.Context, from exchange.From, payload []byte) ([]byte, error) {
+		q, err := protocol.OpenQuery(payload)
+		if err != nil {
+			return nil, err
+		}
+		if q.Requester != from.ID {
+			return nil, fmt.Errorf("%w: it sent a query of %s", protocol.ErrSender, q.Requester.Fingerprint())
+		}
+		return answer(ctx, from, q, payload)
+	})
+}
+
+// Ask sends the query q, whose signed bytes are wire, to a connected node and returns its verified response. The status
+// of the response may be a refusal; an error means that there is no response to believe (see [exchange.Endpoint.Ask]).
+func Ask(ctx context.Context, e *exchange.Endpoint, to protocol.NodeID, q *protocol.MeshQuery, wire []byte) (*protocol.MeshResponse, error) {
+	a, err := e.Ask(ctx, to, rules, wire)
+	if err != nil {
+		return nil, err
+	}
+	r, err := protocol.OpenResponse(a.Payload)
+	if err == nil {
+		err = fits(r, to, q)
+	}
+	if err != nil {
+		return nil, e.Blame(a, rules, err)
+	}
+	return r, nil
+}
+
+// fits checks that r is the answer of the node to to the query q.
+func fits(r *protocol.MeshResponse, to protocol.NodeID, q *protocol.MeshQuery) error {
+	if r.Responder != to {
+		return fmt.Errorf("%w: it answered with a response of %s", protocol.ErrSender, r.Responder.Fingerprint())
+	}
+	if r.QueryID != q.QueryID {
+		return fmt.Errorf("%w: it answered query %s instead of %s", protocol.ErrMalformed, r.QueryID, q.QueryID)
+	}
+	if r.Data == nil {
+		return nil
+	}
+	t, err := r.Data.Type()
+	if err != nil {
+		return fmt.Errorf("%w: %w", protocol.ErrMalformed, err)
+	}
+	if t != q.QueryType {
+		return fmt.Errorf("%w: it answered %s with %s", protocol.ErrMalformed, q.QueryType, t)
+	}
+	return nil
+}

@@ -1,0 +1,107 @@
+package summary
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/google/uuid"
+	"golang.org/x/time/rate"
+
+	"github.com/caro-mesh/caro-node/protocol"
+	"github.com/caro-mesh/caro-node/protocol/exchange"
+)
+
+// ID is the protocol's name on streams.
+const ID = "/caro/summary/1.0.0"
+
+// Status says what became of a pushed summary.
+type Status string
+
+// Statuses of a SummaryAck.
+const (
+	StatusAccepted  Status = "accepted"
+	StatusDuplicate Status = "duplicate" // the same bytes were accepted before
+	StatusRefused   Status = "refused"
+)
+
+// ack is SummaryAck.
+type ack struct {
+	SummaryID string `cbor:"1,keyasint"`
+	Status    Status `cbor:"2,keyasint"`
+	Reason    string `cbor:"3,keyasint,omitempty"`
+}
+
+// Validate requires a reason exactly with a refusal.
+func (a *ack) Validate() error {
+	if u, err := uuid.Parse(a.SummaryID); err != nil || u.String() != a.SummaryID {
+		return fmt.Errorf("summary ID %q is not a UUID", a.SummaryID)
+	}
+	if err := protocol.CheckText("reason", a.Reason, protocol.MaxReason); err != nil {
+		return err
+	}
+	switch a.Status {
+	case StatusAccepted, StatusDuplicate:
+		if a.Reason != "" {
+			return errors.New("an accepting answer has no reason")
+		}
+		return nil
+	case StatusRefused:
+		if a.Reason == "" {
+			return errors.New("a refusing answer needs a reason")
+		}
+		return nil
+	}
+	return fmt.Errorf("unknown status %q", string(a.Status))
+}
+
+// Accept takes a verified summary of the node from; wire are its signed bytes. With [StatusRefused] the reason is told
+// to the node. An error breaks off without a word, so that the node pushes again later.
+type Accept func(ctx context.Context, from exchange.From, s *protocol.NodeSummary, wire []byte) (status Status, reason string, err error)
+
+// A node pushes one summary an hour and one a day. After a week offline that is 175 at once: a burst of 64, then two a
+// second, so below a minute. 32 at once hold at most 32 × 260 KiB, about 8 MiB.
+var rules = exchange.Rules{
+	Protocol: ID,
+	Request:  protocol.MsgSummaryPush, RequestLimit: protocol.MaxSummary,
+	Answer: protocol.MsgSummaryAck, AnswerLimit: protocol.MaxSummaryAck,
+	Rate: rate.Limit(2), Burst: 64, PerPeer: 4, Total: 32,
+}
+
+// Serve receives summaries until the returned server is closed.
+func Serve(e *exchange.Endpoint, accept Accept) *exchange.Server {
+	return e.Serve(rules, func(ctx context.Context, from exchange.From, payload []byte) ([]byte, error) {
+		s, err := protocol.OpenSummary(payload)
+		if err != nil {
+			return nil, err
+		}
+		if s.NodeID != from.ID {
+			return nil, fmt.Errorf("%w: it pushed a summary of %s", protocol.ErrSender, s.NodeID.Fingerprint())
+		}
+		a := ack{SummaryID: s.ID}
+		if a.Status, a.Reason, err = accept(ctx, from, s, payload); err != nil {
+			return nil, err
+		}
+		if err := a.Validate(); err != nil {
+			return nil, fmt.Errorf("our own answer: %w", err)
+		}
+		return protocol.Encode(&a)
+	})
+}
+
+// Push hands the signed bytes of the summary id to a connected node and returns what it did with them. For errors see
+// [exchange.Endpoint.Ask]; after one, pushing again is safe.
+func Push(ctx context.Context, e *exchange.Endpoint, to protocol.NodeID, id string, wire []byte) (Status, string, error) {
+	answer, err := e.Ask(ctx, to, rules, wire)
+	if err != nil {
+		return "", "", err
+	}
+	var a ack
+	if err := protocol.Decode(answer.Payload, &a); err != nil {
+		return "", "", e.Blame(answer, rules, err)
+	}
+	if a.SummaryID != id {
+		return "", "", e.Blame(answer, rules, fmt.Errorf("%w: answered for summary %s instead of %s", protocol.ErrMalformed, a.SummaryID, id))
+	}
+	return a.Status, a.Reason, nil
+}
