@@ -21,46 +21,78 @@ func nodeID(n byte) protocol.NodeID {
 	return protocol.NewNodeID(key)
 }
 
-// The stored chain of every node depends on these bytes: a change here makes each of them fail to verify. The encoding
-// is written out by hand from RFC 8949, so that the vector does not merely repeat what the code says.
+// The stored chain of every node depends on these bytes: a change here makes each of them fail to verify. The encodings
+// are written out by hand from RFC 8949, so that the vectors do not merely repeat what the code says.
 func TestRecordHashIsTheDerivedKeyOfTheDeterministicEncoding(t *testing.T) {
-	r := audit.Record{
-		ID:        "0193477e-5cd3-7aaa-8bbb-0123456789ab",
-		Sequence:  1000,
-		Timestamp: 1795523445123456789,
-		Type:      protocol.AuditQueryReceived,
-		Peer:      "caro:ed25519:AAAA",
-		Details:   map[string]string{"rule": "node bob", "addr": "10.0.0.7", "line": "14"},
-		Success:   true,
-		PrevHash:  audit.Hash{0: 0xab, 31: 0xcd},
-		Hash:      audit.Hash{1, 2, 3}, // not part of the encoding
-	}
-	want := "a8" + // map of 8 pairs
-		"01" + "7824" + hex.EncodeToString([]byte(r.ID)) + // text of 36 bytes
-		"02" + "1903e8" + // 1000
-		"03" + "1b18eafb0f6c781f15" + // 1795523445123456789
-		"04" + "6e" + hex.EncodeToString([]byte("query_received")) +
-		"05" + "71" + hex.EncodeToString([]byte("caro:ed25519:AAAA")) +
-		"06" + "a3" + // keys in bytewise order of their encodings
-		"64" + hex.EncodeToString([]byte("addr")) + "68" + hex.EncodeToString([]byte("10.0.0.7")) +
-		"64" + hex.EncodeToString([]byte("line")) + "62" + hex.EncodeToString([]byte("14")) +
-		"64" + hex.EncodeToString([]byte("rule")) + "68" + hex.EncodeToString([]byte("node bob")) +
-		"07" + "f5" + // true
-		"08" + "5820" + "ab" + strings.Repeat("00", 30) + "cd" // 32 bytes
-	got, err := protocol.Encode(&r)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if hex.EncodeToString(got) != want {
-		t.Errorf("encoding:\n got %x\nwant %s", got, want)
-	}
-	h, err := r.ComputeHash()
-	if err != nil {
-		t.Fatal(err)
-	}
-	const wantHash = "b151ab92a9addc8f0a48ed1a321a30680bc14754c10b1b20c9957ba225652eeb"
-	if h.String() != wantHash {
-		t.Errorf("hash %s, want %s", h, wantHash)
+	text := func(s string) string { return hex.EncodeToString([]byte(s)) }
+	for _, c := range []struct {
+		name           string
+		record         audit.Record
+		encoding, hash string
+	}{
+		{
+			name: "every field filled",
+			record: audit.Record{
+				ID:        "0193477e-5cd3-7aaa-8bbb-0123456789ab",
+				Sequence:  1000,
+				Timestamp: 1795523445123456789,
+				Type:      protocol.AuditQueryReceived,
+				Peer:      "caro:ed25519:AAAA",
+				Details:   map[string]string{"rule": "node bob", "addr": "10.0.0.7", "line": "14"},
+				Success:   true,
+				PrevHash:  audit.Hash{0: 0xab, 31: 0xcd},
+				Hash:      audit.Hash{1, 2, 3}, // not part of the encoding
+			},
+			encoding: "a8" + // map of 8 pairs
+				"01" + "7824" + text("0193477e-5cd3-7aaa-8bbb-0123456789ab") + // 36 bytes
+				"02" + "1903e8" + // 1000
+				"03" + "1b18eafb0f6c781f15" + // 1795523445123456789
+				"04" + "6e" + text("query_received") +
+				"05" + "71" + text("caro:ed25519:AAAA") +
+				"06" + "a3" + // keys in bytewise order of their encodings
+				"64" + text("addr") + "68" + text("10.0.0.7") +
+				"64" + text("line") + "62" + text("14") +
+				"64" + text("rule") + "68" + text("node bob") +
+				"07" + "f5" + // true
+				"08" + "5820" + "ab" + strings.Repeat("00", 30) + "cd", // 32 bytes
+			hash: "b151ab92a9addc8f0a48ed1a321a30680bc14754c10b1b20c9957ba225652eeb",
+		},
+		{
+			name: "what may be empty is empty",
+			record: audit.Record{
+				ID:        "0193477e-5cd3-7aaa-8bbb-0123456789ab",
+				Sequence:  1,
+				Timestamp: -1,
+				Type:      protocol.AuditIdentityCreated,
+			},
+			encoding: "a8" +
+				"01" + "7824" + text("0193477e-5cd3-7aaa-8bbb-0123456789ab") +
+				"02" + "01" +
+				"03" + "20" + // -1
+				"04" + "70" + text("identity_created") +
+				"05" + "60" + // empty text
+				"06" + "a0" + // empty map
+				"07" + "f4" + // false
+				"08" + "5820" + strings.Repeat("00", 32),
+			hash: "c2bbfd8a84bd10826346a2af660fcf2e9989e36a45e0a876607074707778a468",
+		},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			got, err := protocol.Encode(&c.record)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if hex.EncodeToString(got) != c.encoding {
+				t.Errorf("encoding:\n got %x\nwant %s", got, c.encoding)
+			}
+			h, err := c.record.ComputeHash()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if h.String() != c.hash {
+				t.Errorf("hash %s, want %s", h, c.hash)
+			}
+		})
 	}
 }
 
