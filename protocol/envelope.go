@@ -214,5 +214,9 @@ func checkPreamble(data []byte) error {
 	return nil
 }
 
+// Forget drops what is remembered of senders that have been silent for longer than the replay window, so that memory
+// does not grow with everybody who ever came by. Call it about once a minute.
+func (o *Opener) Forget() { o.guard.Forget(o.now()) }
+
 // Skew returns how far the sender's clock is ahead of now.
 func (e *Envelope) Skew(now time.Time) time.Duration { return e.Timestamp.Time().Sub(now) }

@@ -346,4 +346,3 @@ func (w *watcher) Listen(network.Network, ma.Multiaddr) {}
 
 // ListenClose means nothing here.
 func (w *watcher) ListenClose(network.Network, ma.Multiaddr) {}
-

@@ -31,8 +31,9 @@ const maxFile = 16 << 10
 const pemType = "PRIVATE KEY"
 
 // LoadOrCreate loads the key file at path, or makes a key and the file (0600, in a folder that is made 0700) when there
-// is none. created tells which. When two processes start at once, both end up with the same key.
-func LoadOrCreate(path string, now time.Time) (id *Identity, created bool, err error) {
+// is none. created tells which; now is the clock for a new key's time of creation. When two processes start at once,
+// both end up with the same key.
+func LoadOrCreate(path string, now func() time.Time) (id *Identity, created bool, err error) {
 	id, err = Load(path)
 	if !errors.Is(err, fs.ErrNotExist) {
 		return id, false, err
@@ -44,7 +45,7 @@ func LoadOrCreate(path string, now time.Time) (id *Identity, created bool, err e
 	if err := checkFolder(dir); err != nil {
 		return nil, false, err
 	}
-	fresh, err := New(now)
+	fresh, err := New(now())
 	if err != nil {
 		return nil, false, err
 	}

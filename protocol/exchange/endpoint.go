@@ -26,7 +26,8 @@ type Config struct {
 	// Admitted reports whether the peer's Hello was accepted. While a Hello with the peer is under way it may wait for
 	// its end, at most until ctx is done. Required: hello.Registry has it.
 	Admitted func(ctx context.Context, peer protocol.NodeID) bool
-	// Refused is told about everything that was refused or failed because of a peer. It must not block. May be nil.
+	// Refused is told about what was refused or failed because of a peer: the first ten times per peer, then
+	// every ten seconds, so that a flood of refusals does not become a flood of records. It must not block. May be nil.
 	Refused func(Refusal)
 	// Timeout caps one exchange on either side; zero means [DefaultTimeout].
 	Timeout time.Duration
@@ -38,9 +39,18 @@ type Config struct {
 type Endpoint struct {
 	c Config
 
-	mu     sync.Mutex
-	counts map[string]*Count
+	reports *limiter
+
+	mu         sync.Mutex
+	counts     map[string]*Count
+	unreported uint64
 }
+
+// How often one peer's refusals are reported.
+const (
+	reportsAtOnce    = 10
+	reportsPerSecond = 0.1
+)
 
 // Count says how many exchanges of one protocol went how.
 type Count struct {
@@ -59,7 +69,8 @@ func New(c Config) (*Endpoint, error) {
 	if c.Timeout <= 0 {
 		c.Timeout = DefaultTimeout
 	}
-	return &Endpoint{c: c, counts: make(map[string]*Count)}, nil
+	return &Endpoint{c: c, counts: make(map[string]*Count),
+		reports: newLimiter(Rules{Rate: reportsPerSecond, Burst: reportsAtOnce})}, nil
 }
 
 // Now returns the time of the node's clock.
@@ -91,7 +102,18 @@ func (e *Endpoint) count(protocol string, add func(*Count)) {
 }
 
 func (e *Endpoint) refused(r Refusal) {
-	if e.c.Refused != nil {
+	if e.c.Refused == nil {
+		return
+	}
+	report := e.reports.allow(r.Peer)
+	e.mu.Lock()
+	if report {
+		r.Unreported, e.unreported = e.unreported, 0
+	} else {
+		e.unreported++
+	}
+	e.mu.Unlock()
+	if report {
 		e.c.Refused(r)
 	}
 }

@@ -10,6 +10,8 @@ import (
 	"os"
 
 	"github.com/libp2p/go-libp2p/core/network"
+	libp2p "github.com/libp2p/go-libp2p/core/protocol"
+	multistream "github.com/multiformats/go-multistream"
 
 	"github.com/caro-mesh/caro-node/protocol"
 )
@@ -28,6 +30,8 @@ var (
 	ErrClosing = errors.New("the node is stopping")
 	// ErrViolation means that the peer says our message broke the protocol; both ends' versions should be compared.
 	ErrViolation = errors.New("the peer refused the message as a violation of the protocol")
+	// ErrUnsupported means that the peer does not speak the protocol; one of the two should be updated.
+	ErrUnsupported = errors.New("the peer does not speak this protocol")
 	// ErrNoAnswer means that the peer broke the exchange off without a reason.
 	ErrNoAnswer = errors.New("the peer broke off without an answer")
 )
@@ -35,9 +39,12 @@ var (
 // Refusal tells which peer was refused and why.
 type Refusal struct {
 	Peer     protocol.NodeID // empty when the peer's key is not Ed25519
-	Addr     netip.Addr
+	Addr     netip.Addr      // zero without IP
 	Protocol string
 	Err      error
+	// Unreported counts refusals, of whatever peer, that were not reported since the last report, because their peers
+	// caused too many.
+	Unreported uint64
 }
 
 // Hostile reports whether the refusal shows intent (or a broken implementation), rather than bad luck: a late packet, a
@@ -87,7 +94,10 @@ func codeOf(err error) network.StreamErrorCode {
 func errorOf(err error) error {
 	var reset *network.StreamError
 	var timeout net.Error
+	var unsupported multistream.ErrNotSupported[libp2p.ID]
 	switch {
+	case errors.As(err, &unsupported):
+		return fmt.Errorf("%w: %w", ErrUnsupported, err)
 	case errors.As(err, &reset) && reset.Remote:
 		return fmt.Errorf("%w: %w", sentinelOf(reset.ErrorCode), err)
 	case errors.Is(err, os.ErrDeadlineExceeded), errors.As(err, &timeout) && timeout.Timeout():
