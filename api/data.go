@@ -117,7 +117,7 @@ func (s *service) moment(name, text string) (time.Time, error) {
 	if text == "" {
 		return time.Time{}, nil
 	}
-	t, err := parseMoment(text, s.now())
+	t, err := ParseMoment(text, s.now())
 	if err != nil {
 		return time.Time{}, Refuse(ErrInvalid, "%s: %w", name, err)
 	}

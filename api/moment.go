@@ -14,9 +14,9 @@ var spanUnits = map[byte]time.Duration{
 	's': time.Second, 'm': time.Minute, 'h': time.Hour, 'd': 24 * time.Hour, 'w': 7 * 24 * time.Hour,
 }
 
-// parseMoment reads an RFC 3339 time, or a span back from now: numbers with the units s, m, h, d and w, such as "7d" or
+// ParseMoment reads an RFC 3339 time, or a span back from now: numbers with the units s, m, h, d and w, such as "7d" or
 // "1h30m".
-func parseMoment(text string, now time.Time) (time.Time, error) {
+func ParseMoment(text string, now time.Time) (time.Time, error) {
 	if t, err := time.Parse(time.RFC3339Nano, text); err == nil {
 		if y := t.UTC().Year(); y < 1678 || y > 2261 {
 			return time.Time{}, fmt.Errorf("%q is outside the years 1678 to 2261", text)

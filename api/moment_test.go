@@ -16,12 +16,12 @@ func TestSpansAndTimesAreRead(t *testing.T) {
 		"30s": now.Add(-30 * time.Second), "0s": now, "2026-11-01T00:00:00Z": time.Date(2026, 11, 1, 0, 0, 0, 0, time.UTC),
 		"2026-11-01T00:00:00.5+02:00": time.Date(2026, 10, 31, 22, 0, 0, 5e8, time.UTC),
 	} {
-		if got, err := parseMoment(text, now); err != nil || !got.Equal(want) {
+		if got, err := ParseMoment(text, now); err != nil || !got.Equal(want) {
 			t.Errorf("%q is %s, %v, want %s", text, got, err, want)
 		}
 	}
 	for _, text := range []string{"", "7", "d", "7x", "-7d", "7d ", "7 d", "1.5h", "99999999999999999999d", "4000000000d", "101y", "36601d", "yesterday", "2026-11-01", "0001-01-01T00:00:00Z", "9999-01-01T00:00:00Z", "7dd"} {
-		if got, err := parseMoment(text, now); err == nil {
+		if got, err := ParseMoment(text, now); err == nil {
 			t.Errorf("%q was read as %s", text, got)
 		}
 	}
@@ -31,7 +31,7 @@ func TestAcceptedMomentsFitTimestamps(t *testing.T) {
 	now := time.Date(2026, 11, 23, 12, 30, 15, 0, time.UTC)
 	rapid.Check(t, func(t *rapid.T) {
 		text := rapid.OneOf(rapid.StringMatching(`([0-9]{1,12}[smhdwx]){1,4}`), rapid.StringMatching(`[0-9]{4}-[01][0-9]-[0-3][0-9]T[0-2][0-9]:00:00Z`), rapid.String()).Draw(t, "text")
-		if got, err := parseMoment(text, now); err == nil && !protocol.At(got).Time().Equal(got) {
+		if got, err := ParseMoment(text, now); err == nil && !protocol.At(got).Time().Equal(got) {
 			t.Fatalf("%q became %s, which does not survive the wire", text, got)
 		}
 	})

@@ -39,7 +39,7 @@ func (s *service) settle(q *v1.QueryRequest) error {
 			since = defaultSpan
 		}
 		now := s.now()
-		start, err := parseMoment(since, now)
+		start, err := ParseMoment(since, now)
 		if err != nil {
 			return Refuse(ErrInvalid, "since: %w", err)
 		}
