@@ -1,0 +1,85 @@
+# caro-node: reports finished commands to the local observer. fish 3 or newer; starts no process per command.
+#
+# fish offers no clock to built-ins. Where /proc/uptime exists it counts the time, from one look at the clock when the shell
+# starts; the modification time of a scratch file (`path mtime`, fish 3.5, whole seconds) shows when the clock was moved,
+# and is the clock where there is no /proc/uptime. Where there is neither, the observer takes the file's time.
+
+if status is-interactive
+    set -g __caro_dir @SPOOL@
+    set -g __caro_pause_file @PAUSE@
+
+    # A child inherits exported variables, but never a session: its process number differs.
+    if not set -q __caro_pid; or test "$__caro_pid" != $fish_pid
+        set -g __caro_pid $fish_pid
+        set -g __caro_paused
+        set -g __caro_command
+        set -g __caro_t0
+        set -g __caro_offset
+        set -g __caro_retry 0
+        set -g __caro_started (date +%s.%N | string match -r '^\d+(?:\.\d{1,6})?')
+        set -g __caro_session fish-$fish_pid-(math -s0 "$__caro_started * 1000000")-(random)(random)
+        set -g __caro_file $__caro_dir/$__caro_session.spool
+        set -g __caro_line $__caro_dir/lines/$__caro_session
+        if test -r /proc/uptime; and read -l up rest </proc/uptime
+            set -g __caro_offset (math "$__caro_started - $up")
+        end
+    end
+
+    function caro_pause
+        set -g __caro_paused 1
+    end
+
+    function caro_resume
+        set -g __caro_paused
+    end
+
+    # Sets __caro_t0 to the present time in microseconds, or to nothing where nothing tells it.
+    function __caro_clock
+        set -g __caro_t0
+        set -l seen
+        if builtin -q path; and test -w $__caro_dir/lines
+            true >$__caro_line
+            set seen (path mtime $__caro_line)
+        end
+        if test -n "$__caro_offset"; and read -l up rest </proc/uptime
+            set -l now (math "$__caro_offset + $up")
+            if test -n "$seen"
+                # Sleep and NTP do not part the two clocks by more than the rounding; a clock that was set does.
+                set -l apart (math "$now - $seen")
+                if test $apart -gt 3; or test $apart -lt -2
+                    set -g __caro_offset (math "$seen - $up")
+                    set now $seen
+                end
+            end
+            set -g __caro_t0 (math -s0 "$now * 1000000")
+        else if test -n "$seen"
+            set -g __caro_t0 (math -s0 "$seen * 1000000")
+        end
+    end
+
+    function __caro_preexec --on-event fish_preexec
+        set -g __caro_command
+        if test -n "$__caro_paused"; or test -e $__caro_pause_file; or set -q fish_private_mode
+            return
+        end
+        # fish hands a leading blank over.
+        if string match -q -r '^\s' -- "$argv[1]"; or test -z "$argv[1]"
+            return
+        end
+        set -g __caro_command "$argv[1]"
+        set -g __caro_cwd $PWD
+        __caro_clock
+    end
+
+    function __caro_postexec --on-event fish_postexec
+        set -l e $status
+        set -l duration $CMD_DURATION
+        test -n "$__caro_command"; or return
+        # On a full disk fish itself prints an error, so the next try waits a minute.
+        if test -w $__caro_dir; and test "$__caro_t0" -ge $__caro_retry 2>/dev/null; or test -z "$__caro_t0"
+            printf '\0\2C1\0%s\0%s\0%s\0\0fish\0%s\0%s\0\3\0' "$__caro_t0" {$duration}000 $e "$__caro_cwd" "$__caro_command" >>$__caro_file
+            or set -g __caro_retry (math -s0 "$__caro_t0 + 60000000")
+        end
+        set -g __caro_command
+    end
+end

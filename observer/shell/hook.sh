@@ -1,0 +1,1 @@
+# caro-node: for shells that offer nothing to hook.

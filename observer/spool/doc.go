@@ -1,0 +1,25 @@
+// Package spool owns the files through which shells hand finished commands to the observer.
+//
+// # Record
+//
+// One record is one command. It is built from shell built-ins alone, and written with one write(2) wherever the shell's
+// own buffering allows it (bash splits records above 4 KiB, fish above 512 bytes):
+//
+//	\0 \x02 C1 \0 start \0 duration \0 exit \0 flags \0 shell \0 cwd \0 command \0 \x03 \0
+//
+// start is in microseconds since 1970 UTC, duration in microseconds, exit a decimal status; each may be empty for
+// "unknown". flags is a set of letters: g caro_generated, x executed, c confirmed by the person, b blocked, and q: the
+// command is quoted the way a shell quotes a word ('…', $'…'), which keeps line breaks out of the bytes and thereby the
+// record in one write.
+//
+// No field can contain NUL. The marker in front and the end mark behind make a record that was cut short by a full disk or
+// a killed shell recognisable, even when the next record follows it directly: a field that reads \x02C1 is the next
+// record's marker. The end mark exists so that the next record's first NUL cannot complete a command that was cut.
+//
+// # Life of a file
+//
+// Every shell session appends to a file of its own, <shell>-<pid>-<start µs>-<random>.spool. The reader claims the file by
+// renaming it to claimed/<uuid>-<name> before it reads; the shell's next record makes a new file. A claimed file is
+// released (deleted) when all of it is stored durably and no writer can still hold it open. What cannot be read as a
+// record is kept in torn/.
+package spool

@@ -1,0 +1,156 @@
+package spool
+
+import (
+	"bytes"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/caro-mesh/caro-node/protocol"
+)
+
+const (
+	version   = "\x02C1" // first field of a record
+	end       = "\x03"   // last field of a record
+	marker    = "\x00" + version + "\x00"
+	fields    = 7 // between version and end
+	longDigit = 20
+)
+
+// MaxRecord bounds one record in bytes: a 1 MiB command of which every byte was escaped to four, doubled. What is longer is
+// not a record and is moved to torn/.
+const MaxRecord = 8 << 20
+
+// Record is one command as a shell, or another program, reports it.
+type Record struct {
+	Start         time.Time      // microsecond precision; zero: unknown
+	Duration      *time.Duration // nil: unknown
+	Exit          *int           // nil: unknown, or the command did not run
+	CaroGenerated bool
+	CaroExecuted  bool
+	UserConfirmed bool
+	Blocked       bool
+	Shell         protocol.ShellType
+	CWD           string
+	Command       string
+}
+
+// Encode returns the bytes of one record. A NUL in the working directory, which no system allows, becomes U+FFFD.
+func Encode(r Record) []byte {
+	flags := make([]byte, 0, 5)
+	for _, f := range []struct {
+		on     bool
+		letter byte
+	}{{r.CaroGenerated, 'g'}, {r.CaroExecuted, 'x'}, {r.UserConfirmed, 'c'}, {r.Blocked, 'b'}} {
+		if f.on {
+			flags = append(flags, f.letter)
+		}
+	}
+	command := r.Command
+	if command == version || strings.ContainsRune(command, 0) {
+		command = quote(command)
+		flags = append(flags, 'q')
+	}
+	cwd := strings.ReplaceAll(r.CWD, "\x00", "\uFFFD")
+	if cwd == version {
+		cwd = "./" + cwd
+	}
+	var start, duration, exit string
+	if !r.Start.IsZero() {
+		start = strconv.FormatInt(r.Start.UnixMicro(), 10)
+	}
+	if r.Duration != nil {
+		duration = strconv.FormatInt(r.Duration.Microseconds(), 10)
+	}
+	if r.Exit != nil {
+		exit = strconv.Itoa(*r.Exit)
+	}
+	b := make([]byte, 0, len(command)+len(cwd)+64)
+	b = append(b, marker...)
+	for _, f := range []string{start, duration, exit, string(flags), string(r.Shell), cwd, command, end} {
+		b = append(b, f...)
+		b = append(b, 0)
+	}
+	return b
+}
+
+// parse reads the seven fields between version and end mark.
+func parse(f [fields][]byte) (Record, error) {
+	var r Record
+	start, err := number(f[0], "start time")
+	if err != nil {
+		return r, err
+	}
+	// Beyond the year 9999 neither JSON nor SQLite can express a time.
+	if start != nil {
+		if *start > 253402300799_000000 || *start < 0 {
+			return r, fmt.Errorf("start time %d µs is out of range", *start)
+		}
+		r.Start = time.UnixMicro(*start)
+	}
+	duration, err := number(f[1], "duration")
+	if err != nil {
+		return r, err
+	}
+	// A clock that was set back while the command ran yields a negative duration: unknown, not an error.
+	if duration != nil && *duration >= 0 && *duration < int64(1<<62)/int64(time.Microsecond) {
+		d := time.Duration(*duration) * time.Microsecond
+		r.Duration = &d
+	}
+	exit, err := number(f[2], "exit status")
+	if err != nil {
+		return r, err
+	}
+	if exit != nil {
+		if int64(int32(*exit)) != *exit { //nolint:gosec // the conversion is the check
+			return r, fmt.Errorf("exit status %d is out of range", *exit)
+		}
+		e := int(*exit)
+		r.Exit = &e
+	}
+	quoted := false
+	for _, c := range f[3] {
+		switch c {
+		case 'g':
+			r.CaroGenerated = true
+		case 'x':
+			r.CaroExecuted = true
+		case 'c':
+			r.UserConfirmed = true
+		case 'b':
+			r.Blocked = true
+		case 'q':
+			quoted = true
+		default:
+			return r, fmt.Errorf("unknown flag %q", c)
+		}
+	}
+	r.Shell = protocol.ParseShell(string(f[4]))
+	r.CWD = string(f[5])
+	r.Command = string(f[6])
+	if quoted {
+		if r.Command, err = unquote(r.Command); err != nil {
+			return r, err
+		}
+	}
+	if r.Command == "" {
+		return r, fmt.Errorf("no command")
+	}
+	return r, nil
+}
+
+// number reads a decimal integer; an empty field is nil.
+func number(b []byte, what string) (*int64, error) {
+	if len(b) == 0 {
+		return nil, nil //nolint:nilnil // nil is the value "unknown"
+	}
+	if len(b) > longDigit {
+		return nil, fmt.Errorf("%s of %d digits", what, len(b))
+	}
+	n, err := strconv.ParseInt(string(bytes.TrimSpace(b)), 10, 64)
+	if err != nil {
+		return nil, fmt.Errorf("%s %q is not a number", what, b)
+	}
+	return &n, nil
+}
