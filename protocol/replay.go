@@ -51,7 +51,7 @@ func (g *ReplayGuard) Check(sender NodeID, seq uint64, nonce [NonceSize]byte, no
 	defer g.mu.Unlock()
 	s := g.senders[sender]
 	if s == nil {
-		return nil
+		s = &senderState{}
 	}
 	s.expire(now)
 	return s.check(seq, nonce)

@@ -1,0 +1,65 @@
+package protocol
+
+import (
+	"fmt"
+	"reflect"
+	"strings"
+	"testing"
+)
+
+// The wire keys and JSON names of every field, written down a second time: a change of one is a change of the protocol.
+func TestFieldsHaveTheirWireKeysAndJSONNames(t *testing.T) {
+	for _, c := range []struct {
+		message any
+		want    string
+	}{
+		{Envelope{}, "1 2 3 4 5 6 7 8 9"},
+		{signed{}, "1 2"},
+		{Signature{}, "1=signer 2=value 3=timestamp"},
+		{TimeRange{}, "1=start 2=end"},
+		{Period{}, "1=start 2=end 3=granularity"},
+		{NodeIdentity{}, "1=node_id 2=fingerprint 3?=display_name 4=capabilities 5=created_at"},
+		{NodeCapabilities{}, "1=protocol_version 2=caro_version 3=max_share_level 4=can_aggregate 5=supported_queries"},
+		{NodeSummary{}, "1=id 2=node_id 3=period 4=category_stats 5=hourly_activity 6=daily_activity 7=safety_stats 8=total_commands 9=unique_patterns 10=generated_at -=signature"},
+		{CategoryStat{}, "1=category 2=count 3=avg_duration_ms 4=failure_rate 5=duration_ms_sum 6=timed_count 7=failure_count"},
+		{SafetyStats{}, "1=by_risk 2=blocked_count 3=user_confirmed_risky 4=caro_generated 5=caro_executed"},
+		{RiskCounts{}, "1=safe 2=moderate 3=high 4=critical"},
+		{MeshQuery{}, "1=query_id 2=requester 3=query_type 4=time_range 5=filters -=signature"},
+		{Filter{}, "1=field 2=operator 3=value"},
+		{MeshResponse{}, "1=query_id 2=responder 3=status 4?=reason 5?=data 6=contributors 7=timestamp -=signature"},
+		{ResponseData{}, "1?=tool_usage 2?=safety_posture 3?=activity_patterns 4?=anomalies 5?=node_health"},
+		{ToolUsage{}, "1=by_category 2=total_commands 3=time_range"},
+		{CategorySums{}, "1=category 2=count 3=node_count 4=duration_ms_sum 5=timed_count 6=failure_count"},
+		{SafetySums{}, "1=by_risk 2=blocked_count 3=confirmed_risky 4=total_commands"},
+		{ActivitySums{}, "1=hourly 2=daily 3=active_nodes"},
+		{Anomalies{}, "1=items"},
+		{Anomaly{}, "1=anomaly_type 2=severity 3=node_fingerprint 4=detected_at 5=description"},
+		{NodeHealth{}, "1=fingerprint 2=online 3=last_seen 4=protocol_version 5=uptime_seconds 6=event_count_24h"},
+	} {
+		typ := reflect.TypeOf(c.message)
+		if got := fieldNames(typ); got != c.want {
+			t.Errorf("%s has\n%s, expected\n%s", typ.Name(), got, c.want)
+		}
+	}
+}
+
+// fieldNames writes "key=json_name" for each field, "?" for those that may be left out of the wire, "-" for those that
+// never are on it.
+func fieldNames(typ reflect.Type) string {
+	var names []string
+	for i := range typ.NumField() {
+		wire, json := strings.Split(typ.Field(i).Tag.Get("cbor"), ","), strings.Split(typ.Field(i).Tag.Get("json"), ",")
+		name := wire[0]
+		switch {
+		case name != "-" && (len(wire) < 2 || wire[1] != "keyasint"):
+			name = fmt.Sprintf("%s has no number", typ.Field(i).Name)
+		case len(wire) == 3 && wire[2] == "omitempty":
+			name += "?"
+		}
+		if json[0] != "" {
+			name += "=" + json[0]
+		}
+		names = append(names, name)
+	}
+	return strings.Join(names, " ")
+}
