@@ -214,8 +214,8 @@ func checkPreamble(data []byte) error {
 	return nil
 }
 
-// Forget drops what is remembered of senders that have been silent for longer than the replay window, so that memory
-// does not grow with everybody who ever came by. Call it about once a minute.
+// Forget drops what is remembered of senders that have been silent for longer than the replay window. Accepting a message
+// does so too, now and then; calling it about once a minute frees the memory of a quiet node as well.
 func (o *Opener) Forget() { o.guard.Forget(o.now()) }
 
 // Skew returns how far the sender's clock is ahead of now.

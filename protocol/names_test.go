@@ -2,9 +2,12 @@ package protocol
 
 import (
 	"fmt"
+	"math/bits"
+	"os"
 	"reflect"
 	"strings"
 	"testing"
+	"time"
 )
 
 // The wire keys and JSON names of every field, written down a second time: a change of one is a change of the protocol.
@@ -62,4 +65,53 @@ func fieldNames(typ reflect.Type) string {
 		names = append(names, name)
 	}
 	return strings.Join(names, " ")
+}
+
+// The package comment is the specification; its numbers must be those of limits.go and envelope.go.
+func TestSpecificationStatesTheNumbersOfTheCode(t *testing.T) {
+	doc, err := os.ReadFile("doc.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, line := range []string{
+		fmt.Sprintf("Hello 0x%04x, HelloAck 0x%04x, Capabilities 0x%04x   at most %s bytes", uint16(MsgHello), uint16(MsgHelloAck), uint16(MsgCapabilities), grouped(MaxHello)),
+		fmt.Sprintf("Ping 0x%04x, Pong 0x%04x %s", uint16(MsgPing), uint16(MsgPong), grouped(MaxPing)),
+		fmt.Sprintf("SummaryPush 0x%04x %s", uint16(MsgSummaryPush), grouped(MaxSummary)),
+		fmt.Sprintf("SummaryAck 0x%04x %s", uint16(MsgSummaryAck), grouped(MaxSummaryAck)),
+		fmt.Sprintf("Query 0x%04x %s", uint16(MsgQuery), grouped(MaxQuery)),
+		fmt.Sprintf("QueryResponse 0x%04x %s", uint16(MsgQueryResponse), grouped(MaxResponse)),
+		fmt.Sprintf("nesting deeper than %d levels, lists of more than %s items", maxNesting, grouped(maxArrayElements)),
+		fmt.Sprintf("list of at most %d: map of 1 field (1 to %d bytes), 2 operator, 3 value (at most %s bytes)", MaxFilters, MaxFilterField, grouped(MaxFilterValue)),
+		fmt.Sprintf("display_name at most %d bytes", MaxDisplayName),
+		fmt.Sprintf("caro_version (at most %d bytes)", MaxVersionText),
+		fmt.Sprintf("reason at most %d bytes", MaxReason),
+		fmt.Sprintf("items (list of at most %d:", MaxAnomalies),
+		fmt.Sprintf("each once, at most %s: whose counts", grouped(MaxContributors)),
+		fmt.Sprintf("at most %d days apart", int(MaxQueryRange/(24*time.Hour))),
+		fmt.Sprintf("more than %d minutes from the receiver's clock", int(MaxSkew/time.Minute)),
+		fmt.Sprintf("or %s or more below the highest", grouped(sequenceWindow)),
+		fmt.Sprintf("used by this sender within the last %d minutes", int(replayWindow/time.Minute)),
+		fmt.Sprintf("%s messages of this sender within the last %d minutes", grouped(maxNonces), int(replayWindow/time.Minute)),
+		fmt.Sprintf("The quota (%d messages a second for %d minutes, and %d more)", MaxRate, int(replayWindow/time.Minute), MaxBurst),
+		fmt.Sprintf("No count or sum in a message exceeds 2^%d", bits.TrailingZeros64(MaxCount)),
+		fmt.Sprintf("byte string, %d random bytes", NonceSize),
+	} {
+		if !strings.Contains(squeezed(string(doc)), squeezed(line)) {
+			t.Errorf("the package comment does not say %q", line)
+		}
+	}
+}
+
+// grouped writes n with commas between thousands.
+func grouped(n int) string {
+	s := fmt.Sprint(n)
+	for i := len(s) - 3; i > 0; i -= 3 {
+		s = s[:i] + "," + s[i:]
+	}
+	return s
+}
+
+// squeezed drops comment marks and what is only layout, upper and lower case included.
+func squeezed(s string) string {
+	return strings.ToLower(strings.Join(strings.Fields(strings.ReplaceAll(s, "//", "")), " "))
 }
