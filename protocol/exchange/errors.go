@@ -93,19 +93,24 @@ func codeOf(err error) network.StreamErrorCode {
 // errorOf turns what the client's stream says into one of the errors above.
 func errorOf(err error) error {
 	var reset *network.StreamError
-	var timeout net.Error
 	var unsupported multistream.ErrNotSupported[libp2p.ID]
 	switch {
 	case errors.As(err, &unsupported):
 		return fmt.Errorf("%w: %w", ErrUnsupported, err)
 	case errors.As(err, &reset) && reset.Remote:
 		return fmt.Errorf("%w: %w", sentinelOf(reset.ErrorCode), err)
-	case errors.Is(err, os.ErrDeadlineExceeded), errors.As(err, &timeout) && timeout.Timeout():
+	case late(err):
 		return fmt.Errorf("%w: %w", context.DeadlineExceeded, err)
 	case errors.Is(err, network.ErrReset), errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
 		return fmt.Errorf("%w: %w", ErrNoAnswer, err)
 	}
 	return err
+}
+
+// late reports that a stream's deadline has passed.
+func late(err error) bool {
+	var timeout net.Error
+	return errors.Is(err, os.ErrDeadlineExceeded) || errors.As(err, &timeout) && timeout.Timeout()
 }
 
 func sentinelOf(code network.StreamErrorCode) error {
@@ -120,6 +125,8 @@ func sentinelOf(code network.StreamErrorCode) error {
 		return ErrClosing
 	case network.StreamProtocolViolation:
 		return ErrViolation
+	case network.StreamProtocolNegotiationFailed:
+		return ErrUnsupported
 	}
 	return ErrNoAnswer
 }

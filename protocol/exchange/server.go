@@ -81,6 +81,12 @@ func (s *Server) handle(st network.Stream) {
 		_ = st.Close() // the answer is written; if the peer is gone, nothing is left to do
 		return
 	}
+	switch {
+	case s.ctx.Err() != nil:
+		err = fmt.Errorf("%w: %w", ErrClosing, err)
+	case ctx.Err() != nil || late(err): // the stream's own error may only say that we reset it
+		err = fmt.Errorf("%w: %w", context.DeadlineExceeded, err)
+	}
 	s.e.count(name, func(c *Count) { c.Refused++ })
 	s.e.refused(Refusal{Peer: from.ID, Addr: from.Addr, Protocol: name, Err: err})
 	var bye *farewell
