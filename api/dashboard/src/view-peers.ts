@@ -1,0 +1,75 @@
+// The other nodes.
+import { el, need, reconcile, replaceIfChanged, setAttribute, setText } from "./dom.ts";
+import { ago, roundTrip } from "./format.ts";
+import { visible } from "./text.ts";
+import type { Peer, PeerState } from "./types.ts";
+
+const stateWords: Record<PeerState, string> = {
+  connected: "connected",
+  offline: "offline",
+  refused: "refuses us",
+  untrusted: "not trusted",
+  pending: "waits for you",
+};
+
+const trustWords: Record<string, string> = {
+  untrusted: "gets nothing",
+  share_to: "gets your summaries",
+  query_from: "may ask",
+  peer: "gets summaries, may ask",
+  supervisor: "may ask for team sums",
+};
+
+/** showPeers fills the list of peers. */
+export function showPeers(peers: readonly Peer[], now: Date): void {
+  reconcile(
+    need("peers"),
+    peers,
+    (p) => p.node_id || p.peer_id,
+    create,
+    (e, p) => update(e, p, now),
+  );
+  const connected = peers.filter((p) => p.state === "connected").length;
+  setText(need("peers-note"), peers.length > 0 ? `${connected} of ${peers.length} connected` : "");
+  const empty = need("no-peers");
+  empty.hidden = peers.length > 0;
+  if (peers.length === 0) {
+    replaceIfChanged(empty, "none", () => [
+      el("p", {}, "No other node yet; everything here works alone."),
+      el("p", { class: "quiet" }, "To meet another: caro-node peers add with the address that caro-node id prints there."),
+    ]);
+  }
+}
+
+function create(): HTMLElement {
+  return el(
+    "li",
+    {},
+    el("span", { class: "dot", "aria-hidden": "true" }),
+    el("div", { class: "peer" }, el("p", { class: "name" }), el("p", { class: "note" })),
+    el("div", { class: "state" }, el("p"), el("p", { class: "note" })),
+  );
+}
+
+function update(e: HTMLElement, p: Peer, now: Date): void {
+  e.dataset["state"] = p.state;
+  const texts = e.querySelectorAll("p");
+  const name = p.display_name ? visible(p.display_name) : p.fingerprint;
+  const values = [name, note(p), stateWords[p.state] ?? p.state, when(p, now)];
+  texts.forEach((t, i) => setText(t, values[i] ?? ""));
+  setAttribute(e, "title", [p.node_id, ...p.addresses.map(visible), `trust ${p.trust} by ${visible(p.rule.name)} (${place(p)})`].join("\n"));
+}
+
+function note(p: Peer): string {
+  if (p.state !== "connected" && p.state_reason) return visible(p.state_reason);
+  return trustWords[p.trust] ?? p.trust;
+}
+
+function when(p: Peer, now: Date): string {
+  if (p.state === "connected") return p.rtt_ms === undefined ? "" : roundTrip(p.rtt_ms);
+  return p.last_seen ? ago(new Date(p.last_seen), now) : "";
+}
+
+function place(p: Peer): string {
+  return p.rule.line ? `${visible(p.rule.source)}, line ${p.rule.line}` : visible(p.rule.source);
+}
