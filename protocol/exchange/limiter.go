@@ -2,6 +2,7 @@ package exchange
 
 import (
 	"sync"
+	"time"
 
 	"golang.org/x/time/rate"
 
@@ -24,6 +25,7 @@ type limiter struct {
 	crowd   *rate.Limiter
 	running map[protocol.NodeID]int
 	all     int
+	swept   time.Time // when full buckets were last dropped
 }
 
 func newLimiter(r Rules) *limiter {
@@ -50,8 +52,13 @@ func (l *limiter) allow(id protocol.NodeID) bool {
 	return b.Allow()
 }
 
-// forget drops full buckets: whoever has one is no different from a peer that was never seen.
+// forget drops full buckets, at most once a second: whoever has one is no different from a peer that was never seen.
 func (l *limiter) forget() {
+	now := time.Now()
+	if now.Sub(l.swept) < time.Second {
+		return
+	}
+	l.swept = now
 	for id, b := range l.buckets {
 		if b.Tokens() >= float64(l.burst) {
 			delete(l.buckets, id)

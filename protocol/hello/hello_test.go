@@ -1,24 +1,474 @@
 package hello_test
 
 import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/netip"
+	"strings"
+	"sync"
 	"testing"
+	"time"
 
+	"github.com/fxamacker/cbor/v2"
+	"github.com/libp2p/go-libp2p/core/network"
 	"go.uber.org/goleak"
 
 	"github.com/caro-mesh/caro-node/internal/meshtest"
+	"github.com/caro-mesh/caro-node/protocol"
+	"github.com/caro-mesh/caro-node/protocol/exchange"
+	"github.com/caro-mesh/caro-node/protocol/hello"
+	"github.com/caro-mesh/caro-node/protocol/ping"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-func TestAcceptedHelloAdmitsBothSides(t *testing.T) {
-	a, b := meshtest.New(t, meshtest.Options{}), meshtest.New(t, meshtest.Options{})
+func two(t *testing.T) (a, b *meshtest.Node) {
+	t.Helper()
+	return meshtest.New(t, meshtest.Options{}), meshtest.New(t, meshtest.Options{})
+}
+
+func denied(reason string) func(protocol.NodeID) error {
+	return func(protocol.NodeID) error { return &hello.DeniedError{Reason: reason} }
+}
+
+func TestOneAcceptedHelloAdmitsBothSides(t *testing.T) {
+	a, b := two(t)
 	client := a.Greets(nil)
 	b.Greets(nil)
 	meshtest.Meet(t, a, client, b)
-	if p, ok := b.Registry.Peer(a.Key.NodeID()); !ok || p.Identity.DisplayName != a.Identity().DisplayName || p.X25519 != a.Key.X25519() || !p.Inbound {
-		t.Fatalf("b knows of a: %v %+v", ok, p)
+	for name, c := range map[string]struct {
+		at, of  *meshtest.Node
+		inbound bool
+	}{"b of a": {b, a, true}, "a of b": {a, b, false}} {
+		p, ok := c.at.Registry.Peer(c.of.Key.NodeID())
+		if !ok || p.Identity.DisplayName != c.of.Identity().DisplayName || p.X25519 != c.of.Key.X25519() ||
+			p.Inbound != c.inbound || p.Version != protocol.Version || !p.Addr.IsLoopback() {
+			t.Errorf("%s: known %v, %+v", name, ok, p)
+		}
+		if all := c.at.Registry.Peers(); len(all) != 1 {
+			t.Errorf("%s: %d peers", name, len(all))
+		}
 	}
-	if p, ok := a.Registry.Peer(b.Key.NodeID()); !ok || p.X25519 != b.Key.X25519() || p.Inbound || p.Version != 1 {
-		t.Fatalf("a knows of b: %v %+v", ok, p)
+}
+
+func TestTwoNodesMayGreetEachOtherAtOnce(t *testing.T) {
+	a, b := two(t)
+	ca, cb := a.Greets(nil), b.Greets(nil)
+	meshtest.Dial(t, a, b)
+	var wg sync.WaitGroup
+	for range 3 {
+		wg.Go(func() {
+			if _, err := ca.Greet(t.Context(), b.Key.NodeID()); err != nil {
+				t.Errorf("a greets b: %v", err)
+			}
+		})
+		wg.Go(func() {
+			if _, err := cb.Greet(t.Context(), a.Key.NodeID()); err != nil {
+				t.Errorf("b greets a: %v", err)
+			}
+		})
 	}
+	wg.Wait()
+	if len(a.Registry.Peers()) != 1 || len(b.Registry.Peers()) != 1 {
+		t.Errorf("a has %d peers, b has %d", len(a.Registry.Peers()), len(b.Registry.Peers()))
+	}
+}
+
+func TestADeniedNodeLearnsTheReasonAndIsDisconnected(t *testing.T) {
+	a, b := two(t)
+	client := a.Greets(nil)
+	b.Greets(denied("the policy of this node does not name you"))
+	meshtest.Dial(t, a, b)
+	_, err := client.Greet(t.Context(), b.Key.NodeID())
+	var refused *hello.RefusedError
+	if !errors.As(err, &refused) || refused.Status != hello.StatusDenied || refused.Reason != "the policy of this node does not name you" {
+		t.Fatalf("a was told %v", err)
+	}
+	gone(t, a, b)
+	if len(a.Registry.Peers())+len(b.Registry.Peers()) != 0 {
+		t.Error("somebody was admitted")
+	}
+	var want *hello.DeniedError
+	if all := b.Refusals(); len(all) != 1 || !errors.As(all[0].Err, &want) || all[0].Hostile() || all[0].Peer != a.Key.NodeID() {
+		t.Errorf("b reported %v", all)
+	}
+}
+
+// ackOf says Hello on a raw stream and returns the bytes of the answer's payload.
+func ackOf(t *testing.T, a, b *meshtest.Node) []byte {
+	t.Helper()
+	payload, err := protocol.Encode(map[int]any{1: a.Identity(), 2: a.Key.X25519(), 3: []uint16{1}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return sendRaw(t, a, b, payload)
+}
+
+func sendRaw(t *testing.T, a, b *meshtest.Node, payload []byte) []byte {
+	t.Helper()
+	s, err := a.Host.NewStream(t.Context(), b.Host.ID(), hello.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = s.Reset() }()
+	sealed, err := a.Sealer.Seal(protocol.MsgHello, payload)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := protocol.WriteFrame(s, sealed); err != nil {
+		t.Fatal(err)
+	}
+	data, err := protocol.ReadFrame(s, protocol.MaxHello)
+	if err != nil {
+		if more, _ := io.ReadAll(s); len(more) > 0 {
+			t.Errorf("bytes after %v: %x", err, more)
+		}
+		return nil
+	}
+	env, err := protocol.NewOpener(time.Now).Open(data, protocol.MaxHello, b.Key.NodeID(), protocol.MsgHelloAck)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return env.Payload
+}
+
+func TestARefusedNodeLearnsNothingButStatusAndReason(t *testing.T) {
+	a, b := two(t)
+	b.Greets(denied("no"))
+	meshtest.Dial(t, a, b)
+	payload := ackOf(t, a, b)
+	var fields map[int]any
+	if err := cbor.Unmarshal(payload, &fields); err != nil {
+		t.Fatal(err)
+	}
+	if len(fields) != 2 || fields[1] != "denied" || fields[2] != "no" {
+		t.Errorf("the answer holds %v", fields)
+	}
+	key := b.Key.X25519()
+	for what, secret := range map[string][]byte{"name": []byte(b.Identity().DisplayName), "fingerprint": []byte(b.Key.Fingerprint()), "x25519": key[:]} {
+		if bytes.Contains(payload, secret) {
+			t.Errorf("the answer holds the %s", what)
+		}
+	}
+}
+
+func TestAnErrorOfOurOwnIsNotToldToTheOther(t *testing.T) {
+	a, b := two(t)
+	client := a.Greets(nil)
+	b.Greets(func(protocol.NodeID) error { return errors.New("disk of anna is full") })
+	meshtest.Dial(t, a, b)
+	_, err := client.Greet(t.Context(), b.Key.NodeID())
+	var refused *hello.RefusedError
+	if !errors.As(err, &refused) || refused.Status != hello.StatusTryLater || strings.Contains(err.Error(), "anna") {
+		t.Errorf("a was told %v", err)
+	}
+	if all := b.Refusals(); len(all) != 1 || !strings.Contains(all[0].Err.Error(), "anna") {
+		t.Errorf("b reported %v", all)
+	}
+}
+
+func TestTheDiallingNodeAsksItsOwnPolicyToo(t *testing.T) {
+	a, b := two(t)
+	client := a.Greets(denied("we changed our mind"))
+	b.Greets(nil)
+	meshtest.Dial(t, a, b)
+	_, err := client.Greet(t.Context(), b.Key.NodeID())
+	var own *hello.DeniedError
+	if !errors.As(err, &own) || own.Reason != "we changed our mind" {
+		t.Errorf("error %v", err)
+	}
+	gone(t, a, b)
+	if len(a.Registry.Peers()) != 0 {
+		t.Error("a admitted b")
+	}
+	meshtest.Eventually(t, func() error {
+		if n := len(b.Registry.Peers()); n != 0 {
+			return fmt.Errorf("b still has %d peers", n)
+		}
+		return nil
+	})
+}
+
+func TestTheHighestCommonVersionWins(t *testing.T) {
+	cases := []struct {
+		ours, theirs []hello.Version
+		want         hello.Version
+	}{
+		{[]hello.Version{1}, []hello.Version{1}, 1},
+		{[]hello.Version{1, 2, 3}, []hello.Version{1, 2, 4}, 2},
+		{[]hello.Version{1, 2, 3}, []hello.Version{3, 4}, 3},
+		{[]hello.Version{2, 255}, []hello.Version{2, 255}, 255},
+		{[]hello.Version{1, 2}, []hello.Version{3, 4}, 0},
+	}
+	for _, c := range cases {
+		t.Run(fmt.Sprint(c.ours, c.theirs), func(t *testing.T) {
+			a, b := two(t)
+			la, lb := a.Local(nil), b.Local(nil)
+			la.Versions, lb.Versions = c.ours, c.theirs
+			b.OnClose(hello.Serve(b.Endpoint, b.Registry, lb).Close)
+			meshtest.Dial(t, a, b)
+			p, err := hello.NewClient(a.Endpoint, a.Registry, la).Greet(t.Context(), b.Key.NodeID())
+			if c.want != 0 {
+				if q, _ := b.Registry.Peer(a.Key.NodeID()); err != nil || p.Version != c.want || q.Version != c.want {
+					t.Errorf("a has version %d, b %d (%v), want %d", p.Version, q.Version, err, c.want)
+				}
+				return
+			}
+			var refused *hello.RefusedError
+			if !errors.As(err, &refused) || refused.Status != hello.StatusNoCommonVersion {
+				t.Fatalf("error %v", err)
+			}
+			for _, list := range []string{fmt.Sprint(c.ours), fmt.Sprint(c.theirs)} {
+				if !strings.Contains(refused.Reason, list) {
+					t.Errorf("reason %q does not name %s", refused.Reason, list)
+				}
+			}
+		})
+	}
+}
+
+func TestAWrongClockIsRefusedAndBothClocksAreShown(t *testing.T) {
+	a, b := two(t)
+	client := a.Greets(nil)
+	b.Greets(nil)
+	a.Clock.Set(6 * time.Minute)
+	meshtest.Dial(t, a, b)
+	_, err := client.Greet(t.Context(), b.Key.NodeID())
+	var skew *protocol.SkewError
+	if !errors.As(err, &skew) || skew.Ours.Sub(skew.Theirs).Round(time.Minute) != 6*time.Minute {
+		t.Errorf("a was told %v", err)
+	}
+	var fields map[int]any
+	if err := cbor.Unmarshal(ackOfLate(t, a, b), &fields); err != nil {
+		t.Fatal(err)
+	}
+	if reason, _ := fields[2].(string); fields[1] != "clock_skew" || strings.Count(reason, "Z") < 2 {
+		t.Errorf("the answer is %v", fields)
+	}
+	if all := b.Refusals(); len(all) < 1 || !errors.Is(all[0].Err, protocol.ErrClockSkew) || all[0].Hostile() {
+		t.Errorf("b reported %v", all)
+	}
+}
+
+// ackOfLate is ackOf after a new connection, because a refused one was closed.
+func ackOfLate(t *testing.T, a, b *meshtest.Node) []byte {
+	t.Helper()
+	gone(t, a, b)
+	meshtest.Dial(t, a, b)
+	return ackOf(t, a, b)
+}
+
+func TestFiveMinutesMinusAMomentIsAccepted(t *testing.T) {
+	a, b := two(t)
+	client := a.Greets(nil)
+	b.Greets(nil)
+	a.Clock.Set(4*time.Minute + 50*time.Second)
+	meshtest.Meet(t, a, client, b)
+	if p, _ := b.Registry.Peer(a.Key.NodeID()); p.Skew.Round(10*time.Second) != 4*time.Minute+50*time.Second {
+		t.Errorf("b measured a skew of %v", p.Skew)
+	}
+}
+
+func TestNobodyIntroducesSomebodyElse(t *testing.T) {
+	a, b := two(t)
+	b.Greets(nil)
+	c := meshtest.New(t, meshtest.Options{})
+	meshtest.Dial(t, a, b)
+	payload, err := protocol.Encode(map[int]any{1: c.Identity(), 2: c.Key.X25519(), 3: []uint16{1}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if answer := sendRaw(t, a, b, payload); answer != nil {
+		t.Errorf("answered with %x", answer)
+	}
+	meshtest.Eventually(t, func() error {
+		if all := b.Refusals(); len(all) != 1 || !errors.Is(all[0].Err, protocol.ErrSender) || !all[0].Hostile() {
+			return fmt.Errorf("b reported %v", all)
+		}
+		return nil
+	})
+	if len(b.Registry.Peers()) != 0 {
+		t.Error("somebody was admitted")
+	}
+}
+
+func TestBrokenHellosAreRefused(t *testing.T) {
+	a, b := two(t)
+	b.Greets(nil)
+	key := a.Key.X25519()
+	for name, fields := range map[string]map[int]any{
+		"no versions":     {1: a.Identity(), 2: key, 3: []uint16{}},
+		"version zero":    {1: a.Identity(), 2: key, 3: []uint16{0}},
+		"falling":         {1: a.Identity(), 2: key, 3: []uint16{2, 1}},
+		"twice":           {1: a.Identity(), 2: key, 3: []uint16{1, 1}},
+		"too many":        {1: a.Identity(), 2: key, 3: make([]uint16, protocol.MaxVersions+1)},
+		"zero key":        {1: a.Identity(), 2: [32]byte{}, 3: []uint16{1}},
+		"an unknown part": {1: a.Identity(), 2: key, 3: []uint16{1}, 4: "x"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := meshtest.New(t, meshtest.Options{})
+			b.Greets(nil)
+			meshtest.Dial(t, a, b)
+			payload, err := protocol.Encode(fields)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if answer := sendRaw(t, a, b, payload); answer != nil {
+				t.Errorf("answered with %x", answer)
+			}
+			meshtest.Eventually(t, func() error {
+				if all := b.Refusals(); len(all) != 1 || !errors.Is(all[0].Err, protocol.ErrMalformed) {
+					return fmt.Errorf("b reported %v", all)
+				}
+				return nil
+			})
+		})
+	}
+}
+
+func TestTheAnsweringSideMaySpeakAsSoonAsItHasAccepted(t *testing.T) {
+	var b *meshtest.Node
+	spoke := make(chan error, 1)
+	a := meshtest.New(t, meshtest.Options{})
+	b = meshtest.New(t, meshtest.Options{Hooks: hello.Hooks{Up: func(p hello.Peer) {
+		go func() { // before the HelloAck is even written
+			_, err := ping.Ping(context.Background(), b.Endpoint, p.Identity.NodeID)
+			spoke <- err
+		}()
+	}}})
+	client := a.Greets(nil)
+	b.Greets(nil)
+	a.OnClose(ping.Serve(a.Endpoint).Close)
+	meshtest.Meet(t, a, client, b)
+	if err := <-spoke; err != nil {
+		t.Errorf("b's ping to a: %v", err)
+	}
+}
+
+func TestAdmissionEndsWithTheConnection(t *testing.T) {
+	var log events
+	a := meshtest.New(t, meshtest.Options{})
+	b := meshtest.New(t, meshtest.Options{Hooks: log.hooks()})
+	client := a.Greets(nil)
+	b.Greets(nil)
+	for range 2 {
+		meshtest.Meet(t, a, client, b)
+		if err := a.Host.Network().ClosePeer(b.Host.ID()); err != nil {
+			t.Fatal(err)
+		}
+		meshtest.Eventually(t, func() error {
+			if len(a.Registry.Peers())+len(b.Registry.Peers()) > 0 {
+				return errors.New("still admitted")
+			}
+			return nil
+		})
+		if _, err := ping.Ping(t.Context(), a.Endpoint, b.Key.NodeID()); !errors.Is(err, exchange.ErrNotConnected) {
+			t.Errorf("ping: %v", err)
+		}
+		// Connected again, but not greeted again: not admitted again.
+		meshtest.Dial(t, a, b)
+		if b.Registry.Admitted(t.Context(), a.Key.NodeID()) {
+			t.Error("the old Hello counts for the new connection")
+		}
+	}
+	if got := log.String(); got != "up down up down" {
+		t.Errorf("hooks were told %q", got)
+	}
+}
+
+func TestSilentConnectionsAreClosedAndGreetedOnesStay(t *testing.T) {
+	b := meshtest.New(t, meshtest.Options{Probation: 2 * time.Second})
+	b.Greets(nil)
+	polite, silent := meshtest.New(t, meshtest.Options{}), meshtest.New(t, meshtest.Options{})
+	meshtest.Meet(t, polite, polite.Greets(nil), b)
+	meshtest.Dial(t, silent, b)
+	gone(t, silent, b)
+	if polite.Host.Network().Connectedness(b.Host.ID()) != network.Connected || !b.Registry.Admitted(t.Context(), polite.Key.NodeID()) {
+		t.Error("the polite node was closed too")
+	}
+}
+
+func TestHellosAreLimitedPerPeer(t *testing.T) {
+	a, b := two(t)
+	client := a.Greets(nil)
+	b.Greets(nil)
+	meshtest.Dial(t, a, b)
+	var err error
+	for range 20 {
+		if _, err = client.Greet(t.Context(), b.Key.NodeID()); err != nil {
+			break
+		}
+	}
+	if !errors.Is(err, exchange.ErrRateLimited) {
+		t.Errorf("twenty hellos in a row ended with %v", err)
+	}
+}
+
+func TestReasonsAreMadeFitForTheWire(t *testing.T) {
+	for name, reason := range map[string]string{"control characters": "no\x1b[2J\nway", "too long": strings.Repeat("é", protocol.MaxReason), "empty": "", "not UTF-8": "a\xffb"} {
+		t.Run(name, func(t *testing.T) {
+			a, b := two(t)
+			client := a.Greets(nil)
+			b.Greets(denied(reason))
+			meshtest.Dial(t, a, b)
+			_, err := client.Greet(t.Context(), b.Key.NodeID())
+			var refused *hello.RefusedError
+			if !errors.As(err, &refused) || refused.Reason == "" || protocol.CheckText("reason", refused.Reason, protocol.MaxReason) != nil {
+				t.Errorf("a was told %q", err)
+			}
+		})
+	}
+}
+
+func TestAdmitIsToldWhoAsksAndFromWhere(t *testing.T) {
+	a, b := two(t)
+	client := a.Greets(nil)
+	l := b.Local(nil)
+	var gotID protocol.NodeID
+	var gotAddr netip.Addr
+	var gotName string
+	l.Admit = func(_ context.Context, id protocol.NodeID, addr netip.Addr, who protocol.NodeIdentity) error {
+		gotID, gotAddr, gotName = id, addr, who.DisplayName
+		return nil
+	}
+	b.OnClose(hello.Serve(b.Endpoint, b.Registry, l).Close)
+	meshtest.Meet(t, a, client, b)
+	if gotID != a.Key.NodeID() || gotAddr != netip.MustParseAddr("127.0.0.1") || gotName != a.Identity().DisplayName {
+		t.Errorf("Admit was asked about %s at %s, %q", gotID, gotAddr, gotName)
+	}
+}
+
+// events records what hooks are told.
+type events struct {
+	mu  sync.Mutex
+	all []string
+}
+
+func (e *events) add(s string) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.all = append(e.all, s)
+}
+
+func (e *events) hooks() hello.Hooks {
+	return hello.Hooks{Up: func(hello.Peer) { e.add("up") }, Down: func(hello.Peer) { e.add("down") }}
+}
+
+func (e *events) String() string {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return strings.Join(e.all, " ")
+}
+
+func gone(t *testing.T, a, b *meshtest.Node) {
+	t.Helper()
+	meshtest.Eventually(t, func() error {
+		if a.Host.Network().Connectedness(b.Host.ID()) == network.Connected || b.Host.Network().Connectedness(a.Host.ID()) == network.Connected {
+			return errors.New("still connected")
+		}
+		return nil
+	})
 }
