@@ -98,9 +98,9 @@ func TestEverySealHasItsOwnNonceAndSequence(t *testing.T) {
 	}
 }
 
-type brokenSequencer struct{ error }
+type brokenSequencer struct{ err error }
 
-func (b brokenSequencer) Next() (uint64, error) { return 0, b.error }
+func (b brokenSequencer) Next() (uint64, error) { return 0, b.err }
 
 type brokenKey struct {
 	testKey
@@ -206,10 +206,10 @@ func TestOpenRefusesEachFaultWithItsOwnError(t *testing.T) {
 	if _, err := openWith(nil); err != nil {
 		t.Fatalf("without a fault: %v", err)
 	}
-	for _, f := range openFaults {
+	for i, f := range openFaults {
 		_, err := openWith([]fault{f})
-		for _, other := range openFaults {
-			if got := errors.Is(err, other.want); got != (other.want == f.want) {
+		for j, other := range openFaults {
+			if errors.Is(err, other.want) != (i == j) {
 				t.Errorf("fault %q gives %q", f.want, err)
 			}
 		}

@@ -123,6 +123,7 @@ func drawData(t *rapid.T) *ResponseData {
 				NodeFingerprint: anna.NodeID().Fingerprint(), DetectedAt: At(drawTime(t, "detected")), Description: drawText(MaxReason).Draw(t, "description")})
 		}
 		return &ResponseData{Anomalies: a}
+	case QueryNodeHealth:
 	}
 	return &ResponseData{Health: &NodeHealth{Fingerprint: anna.NodeID().Fingerprint(), Online: rapid.Bool().Draw(t, "online"), LastSeen: At(drawTime(t, "seen")),
 		ProtocolVersion: rapid.Uint8().Draw(t, "version"), UptimeSeconds: upTo(MaxCount, "uptime"), EventCount24h: upTo(MaxCount, "events")}}

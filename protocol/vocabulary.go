@@ -20,10 +20,11 @@ const (
 // ParseShell maps the name of a shell to its type; unknown names become [ShellOther].
 func ParseShell(name string) ShellType {
 	switch s := ShellType(name); s {
-	case ShellBash, ShellZsh, ShellFish, ShellSh:
+	case ShellBash, ShellZsh, ShellFish, ShellSh, ShellOther:
 		return s
+	default:
+		return ShellOther
 	}
-	return ShellOther
 }
 
 // RiskLevel orders how much damage a command can do.

@@ -4,6 +4,7 @@ import (
 	"encoding"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -120,7 +121,7 @@ func TestNumberedEnumsHoldExactlyTheVocabulary(t *testing.T) {
 }
 
 func TestListsHoldTheWholeVocabularyInOrder(t *testing.T) {
-	if got := fmt.Sprint(RiskLevels()); got != "[safe moderate high critical]" {
+	if got := RiskLevels(); !slices.Equal(got, []RiskLevel{0, 1, 2, 3}) {
 		t.Error(got)
 	}
 	if got := fmt.Sprint(QueryTypes()); got != "[tool_usage safety_posture activity_patterns anomalies node_health]" {
