@@ -12,6 +12,7 @@ import (
 
 	"github.com/libp2p/go-libp2p/core/network"
 	"go.uber.org/goleak"
+	"golang.org/x/time/rate"
 
 	"github.com/caro-mesh/caro-node/internal/meshtest"
 	"github.com/caro-mesh/caro-node/node/identity"
@@ -32,7 +33,7 @@ func reply(_ context.Context, _ exchange.From, payload []byte) ([]byte, error) {
 }
 
 // pair returns two nodes that have admitted each other; b answers with h.
-func pair(t *testing.T, ao, bo meshtest.Options, r exchange.Rules, h exchange.Handler) (a, b *meshtest.Node) {
+func pair(t testing.TB, ao, bo meshtest.Options, r exchange.Rules, h exchange.Handler) (a, b *meshtest.Node) {
 	t.Helper()
 	a, b = meshtest.New(t, ao), meshtest.New(t, bo)
 	client := a.Greets(nil)
@@ -394,7 +395,7 @@ func TestClosingAServerBreaksOffWhatIsUnderWay(t *testing.T) {
 	<-inside
 	server.Close()
 	server.Close()
-	if err := <-result; !errors.Is(err, exchange.ErrNoAnswer) {
+	if err := <-result; !errors.Is(err, exchange.ErrClosing) {
 		t.Errorf("the question under way got %v", err)
 	}
 	if _, err := a.Endpoint.Ask(t.Context(), b.Key.NodeID(), echo(), nil); !errors.Is(err, exchange.ErrUnsupported) {
@@ -486,4 +487,17 @@ func count(n *meshtest.Node) exchange.Count {
 		}
 	}
 	return exchange.Count{}
+}
+
+// One signed question and one signed answer over an open connection: two signatures, two verifications, one stream.
+func BenchmarkAsk(b *testing.B) {
+	r := echo()
+	r.Rate, r.Burst = rate.Inf, 1
+	x, y := pair(b, meshtest.Options{}, meshtest.Options{}, r, reply)
+	payload := make([]byte, 1000)
+	for b.Loop() {
+		if _, err := x.Endpoint.Ask(b.Context(), y.Key.NodeID(), r, payload); err != nil {
+			b.Fatal(err)
+		}
+	}
 }

@@ -68,7 +68,13 @@ func (s *Server) handle(st network.Stream) {
 	defer s.wg.Done()
 	ctx, cancel := context.WithTimeout(s.ctx, s.e.c.Timeout)
 	defer cancel()
-	stop := context.AfterFunc(ctx, func() { _ = st.Reset() })
+	stop := context.AfterFunc(ctx, func() {
+		var why error
+		if s.ctx.Err() != nil {
+			why = ErrClosing
+		}
+		_ = st.ResetWithError(codeOf(why))
+	})
 	defer stop()
 
 	name := string(s.rules.Protocol)
