@@ -1,0 +1,175 @@
+package caronode_test
+
+import (
+	"runtime"
+	"testing"
+)
+
+const module = "github.com/caro-mesh/caro-node"
+
+const (
+	libp2p   = "github.com/libp2p/go-libp2p"
+	network  = libp2p + "/core/network"
+	pubsub   = "github.com/libp2p/go-libp2p-pubsub"
+	anything = "..." // every folder of this module, except those for tests and tools
+)
+
+// layers is the table of packages of the design: what each folder owns and which of our folders it may import. Imports
+// point downwards only, so that a package can be understood, tested and replaced with only what is below it in mind. A
+// folder that is missing here fails the test: whoever adds one decides where it belongs.
+var layers = []layer{
+	{folder: "", owns: "the tests of the structure"},
+
+	{folder: "cmd/caro-node", owns: "the command line and start-up", may: []string{anything}},
+	{folder: "cmd/caro-node/config", owns: "the configuration file, environment and paths", may: []string{"policy", "protocol"}},
+	{folder: "cmd/caro-node/daemon", owns: "the parts of a running node, put together", may: []string{anything}},
+	{folder: "cmd/caro-node/service", owns: "unit templates", may: nil},
+
+	{folder: "api", owns: "the local HTTP server; the Backend it needs", may: []string{"api/v1", "protocol"}},
+	{folder: "api/v1", owns: "the JSON shapes", may: []string{"protocol"}},
+	{folder: "api/client", owns: "the Go client of the local API", may: []string{"api/v1", "protocol"}},
+	{folder: "api/dashboard", owns: "the web page", may: nil},
+
+	{folder: "node", owns: "the node: host, workers", may: []string{"node/...", "store", "observer/...", "policy/...", "protocol/..."}},
+	{folder: "node/host", owns: "the libp2p host, put together from its parts", may: []string{"node/internal/...", "policy", "protocol"}},
+	{folder: "node/identity", owns: "the key file", may: []string{"policy", "protocol"}},
+	{folder: "node/discovery", owns: "mDNS, static peers, reconnecting, the gate", may: []string{"node/internal/...", "policy", "protocol", "protocol/hello"}},
+	{folder: "node/internal/scope", owns: "which addresses a node may speak to", may: nil},
+	{folder: "node/aggregate", owns: "answers from summaries", may: []string{"protocol"}},
+	{folder: "node/anomaly", owns: "signals from baselines", may: []string{"protocol"}},
+	{folder: "node/private", owns: "private aggregation", may: []string{"protocol"}},
+
+	{folder: "store", owns: "the database", may: []string{"observer/event", "policy", "policy/audit", "protocol"}},
+
+	{folder: "observer", owns: "the way from spool record to stored event", may: []string{"observer/...", "protocol"}},
+	{folder: "observer/event", owns: "the raw event", may: []string{"protocol"}},
+	{folder: "observer/category", owns: "what a command works on", may: observerParts},
+	{folder: "observer/guard", owns: "asking before a dangerous command", may: observerParts},
+	{folder: "observer/redact", owns: "removing secrets", may: observerParts},
+	{folder: "observer/risk", owns: "how much damage a command can do", may: observerParts},
+	{folder: "observer/shell", owns: "the hooks", may: observerParts},
+	{folder: "observer/shellparse", owns: "the parsed command, for category and risk alike", may: observerParts},
+	{folder: "observer/spool", owns: "the spool files", may: observerParts},
+
+	{folder: "policy", owns: "rules and decisions", may: []string{"protocol"}},
+	{folder: "policy/audit", owns: "the gate and the record of what it decided", may: []string{"policy", "protocol"}},
+
+	{folder: "protocol", owns: "nouns, validation, envelope", may: nil},
+	{folder: "protocol/exchange", owns: "the steps that every protocol shares", may: []string{"protocol"}},
+	{folder: "protocol/hello", owns: "introduction and admission", may: oneProtocol},
+	{folder: "protocol/ping", owns: "round-trip time and clock offset", may: oneProtocol},
+	{folder: "protocol/summary", owns: "pushing summaries", may: oneProtocol},
+	{folder: "protocol/query", owns: "questions and answers", may: oneProtocol},
+	{folder: "protocol/rotation", owns: "changing keys", may: oneProtocol},
+	{folder: "protocol/health", owns: "the health topic", may: oneProtocol},
+
+	// For tests and tools: no package above may import these.
+	{folder: "internal/meshtest", owns: "small meshes for tests", may: []string{anything}, tool: true},
+	{folder: "api/internal/fake", owns: "a backend for tests", may: []string{anything}, tool: true},
+	{folder: "e2e/...", owns: "end-to-end tests", may: []string{anything}, tool: true},
+	{folder: "scripts/...", owns: "demo, network lab, benchmarks, packaging", may: []string{anything}, tool: true},
+}
+
+// The parts of the observer may use each other, but not the pipeline that puts them together.
+var observerParts = []string{"observer/event", "observer/category", "observer/redact", "observer/risk", "observer/shellparse", "protocol"}
+
+// A protocol must not lean on another one, so that each can change its version alone.
+var oneProtocol = []string{"protocol", "protocol/exchange"}
+
+// reaches are what must not be linked in, however indirectly.
+var reaches = []reach{
+	{
+		from: []string{"protocol/...", "policy/...", "node/aggregate", "node/anomaly", "node/discovery", "node/host", "node/identity", "node/internal/...", "node/private"},
+		to:   []string{"observer/...", "store/...", "api/...", "cmd/..."},
+		why:  "what speaks to the network, or decides about it, must not be able to name a raw event: no raw command leaves the machine, by construction",
+	},
+	{
+		from: []string{"observer/...", "store/..."},
+		to:   []string{"node/...", "protocol/exchange", "protocol/hello", "protocol/ping", "protocol/summary", "protocol/query", "protocol/rotation", "protocol/health", "api/...", "cmd/..."},
+		why:  "what holds raw events must not be able to reach the network",
+	},
+	{
+		from: []string{"api/v1", "api/client", "api"},
+		to:   []string{"node/...", "store/...", "observer/..."},
+		why:  "the local API is written against its Backend, and the command line's client against the API's shapes, so that neither depends on how a node works",
+	},
+}
+
+// unwanted are modules and packages that must not be in the binary.
+var unwanted = []dependency{
+	{libp2p, onlyItself, "it links QUIC and WebRTC whatever options are given, which costs 7 MiB of resident memory; use the parts directly"},
+	{libp2p + "/config", withEverythingBelow, "it links QUIC and WebRTC whatever options are given; use the parts directly"},
+	{"github.com/quic-go", withEverythingBelow, "the mesh speaks TCP only; QUIC costs megabytes of resident memory in every node"},
+	{"github.com/pion", withEverythingBelow, "the mesh speaks TCP only; WebRTC costs megabytes of resident memory in every node"},
+	{libp2p + "/p2p/transport/quic", withEverythingBelow, "the mesh speaks TCP only"},
+	{libp2p + "/p2p/transport/quicreuse", withEverythingBelow, "the mesh speaks TCP only"},
+	{libp2p + "/p2p/transport/webrtc", withEverythingBelow, "the mesh speaks TCP only"},
+	{libp2p + "/p2p/transport/webtransport", withEverythingBelow, "the mesh speaks TCP only"},
+	{"testing", onlyItself, "test support must not be part of the program; it registers flags and costs memory"},
+}
+
+func TestImportsPointDownwards(t *testing.T) {
+	for _, goos := range platforms() {
+		report(t, checkLayers(listPackages(t, goos), layers))
+	}
+}
+
+func TestRawEventsAndTheNetworkDoNotMeet(t *testing.T) {
+	for _, goos := range platforms() {
+		g := listPackages(t, goos)
+		for _, r := range reaches {
+			report(t, checkReach(g, r))
+		}
+	}
+}
+
+func TestBinaryLinksNothingUnwanted(t *testing.T) {
+	for _, goos := range platforms() {
+		g := listPackages(t, goos)
+		if g[module+"/cmd/caro-node"] == nil {
+			t.Fatal("there is no cmd/caro-node, so nothing is known about what the binary links")
+		}
+		report(t, checkDependencies(g, module+"/cmd/caro-node", unwanted))
+	}
+}
+
+func TestOnlyProtocolTouchesStreamsAndTopics(t *testing.T) {
+	files := parseModule(t)
+	seen := false
+	for _, f := range files {
+		if f.isTest() || inFolder(f.folder(), "protocol/...") || isTool(f.folder(), layers) {
+			seen = seen || len(checkStreams(f)) > 0
+			continue
+		}
+		report(t, checkStreams(f))
+	}
+	if !seen {
+		t.Error("not even package protocol was found to touch a stream: this check sees nothing")
+	}
+}
+
+func TestEveryPackageHasAComment(t *testing.T) {
+	report(t, checkComments(parseModule(t)))
+}
+
+func TestNoFileIsLongerThanOneIdea(t *testing.T) {
+	for _, f := range parseModule(t) {
+		report(t, checkLength(f))
+	}
+}
+
+// platforms are those whose files are looked at; imports differ between systems.
+func platforms() []string {
+	all := []string{"linux", "darwin"}
+	if runtime.GOOS != all[0] && runtime.GOOS != all[1] {
+		all = append(all, runtime.GOOS)
+	}
+	return all
+}
+
+func report(t *testing.T, violations []string) {
+	t.Helper()
+	for _, v := range violations {
+		t.Error(v)
+	}
+}
