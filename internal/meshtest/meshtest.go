@@ -11,7 +11,10 @@ import (
 	"time"
 
 	"github.com/libp2p/go-libp2p/core/connmgr"
+	"github.com/libp2p/go-libp2p/core/control"
+	"github.com/libp2p/go-libp2p/core/network"
 	"github.com/libp2p/go-libp2p/core/peer"
+	ma "github.com/multiformats/go-multiaddr"
 
 	"github.com/caro-mesh/caro-node/node/host"
 	"github.com/caro-mesh/caro-node/node/identity"
@@ -193,3 +196,23 @@ func Eventually(t testing.TB, check func() error) {
 		<-tick.C
 	}
 }
+
+// OpenGate is a connection gate that lets everything through, to be embedded.
+type OpenGate struct{}
+
+// InterceptPeerDial lets through.
+func (OpenGate) InterceptPeerDial(peer.ID) bool { return true }
+
+// InterceptAddrDial lets through.
+func (OpenGate) InterceptAddrDial(peer.ID, ma.Multiaddr) bool { return true }
+
+// InterceptAccept lets through.
+func (OpenGate) InterceptAccept(network.ConnMultiaddrs) bool { return true }
+
+// InterceptSecured lets through.
+func (OpenGate) InterceptSecured(network.Direction, peer.ID, network.ConnMultiaddrs) bool {
+	return true
+}
+
+// InterceptUpgraded lets through.
+func (OpenGate) InterceptUpgraded(network.Conn) (bool, control.DisconnectReason) { return true, 0 }

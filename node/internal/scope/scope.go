@@ -79,5 +79,10 @@ func Local(ip netip.Addr) bool {
 	return ip.IsLoopback() || ip.IsPrivate() || ip.IsLinkLocalUnicast()
 }
 
-// plain reports whether nothing follows the TCP port.
-func plain(a ma.Multiaddr) bool { return len(a) > 0 && a[len(a)-1].Code() == ma.P_TCP }
+// plain reports whether the address has its IP address and TCP port and nothing else.
+func plain(a ma.Multiaddr) bool {
+	if len(a) > 0 && a[0].Code() == ma.P_IP6ZONE {
+		a = a[1:]
+	}
+	return len(a) == 2
+}
