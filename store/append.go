@@ -1,0 +1,196 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/google/uuid"
+
+	"github.com/caro-mesh/caro-node/observer/event"
+)
+
+// Append stores events, all or none. Those whose ID is stored already are skipped.
+func (s *Store) Append(ctx context.Context, events []event.Event) error {
+	const doing = "store events"
+	if err := checkEvents(events); err != nil {
+		return fmt.Errorf("%s: %w", doing, err)
+	}
+	if len(events) == 0 {
+		return nil
+	}
+	return s.write(ctx, doing, func(t *tx) error { return t.append(events) })
+}
+
+func checkEvents(events []event.Event) error {
+	for i := range events {
+		err := events[i].Validate()
+		if err == nil {
+			err = checkTime(events[i].Timestamp)
+		}
+		if err != nil {
+			return fmt.Errorf("event %d of %d: %w", i+1, len(events), err)
+		}
+	}
+	return nil
+}
+
+// Flags of an event.
+const (
+	flagGenerated = 1 << iota
+	flagExecuted
+	flagConfirmed
+	flagBlocked
+)
+
+const insertEvent = `INSERT INTO event
+	(key, id, nanos, shell, folder, session, exit_code, duration_ms, category, risk, flags, redactions, pattern, command)
+	VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING`
+
+// append needs checked events.
+func (t *tx) append(events []event.Event) error {
+	known := &t.w.known
+	counts := make(delta)
+	var late []int64 // keys among what was packed before
+	for i := range events {
+		e := &events[i]
+		category, err := known.categories.id(t, string(e.Category))
+		if err != nil {
+			return err
+		}
+		key, inserted, err := t.insert(e, category)
+		if err != nil {
+			return err
+		}
+		if !inserted {
+			continue
+		}
+		counts.add(e, category, +1)
+		known.events.loose++
+		if key <= known.events.packedThrough {
+			late = append(late, key)
+		}
+	}
+	if err := counts.apply(t); err != nil {
+		return err
+	}
+	if err := t.unpack(late); err != nil {
+		return err
+	}
+	if known.events.loose >= t.s.packing.at {
+		return t.pack()
+	}
+	return nil
+}
+
+func (t *tx) insert(e *event.Event, category int64) (key int64, inserted bool, err error) {
+	id, err := uuid.Parse(e.ID)
+	if err != nil {
+		return 0, false, err
+	}
+	known := &t.w.known
+	folder, err := known.folders.id(t, e.CWD)
+	if err != nil {
+		return 0, false, err
+	}
+	var session, exit, duration, redactions any // NULL
+	if e.Session != "" {
+		if session, err = known.sessions.id(t, e.Session); err != nil {
+			return 0, false, err
+		}
+	}
+	if e.ExitCode != nil {
+		exit = int64(*e.ExitCode)
+	}
+	if e.DurationMS != nil {
+		duration = *e.DurationMS
+	}
+	if len(e.Redactions) > 0 {
+		redactions = strings.Join(e.Redactions, ",")
+	}
+	if key, err = known.events.freeKey(t, firstKey(e.Timestamp)); err != nil {
+		return 0, false, err
+	}
+	n, err := t.exec(insertEvent, key, id[:], nanosOf(e.Timestamp, key), string(e.Shell), folder, session, exit, duration,
+		category, int64(e.RiskLevel), flagsOf(e), redactions, e.Pattern, e.Command)
+	if err != nil || n == 0 {
+		return 0, false, err
+	}
+	known.events.took(firstKey(e.Timestamp), key)
+	return key, true, nil
+}
+
+func flagsOf(e *event.Event) int64 {
+	var f int64
+	for _, b := range []struct {
+		set  bool
+		flag int64
+	}{{e.CaroGenerated, flagGenerated}, {e.CaroExecuted, flagExecuted}, {e.UserConfirmed, flagConfirmed}, {e.Blocked, flagBlocked}} {
+		if b.set {
+			f |= b.flag
+		}
+	}
+	return f
+}
+
+// eventKnowledge is what the writer remembers of the event table.
+type eventKnowledge struct {
+	newest        int64 // greatest key, or noKey
+	packedThrough int64 // greatest key inside a segment, or noKey
+	loose         int64 // events that no segment holds
+	lastBase      int64 // first key of the microsecond of the latest insert, and
+	lastKey       int64 // the key it got
+}
+
+func (k *eventKnowledge) load(t *tx) error {
+	*k = eventKnowledge{lastBase: noKey}
+	var newest, packed sql.NullInt64
+	if err := t.get(`SELECT (SELECT max(key) FROM event), (SELECT last FROM segment ORDER BY first DESC LIMIT 1), `+countLoose, nil,
+		&newest, &packed, &k.loose); err != nil {
+		return err
+	}
+	k.newest, k.packedThrough = noKey, noKey
+	if newest.Valid {
+		k.newest = newest.Int64
+	}
+	if packed.Valid {
+		k.packedThrough = packed.Int64
+	}
+	return nil
+}
+
+// freeKey returns the key for an event of the microsecond that begins with base.
+func (k *eventKnowledge) freeKey(t *tx, base int64) (int64, error) {
+	key := base
+	if base == k.lastBase { // many of the same time, as an import without times has them
+		if key = k.lastKey + 1; key%keysPerMicro != 0 {
+			return key, nil
+		}
+	}
+	for key <= k.newest {
+		var last sql.NullInt64
+		if err := t.get(`SELECT max(key) FROM event WHERE key BETWEEN ? AND ?`, []any{key, key + keysPerMicro - 1}, &last); err != nil {
+			return 0, err
+		}
+		if !last.Valid {
+			break
+		}
+		if key = last.Int64 + 1; key%keysPerMicro != 0 {
+			break
+		}
+	}
+	return key, nil
+}
+
+func (k *eventKnowledge) took(base, key int64) {
+	k.newest = max(k.newest, key)
+	k.lastBase, k.lastKey = base, key
+}
+
+// sorted returns keys in rising order.
+func sorted(keys []int64) []int64 {
+	slices.Sort(keys)
+	return keys
+}

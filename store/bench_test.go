@@ -1,0 +1,206 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"path/filepath"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/caro-mesh/caro-node/observer/event"
+	"github.com/caro-mesh/caro-node/protocol"
+)
+
+var benchStart = time.Date(2026, 6, 1, 8, 0, 0, 0, time.UTC)
+
+// bareTable is the floor: the same library and settings, one ordinary table with the columns of an event and its ID
+// as the key.
+func bareTable(b *testing.B) (*sql.Conn, *sql.Stmt) {
+	b.Helper()
+	path := filepath.Join(b.TempDir(), "bare.db")
+	check(b, createPrivate(path))
+	w, err := openWriter(b.Context(), path)
+	check(b, err)
+	b.Cleanup(func() { check(b, w.close()) })
+	check(b, w.acquire(b.Context()))
+	defer w.release()
+	_, err = w.conn.ExecContext(b.Context(), `CREATE TABLE bare (id BLOB PRIMARY KEY, started INTEGER, shell TEXT, cwd TEXT, session TEXT, exit_code INTEGER,
+		duration_ms INTEGER, category TEXT, risk INTEGER, flags INTEGER, redactions TEXT, pattern TEXT, command TEXT)`)
+	check(b, err)
+	st, err := w.conn.PrepareContext(b.Context(), `INSERT INTO bare VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`)
+	check(b, err)
+	b.Cleanup(func() { check(b, st.Close()) })
+	return w.conn, st
+}
+
+func bareInsert(b *testing.B, conn *sql.Conn, st *sql.Stmt, events []event.Event) {
+	exec := func(q string) {
+		if _, err := conn.ExecContext(context.Background(), q); err != nil {
+			b.Fatal(err)
+		}
+	}
+	if len(events) > 1 {
+		exec("BEGIN IMMEDIATE")
+		defer exec("COMMIT")
+	}
+	for i := range events {
+		e := &events[i]
+		id := uuid.MustParse(e.ID)
+		if _, err := st.Exec(id[:], e.Timestamp.UnixNano(), string(e.Shell), e.CWD, e.Session, *e.ExitCode, *e.DurationMS, string(e.Category),
+			int64(e.RiskLevel), 0, nil, e.Pattern, e.Command); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+// BenchmarkAppendOne stores events one by one, as they come from a shell, in turns with the floor.
+func BenchmarkAppendOne(b *testing.B) {
+	s := open(b, Options{})
+	conn, st := bareTable(b)
+	g := newGenerator(1, benchStart, 2*time.Second)
+	for i := range 2000 { // past the first pages
+		check(b, s.AppendFromSpool(b.Context(), "warm", int64(i+1), g.batch(1)))
+		bareInsert(b, conn, st, g.batch(1))
+	}
+	ours, floor := make([]time.Duration, 0, b.N), make([]time.Duration, 0, b.N)
+	for i := 0; b.Loop(); i++ {
+		events := g.batch(1)
+		start := time.Now()
+		check(b, s.AppendFromSpool(b.Context(), "bash-1", int64(i+1)*100, events))
+		ours = append(ours, time.Since(start))
+		start = time.Now()
+		bareInsert(b, conn, st, events)
+		floor = append(floor, time.Since(start))
+	}
+	micros := func(d time.Duration) float64 { return float64(d.Nanoseconds()) / 1e3 }
+	b.ReportMetric(micros(percentile(ours, 50)), "p50-µs(goal:60)")
+	b.ReportMetric(micros(percentile(ours, 99)), "p99-µs(goal:500)")
+	b.ReportMetric(micros(percentile(floor, 50)), "floor-p50-µs")
+	b.ReportMetric(micros(percentile(floor, 99)), "floor-p99-µs")
+	b.ReportMetric(float64(percentile(ours, 50))/float64(percentile(floor, 50)), "ratio-p50(goal:2)")
+}
+
+// BenchmarkAppendBatch stores events in transactions of 1,000, as an import does, in turns with the floor.
+func BenchmarkAppendBatch(b *testing.B) {
+	s := open(b, Options{})
+	conn, st := bareTable(b)
+	g := newGenerator(2, benchStart, 2*time.Second)
+	var ours, floor time.Duration
+	var stored int
+	for b.Loop() {
+		events := g.batch(1000)
+		start := time.Now()
+		check(b, s.Append(b.Context(), events))
+		ours += time.Since(start)
+		start = time.Now()
+		bareInsert(b, conn, st, events)
+		floor += time.Since(start)
+		stored += len(events)
+	}
+	z, err := s.Sizes(b.Context())
+	check(b, err)
+	b.ReportMetric(float64(stored)/ours.Seconds(), "events/s(goal:80000)")
+	b.ReportMetric(float64(stored)/floor.Seconds(), "floor-events/s")
+	b.ReportMetric(ours.Seconds()/floor.Seconds(), "ratio(goal:2)")
+	b.ReportMetric(float64(z.DatabaseBytes)/float64(stored), "bytes/event")
+}
+
+const million = 1_000_000
+
+// filled returns a store with 1,000,000 events of 30 days.
+func filled(b *testing.B) *Store {
+	b.Helper()
+	s := open(b, Options{})
+	g := newGenerator(3, benchStart, 30*24*time.Hour/million)
+	start := time.Now()
+	for range million / 1000 {
+		check(b, s.Append(b.Context(), g.batch(1000)))
+	}
+	z, err := s.Sizes(b.Context())
+	check(b, err)
+	b.Logf("1,000,000 events generated and stored in %.1f s, %d bytes per event", time.Since(start).Seconds(), z.DatabaseBytes/million)
+	return s
+}
+
+// BenchmarkMillion reads a store of 1,000,000 events.
+func BenchmarkMillion(b *testing.B) {
+	s := filled(b)
+	day := benchStart.AddDate(0, 0, 14).Truncate(24 * time.Hour)
+	ctx := b.Context()
+	b.Run("summary of a day, goal 50 ms", func(b *testing.B) {
+		for b.Loop() {
+			r, err := s.Rollups(ctx, day, day.AddDate(0, 0, 1))
+			check(b, err)
+			n, err := s.UniquePatterns(ctx, day, day.AddDate(0, 0, 1), func(c protocol.CommandCategory) bool { return c == "docker" })
+			check(b, err)
+			if len(r) < 100 || n < 10 {
+				b.Fatalf("%d counts, %d patterns", len(r), n)
+			}
+		}
+	})
+	b.Run("floor of a day: counting its events", func(b *testing.B) {
+		for b.Loop() {
+			var n int64
+			check(b, s.readers.QueryRowContext(ctx, `SELECT count(*) FROM event WHERE key >= ? AND key < ?`, firstKey(day), firstKey(day.AddDate(0, 0, 1))).Scan(&n))
+		}
+	})
+	b.Run("summary of all 30 days", func(b *testing.B) {
+		for b.Loop() {
+			_, err := s.Rollups(ctx, benchStart, benchStart.AddDate(0, 0, 30))
+			check(b, err)
+		}
+	})
+	b.Run("count, last 24 hours and all", func(b *testing.B) {
+		for b.Loop() {
+			_, err := s.CountEvents(ctx)
+			check(b, err)
+			_, err = s.CountEventsSince(ctx, benchStart.AddDate(0, 0, 29).Add(17*time.Minute))
+			check(b, err)
+		}
+	})
+	failed := true
+	for name, f := range map[string]EventFilter{
+		"a frequent word":                  {Search: "git"},
+		"a rare word":                      {Search: "feature/mail-auth-42"},
+		"what does not occur":              {Search: "zzzqqq"},
+		"two letters":                      {Search: "xq"},
+		"parts that never meet":            {Search: "kubectl compose"},
+		"a frequent word, rare risk":       {Search: "lib", MinRisk: 3},
+		"a frequent word in a folder":      {Search: "git", CWD: "/home/user/src/mail/auth"},
+		"a folder and a failure":           {CWD: "/home/user/src/mail", Failed: &failed},
+		"a category that does not occur":   {Category: "other:terraform"},
+		"the newest":                       {},
+		"a page of the past":               {Until: day, Limit: 1000},
+		"an hour of the past with a word":  {Until: day, Since: day.Add(-time.Hour), Search: "make"},
+		"rare risk over the whole history": {MinRisk: 3, Limit: 5000},
+	} {
+		b.Run("search "+name+", goal 100 ms", func(b *testing.B) {
+			found := 0
+			for b.Loop() {
+				list, _, err := s.Events(ctx, f)
+				check(b, err)
+				found = len(list)
+			}
+			b.ReportMetric(float64(found), "found")
+		})
+	}
+	b.Run("search floor: reading every packed command", func(b *testing.B) {
+		for b.Loop() {
+			var n int
+			check(b, s.each(ctx, `SELECT commands FROM segment`, nil, func(rows *sql.Rows) error {
+				var c sql.RawBytes
+				err := rows.Scan(&c)
+				n += len(c)
+				return err
+			}))
+		}
+	})
+}
+
+func percentile(d []time.Duration, p int) time.Duration {
+	slices.Sort(d)
+	return d[len(d)*p/100]
+}

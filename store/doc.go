@@ -1,0 +1,32 @@
+// Package store keeps what a node knows in one SQLite file: events and their counts, summaries, peers, grants of trust
+// and the audit log. The tables and the meaning of every column stand in schema/.
+//
+// # Connections
+//
+// One connection writes, with prepared statements that live as long as the [Store]; whoever writes waits for it, so
+// writers never meet a lock inside the process. A few connections read, each in a transaction of its own that sees one
+// state throughout, and they are closed when idle, because each costs memory. The journal is a write-ahead log with
+// synchronous NORMAL: a crash of the process loses nothing, a power failure can lose the last transactions but never
+// damages the file. What must survive even that ([Store.Durable], [Store.ReserveSequence]) is committed with FULL.
+// Several processes may have the file open; what the writer remembers between transactions is dropped when another
+// process has written.
+//
+// # Events
+//
+// The key of an event is its start time, so the table itself is the index for "newest first" and for every range of
+// time, and retention removes from one end. The hourly counts (rollup, pattern) change in the same transaction as the
+// events, with what was really inserted or removed, so they are right after duplicates, late events and deletions.
+//
+// # Search
+//
+// People expect to find any part of a command, in the order of time, combined with other conditions. Neighbouring
+// events are therefore packed into segments: about a thousand commands in lower case end to end, and beside them a few
+// bytes for each event. A search runs through the segments from the newest on and stops when it has enough. Whatever is
+// not packed yet (the last thousand events at most) or has changed since is read from the event table, so the result is
+// exact at any moment.
+//
+// Measured on the same 1,000,000 commands, an FTS5 table of trigrams (detail none, the smallest that finds parts of
+// words) costs 12 µs and 47 bytes per event, 16 µs and 109 bytes with detail full, and finds nothing shorter than
+// three characters; its answers come in the order of arrival, so that "newest first" after an import has to sort every
+// match. Segments cost 0.4 µs and 40 bytes, and the slowest search, for what does not occur at all, takes some 50 ms.
+package store

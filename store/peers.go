@@ -1,0 +1,98 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/caro-mesh/caro-node/protocol"
+)
+
+// Peer is another node as this one knows it.
+type Peer struct {
+	ID              protocol.NodeID
+	DisplayName     string   // the name it gave itself; may be empty
+	Addrs           []string // multiaddrs, the preferred one first
+	Source          string   // how it became known: config, manual, mdns or pending
+	FirstSeen       time.Time
+	LastSeen        time.Time     // zero: never
+	LastRTT         time.Duration // 0: not measured
+	CaroVersion     string        // may be empty
+	ProtocolVersion uint8         // 0: unknown
+}
+
+// SavePeer stores what is known of a peer in place of what was. The earliest FirstSeen that was ever given stays.
+func (s *Store) SavePeer(ctx context.Context, p Peer) error {
+	const doing = "store a peer"
+	if err := p.ID.Validate(); err != nil {
+		return fmt.Errorf("%s: %w", doing, err)
+	}
+	if p.Addrs == nil {
+		p.Addrs = []string{}
+	}
+	addrs, err := json.Marshal(p.Addrs)
+	if err != nil {
+		return fmt.Errorf("%s: %w", doing, err)
+	}
+	return s.write(ctx, doing, func(t *tx) error {
+		_, err := t.exec(`INSERT INTO peer (node_id, display_name, addrs, source, first_seen, last_seen, last_rtt, caro_version, protocol_version)
+			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (node_id) DO UPDATE SET display_name = excluded.display_name,
+			addrs = excluded.addrs, source = excluded.source,
+			first_seen = min(coalesce(first_seen, excluded.first_seen), coalesce(excluded.first_seen, first_seen)),
+			last_seen = excluded.last_seen, last_rtt = excluded.last_rtt, caro_version = excluded.caro_version,
+			protocol_version = excluded.protocol_version`,
+			string(p.ID), p.DisplayName, string(addrs), p.Source, nullTime(p.FirstSeen), nullTime(p.LastSeen), int64(p.LastRTT),
+			p.CaroVersion, int64(p.ProtocolVersion))
+		return err
+	})
+}
+
+// Peers returns every known peer, ordered by node ID.
+func (s *Store) Peers(ctx context.Context) ([]Peer, error) {
+	list, err := s.peers(ctx, `ORDER BY node_id`)
+	return list, s.explain("read the peers", err)
+}
+
+// Peer returns one peer, or [ErrNotFound].
+func (s *Store) Peer(ctx context.Context, id protocol.NodeID) (Peer, error) {
+	list, err := s.peers(ctx, `WHERE node_id = ?`, string(id))
+	if err == nil && len(list) == 0 {
+		err = fmt.Errorf("peer %s: %w", id, ErrNotFound)
+	}
+	if err != nil {
+		return Peer{}, s.explain("read a peer", err)
+	}
+	return list[0], nil
+}
+
+// RemovePeer forgets a peer, but not the trust it was given. It returns [ErrNotFound] for one that is not known.
+func (s *Store) RemovePeer(ctx context.Context, id protocol.NodeID) error {
+	return s.write(ctx, "remove a peer", func(t *tx) error {
+		n, err := t.exec(`DELETE FROM peer WHERE node_id = ?`, string(id))
+		if err == nil && n == 0 {
+			return fmt.Errorf("peer %s: %w", id, ErrNotFound)
+		}
+		return err
+	})
+}
+
+func (s *Store) peers(ctx context.Context, rest string, args ...any) ([]Peer, error) {
+	var list []Peer
+	return list, s.each(ctx, `SELECT node_id, display_name, addrs, source, first_seen, last_seen, last_rtt, caro_version, protocol_version
+		FROM peer `+rest, args, func(rows *sql.Rows) error {
+		var p Peer
+		var addrs []byte
+		var first, last sql.NullInt64
+		if err := rows.Scan(&p.ID, &p.DisplayName, &addrs, &p.Source, &first, &last, &p.LastRTT, &p.CaroVersion, &p.ProtocolVersion); err != nil {
+			return err
+		}
+		if err := json.Unmarshal(addrs, &p.Addrs); err != nil {
+			return fmt.Errorf("%w: addresses of peer %s: %w", ErrDamaged, p.ID, err)
+		}
+		p.FirstSeen, p.LastSeen = timeOrZero(first), timeOrZero(last)
+		list = append(list, p)
+		return nil
+	})
+}

@@ -1,0 +1,229 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+
+	"modernc.org/sqlite"
+)
+
+// writer owns the one connection that writes.
+type writer struct {
+	slot  chan struct{} // holds one element while nobody writes; never filled again after close
+	db    *sql.DB
+	conn  *sql.Conn
+	stmts map[string]*sql.Stmt // by SQL text, which are constants
+	known knowledge
+}
+
+// knowledge is what the writer remembers of the database between transactions. It is dropped when another process may
+// have changed what it tells, and when a transaction that may have taught it something is undone.
+type knowledge struct {
+	version    uint32 // of the database as this connection saw it last; see dataVersion
+	valid      bool
+	categories dictionary
+	folders    dictionary
+	sessions   dictionary
+	events     eventKnowledge
+}
+
+func openWriter(ctx context.Context, path string) (*writer, error) {
+	db := mustOpen(path, "mode=rw",
+		"auto_vacuum(INCREMENTAL)", // before the first table: later it would take a rewrite of the whole file
+		"journal_mode(WAL)",
+		"synchronous(NORMAL)",
+		"foreign_keys(1)",
+		"secure_delete(1)", // what is removed is overwritten
+		fmt.Sprintf("cache_size(-%d)", writerCacheKiB),
+		fmt.Sprintf("wal_autocheckpoint(%d)", walPages),
+		fmt.Sprintf("journal_size_limit(%d)", walLimit))
+	db.SetMaxOpenConns(1)
+	w := &writer{slot: make(chan struct{}, 1), db: db, stmts: make(map[string]*sql.Stmt)}
+	w.slot <- struct{}{}
+	// The file is opened, and its journal mode set, with the first use.
+	if err := db.PingContext(ctx); err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
+	return w, nil
+}
+
+// acquire waits until nobody else writes. Release gives the right back.
+func (w *writer) acquire(ctx context.Context) error {
+	select {
+	case _, open := <-w.slot:
+		if !open {
+			return ErrClosed
+		}
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	if err := ctx.Err(); err != nil { // both were ready
+		w.release()
+		return err
+	}
+	if w.conn != nil {
+		return nil
+	}
+	conn, err := w.db.Conn(ctx)
+	if err != nil {
+		w.release()
+		return err
+	}
+	w.conn = conn
+	return nil
+}
+
+func (w *writer) release() { w.slot <- struct{}{} }
+
+func (w *writer) close() error {
+	if _, open := <-w.slot; !open {
+		return nil
+	}
+	close(w.slot)
+	var errs []error
+	for _, s := range w.stmts {
+		errs = append(errs, s.Close())
+	}
+	if w.conn != nil {
+		errs = append(errs, w.conn.Close())
+	}
+	return errors.Join(append(errs, w.db.Close())...)
+}
+
+// tx is a write transaction.
+type tx struct {
+	ctx context.Context // never ends: a transaction that has begun is finished or undone as a whole
+	w   *writer
+	s   *Store
+}
+
+// write runs fn in a transaction. When fn or the commit fails, nothing of it remains.
+func (s *Store) write(ctx context.Context, doing string, fn func(*tx) error) error {
+	w := s.writer
+	if w == nil {
+		return fmt.Errorf("%s: %w: %s", doing, ErrReadOnly, s.path)
+	}
+	if err := w.acquire(ctx); err != nil {
+		return s.explain(doing, err)
+	}
+	defer w.release()
+	return s.explain(doing, w.transact(ctx, s, fn))
+}
+
+// transact needs the right to write.
+func (w *writer) transact(ctx context.Context, s *Store, fn func(*tx) error) (err error) {
+	t := &tx{ctx: context.WithoutCancel(ctx), w: w, s: s}
+	// Watching ctx would cost a goroutine for each statement; none waits, unless another process is writing.
+	if _, err := w.exec(t.ctx, "BEGIN IMMEDIATE"); err != nil {
+		return err
+	}
+	committed := false
+	defer func() {
+		if !committed { // also when fn panics
+			w.known.valid = false
+			// SQLite has already rolled back after some errors, and says so with one of its own.
+			_, _ = w.exec(t.ctx, "ROLLBACK")
+		}
+	}()
+	if err := w.recall(t); err != nil {
+		return err
+	}
+	if err := fn(t); err != nil {
+		return err
+	}
+	if _, err := w.exec(t.ctx, "COMMIT"); err != nil {
+		return err
+	}
+	committed = true
+	w.known.version, err = w.dataVersion()
+	w.known.valid = w.known.valid && err == nil
+	return nil
+}
+
+// recall drops what is known when somebody else has written since, so that it is right inside t.
+func (w *writer) recall(t *tx) error {
+	version, err := w.dataVersion()
+	if err != nil {
+		return err
+	}
+	if w.known.valid && w.known.version == version {
+		return nil
+	}
+	w.known = knowledge{version: version, valid: true, categories: dictionary{queries: &categoryQueries},
+		folders: dictionary{queries: &folderQueries}, sessions: dictionary{queries: &sessionQueries}}
+	return w.known.events.load(t)
+}
+
+// dataVersion returns a number that changes with every change of the database, by whomever, that this connection has seen.
+func (w *writer) dataVersion() (v uint32, err error) {
+	err = w.conn.Raw(func(c any) error {
+		control, ok := c.(sqlite.FileControl)
+		if !ok {
+			return errors.New("the database driver does not tell versions")
+		}
+		v, err = control.FileControlDataVersion("main")
+		return err
+	})
+	return v, err
+}
+
+func (w *writer) prepare(ctx context.Context, query string) (*sql.Stmt, error) {
+	if s, ok := w.stmts[query]; ok {
+		return s, nil
+	}
+	s, err := w.conn.PrepareContext(ctx, query)
+	if err == nil {
+		w.stmts[query] = s
+	}
+	return s, err
+}
+
+// exec returns the number of rows that changed.
+func (w *writer) exec(ctx context.Context, query string, args ...any) (int64, error) {
+	s, err := w.prepare(ctx, query)
+	if err != nil {
+		return 0, err
+	}
+	r, err := s.ExecContext(ctx, args...)
+	if err != nil {
+		return 0, err
+	}
+	return r.RowsAffected()
+}
+
+// exec runs one of the constant statements, and returns the number of rows that changed.
+func (t *tx) exec(query string, args ...any) (int64, error) { return t.w.exec(t.ctx, query, args...) }
+
+// get scans the first row of the result; it returns [sql.ErrNoRows] when there is none.
+func (t *tx) get(query string, args []any, dest ...any) error {
+	s, err := t.w.prepare(t.ctx, query)
+	if err != nil {
+		return err
+	}
+	return s.QueryRowContext(t.ctx, args...).Scan(dest...)
+}
+
+// each calls row for every row of the result.
+func (t *tx) each(query string, args []any, row func(*sql.Rows) error) error {
+	s, err := t.w.prepare(t.ctx, query)
+	if err != nil {
+		return err
+	}
+	rows, err := s.QueryContext(t.ctx, args...)
+	if err != nil {
+		return err
+	}
+	return drain(rows, row)
+}
+
+func drain(rows *sql.Rows, row func(*sql.Rows) error) (err error) {
+	defer func() { err = errors.Join(err, rows.Close()) }()
+	for rows.Next() {
+		if err := row(rows); err != nil {
+			return err
+		}
+	}
+	return rows.Err()
+}
