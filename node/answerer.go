@@ -50,7 +50,7 @@ func (a *answerer) answer(ctx context.Context, from protocol.NodeID, addr netip.
 	switch {
 	case errors.As(err, &denied):
 		a.logger.Info("query denied", "peer", from.Fingerprint(), "type", q.QueryType, "rule", d.Rule.Name, "reason", d.Reason)
-		res.Status, res.Reason = protocol.StatusAccessDenied, clip(denied.Decision.Reason)
+		res.Status, res.Reason = protocol.StatusAccessDenied, clip(denied.Decision.Reason, protocol.MaxReason)
 		return protocol.SignResponse(res, a.key, a.now())
 	case err != nil:
 		return nil, err
@@ -81,7 +81,7 @@ func (a *answerer) fill(ctx context.Context, res *protocol.MeshResponse, q *prot
 	keep, err := aggregate.Compile(q.Filters)
 	var bad *aggregate.FilterError
 	if errors.As(err, &bad) {
-		res.Status, res.Reason = protocol.StatusError, clip(bad.Error())
+		res.Status, res.Reason = protocol.StatusError, clip(bad.Error(), protocol.MaxReason)
 		return nil
 	} else if err != nil {
 		return err
@@ -229,12 +229,4 @@ func rowsOf(ctx context.Context, db rollups, r protocol.TimeRange, e *policy.Eng
 		}
 	}
 	return rows, nil
-}
-
-// clip fits a sentence into a response.
-func clip(s string) string {
-	for len(s) > protocol.MaxReason {
-		s = s[:len(s)-1]
-	}
-	return toValid(s)
 }

@@ -9,7 +9,9 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/caro-mesh/caro-node/api"
+	"github.com/caro-mesh/caro-node/api/client"
 	"github.com/caro-mesh/caro-node/api/v1"
+	"github.com/caro-mesh/caro-node/cmd/caro-node/daemon"
 	"github.com/caro-mesh/caro-node/protocol"
 	"github.com/caro-mesh/caro-node/store"
 )
@@ -19,7 +21,7 @@ func (c *cli) auditCommand() *cobra.Command {
 }
 
 func (c *cli) auditListCommand() *cobra.Command {
-	limit, types := api.DefaultLimit, []string(nil)
+	limit, types := defaultLimit, []string(nil)
 	peer := ""
 	cmd := &cobra.Command{
 		Use: "list", Short: "List audit records, oldest of the latest first", Args: noArgs,
@@ -27,7 +29,7 @@ func (c *cli) auditListCommand() *cobra.Command {
 			if limit < 1 || limit > api.MaxLimit {
 				return usageErrorf("--limit: %d is not between 1 and %d", limit, api.MaxLimit)
 			}
-			f := api.AuditFilter{Limit: limit, Peer: peer}
+			f := client.AuditQuery{Limit: limit, Peer: peer}
 			for _, t := range types {
 				at := protocol.AuditEventType(t)
 				if err := at.Validate(); err != nil {
@@ -99,7 +101,7 @@ Note the head that it prints: a chain that was cut and regrown links cleanly, an
 			if err != nil {
 				return err
 			}
-			doc := v1.AuditVerification{SchemaVersion: v1.SchemaVersion, OK: v.OK, Entries: v.Entries, FirstBad: v.FirstBad, Reason: v.Reason, Head: v.Head.String()}
+			doc := daemon.VerificationShape(v)
 			if c.json {
 				err = writeJSON(c.Out, doc)
 			} else if doc.OK {

@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/caro-mesh/caro-node/api"
 	"github.com/caro-mesh/caro-node/api/v1"
 )
 
@@ -37,7 +38,7 @@ of the address. Do not share it.`,
 			if err != nil {
 				return fmt.Errorf("read the key to the page: %w", err)
 			}
-			url := "http://" + s.API.Listen + "/#token=" + strings.TrimSpace(string(token))
+			url := api.PageURL(s.API.Listen, strings.TrimSpace(string(token)))
 			if c.json {
 				return writeJSON(c.Out, map[string]any{"schema_version": v1.SchemaVersion, "url": url})
 			}

@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"net/http"
 
 	"github.com/caro-mesh/caro-node/api/client"
 )
@@ -47,9 +48,9 @@ func exitCode(err error) int {
 		return ee.code
 	case errors.Is(err, client.ErrNotRunning):
 		return exitNotRunning
-	case errors.As(err, &problem) && problem.Status == 403:
+	case errors.As(err, &problem) && problem.Denied():
 		return exitDenied
-	case errors.As(err, &problem) && problem.Status == 422:
+	case errors.As(err, &problem) && problem.Status == http.StatusUnprocessableEntity:
 		return exitUsage
 	}
 	return exitFailed

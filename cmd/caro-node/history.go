@@ -1,15 +1,15 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"slices"
-	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/caro-mesh/caro-node/api"
+	"github.com/caro-mesh/caro-node/api/client"
 	"github.com/caro-mesh/caro-node/api/v1"
-	"github.com/caro-mesh/caro-node/protocol"
 )
 
 type historyOptions struct {
@@ -25,27 +25,16 @@ func (c *cli) historyCommand() *cobra.Command {
 		Short: "Show and search the commands recorded on this machine",
 		Args:  noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			f, err := o.filter(time.Now())
-			if err != nil {
-				return err
+			if o.limit < 1 {
+				return usageErrorf("--limit: %d is not a number of commands to show", o.limit)
 			}
 			cl, err := c.client()
 			if err != nil {
 				return err
 			}
-			doc := v1.EventPage{SchemaVersion: v1.SchemaVersion, Events: []v1.Event{}}
-			for want := o.limit; want > 0; {
-				f.Limit = min(want, api.MaxLimit)
-				page, err := cl.Events(cmd.Context(), f)
-				if err != nil {
-					return err
-				}
-				doc.Events = append(doc.Events, page.Events...)
-				doc.NextCursor = page.NextCursor
-				want -= len(page.Events)
-				if f.Cursor = page.NextCursor; f.Cursor == "" || len(page.Events) == 0 {
-					break
-				}
+			doc, err := o.fetch(cmd.Context(), cl)
+			if err != nil {
+				return err
 			}
 			if c.json {
 				return writeJSON(c.Out, doc)
@@ -66,47 +55,26 @@ func (c *cli) historyCommand() *cobra.Command {
 	return cmd
 }
 
-func (o historyOptions) filter(now time.Time) (api.EventFilter, error) {
-	f := api.EventFilter{Search: o.search, CWD: o.cwd, Category: protocol.CommandCategory(o.category)}
-	if o.limit < 1 {
-		return f, usageErrorf("--limit: %d is not a number of commands to show", o.limit)
-	}
-	var err error
-	if f.Since, err = moment("--since", o.since, now); err != nil {
-		return f, err
-	}
-	if f.Until, err = moment("--until", o.until, now); err != nil {
-		return f, err
-	}
-	if o.risk != "" {
-		if err := f.MinRisk.UnmarshalText([]byte(o.risk)); err != nil {
-			return f, usageErrorf("--risk: %w", err)
-		}
-	}
-	if o.category != "" {
-		if err := f.Category.Validate(); err != nil {
-			return f, usageErrorf("--category: %w", err)
-		}
-	}
+// fetch collects as many pages as the limit asks for, newest first.
+func (o historyOptions) fetch(ctx context.Context, cl *client.Client) (v1.EventPage, error) {
+	q := client.EventQuery{Search: o.search, CWD: o.cwd, Since: o.since, Until: o.until, MinRisk: o.risk, Category: o.category}
 	if o.failed {
-		f.Failed = &o.failed
+		q.Failed = &o.failed
 	}
-	return f, nil
-}
-
-// moment reads a span before now or an RFC 3339 time; empty is the zero time.
-func moment(flag, s string, now time.Time) (time.Time, error) {
-	if s == "" {
-		return time.Time{}, nil
+	doc := v1.EventPage{SchemaVersion: v1.SchemaVersion, Events: []v1.Event{}}
+	for want := o.limit; want > 0; want = o.limit - len(doc.Events) {
+		q.Limit = min(want, api.MaxLimit)
+		page, err := cl.Events(ctx, q)
+		if err != nil {
+			return doc, err
+		}
+		doc.Events = append(doc.Events, page.Events...)
+		doc.NextCursor, q.Cursor = page.NextCursor, page.NextCursor
+		if page.NextCursor == "" {
+			break
+		}
 	}
-	if t, err := time.Parse(time.RFC3339, s); err == nil {
-		return t, nil
-	}
-	d, err := api.ParseSpan(s)
-	if err != nil {
-		return time.Time{}, usageErrorf("%s: %q is neither a span such as 90m, 12h, 7d or 2w nor an RFC 3339 time", flag, s)
-	}
-	return now.Add(-d), nil
+	return doc, nil
 }
 
 // printHistory prints oldest first, like a shell's history: the latest is next to the prompt.

@@ -15,6 +15,9 @@ import (
 	"github.com/caro-mesh/caro-node/protocol"
 )
 
+// defaultLimit is how many items a list shows unless the person says otherwise.
+const defaultLimit = 50
+
 // stdio is where a command reads and writes. Data goes to Out, everything else to Err.
 type stdio struct {
 	In       io.Reader

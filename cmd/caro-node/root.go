@@ -55,7 +55,7 @@ func (c *cli) print(format string, args ...any) error {
 // sentence words an error for a person.
 func sentence(err error) string {
 	if errors.Is(err, client.ErrNotRunning) {
-		return "the node is not running; start it with \"caro-node run\""
+		return client.ErrNotRunning.Error()
 	}
 	return strings.TrimSpace(err.Error())
 }

@@ -1,7 +1,11 @@
 package main
 
 import (
+	"fmt"
 	"log/slog"
+	"os"
+	"os/exec"
+	"path/filepath"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -48,23 +52,40 @@ func (c *cli) printReady(r daemon.Ready) {
 		c.say("This is a new node. Its identity is in %s: back it up, and give it to nobody.", r.KeyPath)
 	}
 	c.say("Node %s is running.", r.Fingerprint)
-	c.say("  hook your shell:  %s", hookLine(c.getenv("SHELL")))
-	c.say("  then look:        caro-node history      caro-node status      caro-node summary preview")
+	me := c.self()
+	c.say("  hook your shell:  %s", hookLine(me, c.getenv("SHELL")))
+	c.say("  then look:        %s history", me)
+	c.say("                    %s status", me)
+	c.say("                    %s summary preview", me)
 	if r.APIAddr != "" {
-		c.say("  in the browser:   caro-node dashboard    (prints the address with its key)")
+		c.say("  in the browser:   %s dashboard   (prints the address with its key)", me)
 	}
 	c.say("  stop:             Ctrl-C\n")
 }
 
-// hookLine is the line that hooks the user's own shell.
-func hookLine(shell string) string {
-	switch base(shell) {
-	case "zsh":
-		return `eval "$(caro-node shell init zsh)"`
-	case "fish":
-		return `caro-node shell init fish | source`
-	case "sh", "dash", "ksh", "mksh":
-		return `eval "$(caro-node shell init sh)"`
+// self is how the person can call this program: by name where the search path finds it, else by its full path.
+func (c *cli) self() string {
+	exe, err := os.Executable()
+	if err != nil {
+		return "caro-node"
 	}
-	return `eval "$(caro-node shell init bash)"`
+	if found, err := exec.LookPath("caro-node"); err == nil {
+		if a, err := filepath.EvalSymlinks(found); err == nil && a == exe {
+			return "caro-node"
+		}
+	}
+	return exe
+}
+
+// hookLine is the line that hooks the user's own shell.
+func hookLine(me, shell string) string {
+	switch filepath.Base(shell) {
+	case "zsh":
+		return fmt.Sprintf(`eval "$(%s shell init zsh)"`, me)
+	case "fish":
+		return me + " shell init fish | source"
+	case "sh", "dash", "ksh", "mksh":
+		return fmt.Sprintf(`eval "$(%s shell init sh)"`, me)
+	}
+	return fmt.Sprintf(`eval "$(%s shell init bash)"`, me)
 }

@@ -116,7 +116,7 @@ func (o observeOptions) record(command string, now time.Time) (spool.Record, err
 		if err != nil || code < 0 || code > 255 {
 			return r, usageErrorf("--exit: %q is not an exit code (0 to 255)", o.exit)
 		}
-		r.ExitCode = &code
+		r.Exit = &code
 	}
 	r.Start = now
 	if o.durationMS >= 0 {

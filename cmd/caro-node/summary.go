@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/caro-mesh/caro-node/api"
+	"github.com/caro-mesh/caro-node/api/client"
 	"github.com/caro-mesh/caro-node/api/v1"
 	"github.com/caro-mesh/caro-node/node/aggregate"
 	"github.com/caro-mesh/caro-node/protocol"
@@ -19,7 +20,7 @@ func (c *cli) summaryCommand() *cobra.Command {
 }
 
 func (c *cli) summaryListCommand() *cobra.Command {
-	limit := api.DefaultLimit
+	limit := defaultLimit
 	cmd := &cobra.Command{
 		Use: "list", Short: "List own and received summaries, latest first", Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -30,7 +31,7 @@ func (c *cli) summaryListCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			page, err := cl.Summaries(cmd.Context(), api.SummaryFilter{Limit: limit})
+			page, err := cl.Summaries(cmd.Context(), client.SummaryQuery{Limit: limit})
 			if err != nil {
 				return err
 			}
@@ -89,12 +90,12 @@ It holds counts only: no command, path, user or host name, no private tool name.
 			if err := g.Validate(); err != nil {
 				return usageErrorf("--granularity: %w", err)
 			}
-			when, err := moment("--at", at, time.Now())
-			if err != nil {
-				return err
-			}
-			if when.IsZero() {
-				when = time.Now()
+			var when time.Time // zero: now, by the node's clock
+			if at != "" {
+				var err error
+				if when, err = api.ParseMoment(at, time.Now()); err != nil {
+					return usageErrorf("--at: %w", err)
+				}
 			}
 			cl, err := c.client()
 			if err != nil {

@@ -1,6 +1,11 @@
 package aggregate
 
-import "github.com/caro-mesh/caro-node/protocol"
+import (
+	"cmp"
+	"slices"
+
+	"github.com/caro-mesh/caro-node/protocol"
+)
 
 // Percent returns part of whole in percent, 0..100, and 0 when whole is 0.
 func Percent(part, whole uint64) float64 { return 100 * protocol.Ratio(part, whole) }
@@ -18,7 +23,7 @@ func Normalise(counts []uint64) []float64 {
 	return out
 }
 
-// Peaks returns the indexes, rising, whose count is at least 80 % of the largest; none when all are zero.
+// Peaks returns the indexes whose count is at least 80 % of the largest, that one first; none when all are zero.
 func Peaks(counts []uint64) []int {
 	peaks := []int{}
 	for i, v := range Normalise(counts) {
@@ -26,5 +31,6 @@ func Peaks(counts []uint64) []int {
 			peaks = append(peaks, i)
 		}
 	}
+	slices.SortStableFunc(peaks, func(a, b int) int { return cmp.Compare(counts[b], counts[a]) })
 	return peaks
 }

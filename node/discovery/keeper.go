@@ -240,10 +240,9 @@ func (k *Keeper) step(ctx context.Context, l *link) time.Duration {
 	k.mu.Lock()
 	l.state.Attempts++
 	wait := k.wait(l.state.Attempts - 1)
+	status, reason := verdict(err, l.state)
 	k.mu.Unlock()
-	status, reason := StatusOffline, sentence(err)
-	if said, ok := refusal(err); ok {
-		status, reason = StatusRefused, said
+	if status == StatusRefused {
 		wait = max(wait, k.refused)
 	}
 	k.set(l, status, reason, wait)

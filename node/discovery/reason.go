@@ -13,16 +13,33 @@ import (
 	"github.com/libp2p/go-libp2p/p2p/net/swarm"
 
 	"github.com/caro-mesh/caro-node/protocol"
+	"github.com/caro-mesh/caro-node/protocol/exchange"
 	"github.com/caro-mesh/caro-node/protocol/hello"
 )
 
-// refusal returns what the other node said, when it refused.
-func refusal(err error) (string, bool) {
+// verdict says how things stand after an attempt that failed with err, while they stood as before says.
+func verdict(err error, before State) (Status, string) {
 	var refused *hello.RefusedError
-	if errors.As(err, &refused) {
-		return refused.Reason, true
+	var own *hello.DeniedError
+	switch {
+	case errors.As(err, &refused):
+		return StatusRefused, refused.Reason
+	case errors.As(err, &own):
+		return StatusNotTrusted, own.Reason
+	case cut(err) && before.Status == StatusRefused:
+		return before.Status, before.Reason // it does not explain itself every time
 	}
-	return "", false
+	return StatusOffline, sentence(err)
+}
+
+// cut reports that the other node closed the connection without a word, as gates do.
+func cut(err error) bool {
+	for _, e := range []error{exchange.ErrNotConnected, exchange.ErrNoAnswer, io.EOF, syscall.ECONNRESET, syscall.EPIPE} {
+		if errors.Is(err, e) {
+			return true
+		}
+	}
+	return false
 }
 
 // sentence turns the error of an attempt into one sentence that says what a person can do; libp2p's own take several
@@ -52,8 +69,8 @@ func cause(err error) string {
 		return "not trusted here at this address"
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, os.ErrDeadlineExceeded):
 		return "no answer in time"
-	case errors.Is(err, io.EOF), errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE):
-		return "it closed the connection during the handshake; it may not trust this node"
+	case cut(err):
+		return "it closed the connection without a word; it may not trust this node"
 	}
 	return strings.Join(strings.Fields(err.Error()), " ")
 }

@@ -117,7 +117,7 @@ func seed(home string, commands []typed) error {
 	var b bytes.Buffer
 	for _, c := range commands {
 		code, took := c.exit, c.took
-		b.Write(spool.Encode(spool.Record{Start: c.at, Duration: &took, ExitCode: &code, Shell: protocol.ShellBash, CWD: c.cwd, Command: c.text}))
+		b.Write(spool.Encode(spool.Record{Start: c.at, Duration: &took, Exit: &code, Shell: protocol.ShellBash, CWD: c.cwd, Command: c.text}))
 	}
 	return os.WriteFile(filepath.Join(home, "spool", "bash-1-1-1.spool"), b.Bytes(), 0o600)
 }

@@ -1,0 +1,234 @@
+package daemon
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/netip"
+	"slices"
+	"time"
+
+	"github.com/libp2p/go-libp2p/core/peer"
+
+	"github.com/caro-mesh/caro-node/api"
+	"github.com/caro-mesh/caro-node/api/v1"
+	"github.com/caro-mesh/caro-node/node"
+	"github.com/caro-mesh/caro-node/policy"
+	"github.com/caro-mesh/caro-node/protocol"
+	"github.com/caro-mesh/caro-node/protocol/exchange"
+)
+
+func countPeers(peers []node.PeerView) v1.PeerCounts {
+	c := v1.PeerCounts{Known: len(peers)}
+	for _, p := range peers {
+		switch p.State {
+		case node.PeerConnected:
+			c.Connected++
+		case node.PeerPending:
+			c.Pending++
+		}
+	}
+	return c
+}
+
+// Peers returns every known node.
+func (b *backend) Peers(ctx context.Context) (v1.PeerPage, error) {
+	views, err := b.d.node.Peers(ctx)
+	if err != nil {
+		return v1.PeerPage{}, err
+	}
+	page := v1.PeerPage{Peers: make([]v1.Peer, len(views))}
+	for i, v := range views {
+		if page.Peers[i], err = peerShape(v); err != nil {
+			return v1.PeerPage{}, err
+		}
+	}
+	return page, nil
+}
+
+func peerShape(v node.PeerView) (v1.Peer, error) {
+	pid, err := v.ID.PeerID()
+	if err != nil {
+		return v1.Peer{}, err
+	}
+	p := v1.Peer{NodeID: v.ID, Fingerprint: v.ID.Fingerprint(), PeerID: pid.String(), DisplayName: v.Name, Trust: v.Trust,
+		Rule: ruleShape(v.Rule), Addresses: v.Addrs, Source: v1.PeerSource(v.Source), State: v1.PeerState(v.State), StateReason: v.Reason,
+		CaroVersion: v.CaroVersion, ProtocolVersion: v.ProtocolVersion}
+	if !v.LastSeen.IsZero() {
+		p.LastSeen = &v.LastSeen
+	}
+	if v.RTT > 0 {
+		ms := float64(v.RTT) / float64(time.Millisecond)
+		p.RTTMS = &ms
+	}
+	return p, nil
+}
+
+func ruleShape(r policy.Rule) v1.Rule { return v1.Rule{Name: r.Name, Source: r.Source, Line: r.Line} }
+
+// find resolves how a person names a node: node ID, peer ID, fingerprint, or the name of a known one.
+func (b *backend) find(ctx context.Context, text string) (protocol.NodeID, error) {
+	if id, err := protocol.ParseNodeID(text); err == nil {
+		return id, nil
+	}
+	if pid, err := peer.Decode(text); err == nil {
+		if id, err := protocol.NodeIDFromPeerID(pid); err == nil {
+			return id, nil
+		}
+	}
+	views, err := b.d.node.Peers(ctx)
+	if err != nil {
+		return "", err
+	}
+	var found []protocol.NodeID
+	for _, v := range views {
+		if string(v.ID.Fingerprint()) == text {
+			return v.ID, nil
+		}
+		if v.Name == text {
+			found = append(found, v.ID)
+		}
+	}
+	switch len(found) {
+	case 1:
+		return found[0], nil
+	case 0:
+		return "", api.Refuse(api.ErrNotFound, "no known node is called %q; give its node ID (caro-node peers list shows the known ones)", text)
+	}
+	return "", api.Refuse(api.ErrConflict, "%d nodes are called %q; give the fingerprint instead", len(found), text)
+}
+
+// AddPeer remembers an address and starts to connect.
+func (b *backend) AddPeer(ctx context.Context, multiaddr string) (v1.Peer, error) {
+	id, err := b.d.node.AddPeer(ctx, multiaddr)
+	if err != nil {
+		return v1.Peer{}, api.Refuse(api.ErrInvalid, "%w", err)
+	}
+	views, err := b.d.node.Peers(ctx)
+	if err != nil {
+		return v1.Peer{}, err
+	}
+	for _, v := range views {
+		if v.ID == id {
+			return peerShape(v)
+		}
+	}
+	return v1.Peer{}, fmt.Errorf("peer %s was added and is not known", id.Fingerprint())
+}
+
+// RemovePeer forgets a peer.
+func (b *backend) RemovePeer(ctx context.Context, name string) (protocol.NodeID, error) {
+	id, err := b.find(ctx, name)
+	if err != nil {
+		return "", err
+	}
+	return id, explain(b.d.node.RemovePeer(ctx, id))
+}
+
+// PingPeer measures the round trip to a connected peer.
+func (b *backend) PingPeer(ctx context.Context, name string) (v1.Ping, error) {
+	id, err := b.find(ctx, name)
+	if err != nil {
+		return v1.Ping{}, err
+	}
+	r, err := b.d.node.Ping(ctx, id)
+	switch {
+	case errors.Is(err, context.DeadlineExceeded):
+		return v1.Ping{}, api.Refuse(api.ErrTimeout, "%s did not answer in time", id.Fingerprint())
+	case errors.Is(err, exchange.ErrNotConnected), errors.Is(err, exchange.ErrNotAdmitted):
+		return v1.Ping{}, api.Refuse(api.ErrUnavailable, "%s is not connected (caro-node peers list says why)", id.Fingerprint())
+	case err != nil:
+		return v1.Ping{}, api.Refuse(api.ErrUnavailable, "ping %s: %w", id.Fingerprint(), err)
+	}
+	return v1.Ping{NodeID: id, Fingerprint: id.Fingerprint(), RTTMS: float64(r.RTT) / float64(time.Millisecond),
+		ClockOffsetMS: float64(r.Offset) / float64(time.Millisecond)}, nil
+}
+
+// SetTrust changes what a node may get.
+func (b *backend) SetTrust(ctx context.Context, c v1.TrustChange) (v1.Grant, error) {
+	id, err := b.find(ctx, c.NodeID)
+	if err != nil {
+		return v1.Grant{}, err
+	}
+	if id == b.d.id.NodeID() {
+		return v1.Grant{}, api.Refuse(api.ErrInvalid, "this is the node itself; trust is for other nodes")
+	}
+	g := policy.Grant{Node: id, Name: c.Name}
+	if g.Name == "" {
+		g.Name = b.givenName(ctx, id)
+	}
+	switch c.Trust {
+	case v1.TrustClear:
+		err = b.d.node.ClearTrust(ctx, id)
+	case v1.TrustDeny:
+		g.Deny = true
+		err = b.d.node.SetTrust(ctx, g)
+	default:
+		if err := g.Trust.UnmarshalText([]byte(c.Trust)); err != nil {
+			return v1.Grant{}, api.Refuse(api.ErrInvalid, "%w", err)
+		}
+		err = b.d.node.SetTrust(ctx, g)
+	}
+	if err != nil {
+		return v1.Grant{}, err
+	}
+	return b.grant(id, g.Name, nil), nil
+}
+
+// givenName keeps the name that was given with an earlier grant.
+func (b *backend) givenName(ctx context.Context, id protocol.NodeID) string {
+	grants, err := b.d.db.Grants(ctx)
+	if err != nil {
+		return ""
+	}
+	for _, g := range grants {
+		if g.Node == id {
+			return g.Name
+		}
+	}
+	return ""
+}
+
+// grant tells what is in force for a node.
+func (b *backend) grant(id protocol.NodeID, name string, at *time.Time) v1.Grant {
+	e := b.d.node.Gate().Engine()
+	trust, rule := e.Resolve(id, netip.Addr{})
+	denied := slices.ContainsFunc(e.Rules(), func(r policy.RuleView) bool { return r.Kind == policy.KindDeny && r.Match == string(id) })
+	return v1.Grant{NodeID: id, Fingerprint: id.Fingerprint(), Name: name, Trust: trust, Deny: denied, Rule: ruleShape(rule), ChangedAt: at}
+}
+
+// Trust returns what was given to whom, at run time and in the configuration.
+func (b *backend) Trust(ctx context.Context) (v1.TrustPage, error) {
+	grants, err := b.d.db.Grants(ctx)
+	if err != nil {
+		return v1.TrustPage{}, err
+	}
+	var page v1.TrustPage
+	done := make(map[protocol.NodeID]bool)
+	for _, g := range grants {
+		done[g.Node] = true
+		page.Grants = append(page.Grants, b.grant(g.Node, g.Name, &g.At))
+	}
+	for _, r := range b.d.c.Settings.Policy.Nodes {
+		if id := protocol.NodeID(r.ID); !done[id] {
+			done[id] = true
+			page.Grants = append(page.Grants, b.grant(id, r.Name, nil))
+		}
+	}
+	return page, nil
+}
+
+// Policy returns the rules that decide.
+func (b *backend) Policy(context.Context) (v1.Policy, error) {
+	e := b.d.node.Gate().Engine()
+	p := v1.Policy{MaxLevel: e.MaxLevel(), DefaultTrust: e.DefaultTrust(), MinContributors: e.MinContributors(),
+		AllowedCategories: e.AllowedCategories(), DeniedCategories: e.DeniedCategories()}
+	for _, r := range e.Rules() {
+		note := r.Note
+		if r.OverriddenBy != "" {
+			note = "beaten by " + r.OverriddenBy
+		}
+		p.Rules = append(p.Rules, v1.PolicyRule{Rule: ruleShape(r.Rule), Kind: string(r.Kind), Match: r.Match, Trust: r.Trust, Note: note})
+	}
+	return p, nil
+}

@@ -1,0 +1,175 @@
+package daemon
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/caro-mesh/caro-node/api"
+	"github.com/caro-mesh/caro-node/api/dashboard"
+	"github.com/caro-mesh/caro-node/cmd/caro-node/config"
+	"github.com/caro-mesh/caro-node/node"
+	"github.com/caro-mesh/caro-node/node/identity"
+	"github.com/caro-mesh/caro-node/observer"
+	"github.com/caro-mesh/caro-node/observer/event"
+	"github.com/caro-mesh/caro-node/observer/redact"
+	"github.com/caro-mesh/caro-node/policy/audit"
+	"github.com/caro-mesh/caro-node/protocol"
+	"github.com/caro-mesh/caro-node/store"
+)
+
+// Config is what a daemon is started with.
+type Config struct {
+	Settings config.Config
+	Paths    config.Paths
+	Version  string // of the program
+	Logger   *slog.Logger
+}
+
+// Ready tells what a person may want to know once the node runs.
+type Ready struct {
+	Fingerprint protocol.Fingerprint
+	NewIdentity bool
+	KeyPath     string
+	APIAddr     string // empty: unix socket only
+}
+
+// Daemon is a node with its store, observer and local API.
+type Daemon struct {
+	c        Config
+	id       *identity.Identity
+	created  bool // the identity is new
+	db       *store.Store
+	observer *observer.Observer
+	node     *node.Node
+	server   *api.Server
+	ready    atomic.Bool
+}
+
+// Open takes everything that the node needs, and nothing is left behind when it fails: first the API socket, so that a
+// second daemon is refused before it touches anything, then identity, database, observer and mesh. The caller then
+// calls [Daemon.Run], once.
+func Open(ctx context.Context, c Config) (_ *Daemon, err error) {
+	d := &Daemon{c: c}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, d.close())
+		}
+	}()
+	if err := c.Paths.Create(); err != nil {
+		return nil, err
+	}
+	token, err := api.TokenFile(c.Paths.Token)
+	if err != nil {
+		return nil, err
+	}
+	d.server, err = api.Listen(ctx, api.Config{Socket: c.Paths.Socket, Listen: c.Settings.API.Listen, Token: token,
+		Page: dashboard.Handler(), Version: c.Version, Logger: c.Logger})
+	if err != nil {
+		return nil, err
+	}
+	if d.id, d.created, err = identity.LoadOrCreate(c.Paths.Key, time.Now); err != nil {
+		return nil, err
+	}
+	if d.db, err = store.Open(ctx, c.Paths.DB, store.Options{Now: time.Now}); err != nil {
+		return nil, err
+	}
+	if d.created {
+		_, err := d.db.AuditLog().Append(ctx, audit.Event{Type: protocol.AuditIdentityCreated, Peer: d.id.NodeID(), Success: true,
+			Details: map[string]string{"fingerprint": string(d.id.Fingerprint())}})
+		if err != nil {
+			return nil, err
+		}
+	}
+	if err := d.openNode(ctx); err != nil {
+		return nil, err
+	}
+	return d, d.openObserver()
+}
+
+func (d *Daemon) openNode(ctx context.Context) (err error) {
+	s := d.c.Settings
+	d.node, err = node.New(ctx, node.Config{Identity: d.id, DisplayName: s.Node.Name, Version: d.c.Version,
+		Listen: s.Network.Listen, StaticPeers: s.Network.StaticPeers, AllowPublic: s.Network.AllowPublic,
+		Policy: s.Policy, Store: d.db, Now: time.Now, Logger: d.c.Logger})
+	return err
+}
+
+func (d *Daemon) openObserver() (err error) {
+	o := observer.Config{SpoolDir: d.c.Paths.Spool, Sink: telling{d.db, d.node}, Logger: d.c.Logger, Now: time.Now, Ignore: d.c.Settings.Observer.Ignore}
+	if d.c.Settings.Observer.Redact {
+		o.Redact = redact.Redact
+	}
+	d.observer, err = observer.New(o)
+	return err
+}
+
+// telling passes events on to the store, and tells the node about old ones, whose periods may have to be summarized.
+type telling struct {
+	*store.Store
+	node *node.Node
+}
+
+// AppendFromSpool stores events, then tells the node.
+func (t telling) AppendFromSpool(ctx context.Context, file string, offset int64, events []event.Event) error {
+	if err := t.Store.AppendFromSpool(ctx, file, offset, events); err != nil {
+		return err
+	}
+	t.tell(events)
+	return nil
+}
+
+func (t telling) tell(events []event.Event) {
+	if len(events) == 0 {
+		return
+	}
+	oldest := events[0].Timestamp
+	for _, e := range events {
+		if e.Timestamp.Before(oldest) {
+			oldest = e.Timestamp
+		}
+	}
+	t.node.EventsStored(oldest)
+}
+
+// Run works until ctx ends, and returns when everything has ended. started is called once the node serves.
+func (d *Daemon) Run(ctx context.Context, started func(Ready)) error {
+	g, gctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return d.observer.Run(gctx) })
+	g.Go(func() error { return d.node.Run(gctx) })
+	g.Go(func() error { return d.server.Run(gctx, &backend{d: d}) })
+	d.ready.Store(true)
+	endpoints := d.server.Endpoints()
+	d.c.Logger.Info("node started", "fingerprint", d.id.Fingerprint(), "version", d.c.Version, "mesh", d.node.Addresses(),
+		"api", endpoints.Listen, "socket", endpoints.Socket, "data", d.c.Paths.Data)
+	started(Ready{Fingerprint: d.id.Fingerprint(), NewIdentity: d.created, KeyPath: d.c.Paths.Key, APIAddr: endpoints.Listen})
+	err := g.Wait()
+	d.ready.Store(false)
+	d.node, d.server = nil, nil // they have closed themselves
+	err = errors.Join(err, d.close())
+	if err != nil {
+		return fmt.Errorf("the node stopped: %w", err)
+	}
+	d.c.Logger.Info("node stopped")
+	return nil
+}
+
+// close releases what was opened and has not ended by itself.
+func (d *Daemon) close() error {
+	var errs []error
+	if d.node != nil {
+		errs = append(errs, d.node.Close())
+	}
+	if d.server != nil {
+		errs = append(errs, d.server.Close())
+	}
+	if d.db != nil {
+		errs = append(errs, d.db.Close())
+	}
+	return errors.Join(errs...)
+}

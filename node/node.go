@@ -1,0 +1,256 @@
+package node
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/caro-mesh/caro-node/node/discovery"
+	"github.com/caro-mesh/caro-node/node/host"
+	"github.com/caro-mesh/caro-node/node/identity"
+	"github.com/caro-mesh/caro-node/policy"
+	"github.com/caro-mesh/caro-node/policy/audit"
+	"github.com/caro-mesh/caro-node/protocol"
+	"github.com/caro-mesh/caro-node/protocol/exchange"
+	"github.com/caro-mesh/caro-node/protocol/hello"
+	"github.com/caro-mesh/caro-node/protocol/ping"
+	"github.com/caro-mesh/caro-node/protocol/query"
+	"github.com/caro-mesh/caro-node/protocol/summary"
+	"github.com/caro-mesh/caro-node/store"
+)
+
+// Config is what a node is made of. Every field without "may" is required.
+type Config struct {
+	Identity    *identity.Identity
+	DisplayName string // shown to peers; may be empty
+	Version     string // of the program
+	Listen      []string
+	StaticPeers []string // may be empty
+	AllowPublic bool
+	Policy      policy.Document
+	Store       *store.Store
+	Now         func() time.Time
+	Logger      *slog.Logger
+}
+
+// Node is one member of the mesh.
+type Node struct {
+	c        Config
+	started  time.Time
+	gate     *audit.Gate
+	host     *host.Host
+	endpoint *exchange.Endpoint
+	registry *hello.Registry
+	keeper   *discovery.Keeper
+	servers  []*exchange.Server
+
+	publisher *publisher
+	intake    *intake
+	answerer  *answerer
+	asker     *asker
+	clerk     *clerk
+	pinger    *pinger
+}
+
+// New builds a node and listens, but serves nobody before [Node.Run]. The caller calls one of Run and Close.
+func New(ctx context.Context, c Config) (_ *Node, err error) {
+	n := &Node{c: c, started: c.Now()}
+	engine, err := n.compile(ctx)
+	if err != nil {
+		return nil, err
+	}
+	n.gate = audit.NewGate(engine, c.Store.AuditLog())
+	n.clerk = newClerk(c.Store, c.Store.AuditLog(), c.Now, c.Logger)
+	targets, err := discovery.ParseTargets(c.StaticPeers, c.AllowPublic)
+	if err != nil {
+		return nil, fmt.Errorf("network.static_peers: %w", err)
+	}
+	known, err := n.rememberedTargets(ctx)
+	if err != nil {
+		return nil, err
+	}
+	door := discovery.NewGate(discovery.GateConfig{Policy: n.gate, Knocked: n.clerk.knocked, Now: c.Now})
+	if n.host, err = host.New(host.Config{Key: c.Identity.HostKey(), Listen: c.Listen, AllowPublic: c.AllowPublic, Gate: door}); err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, n.Close())
+		}
+	}()
+	if err := n.connectParts(ctx); err != nil {
+		return nil, err
+	}
+	for _, t := range append(targets, known...) {
+		if t.ID != c.Identity.NodeID() {
+			n.keeper.Add(t)
+		}
+	}
+	return n, nil
+}
+
+// connectParts builds the endpoint and the workers, which know each other through functions only.
+func (n *Node) connectParts(ctx context.Context) error {
+	c := n.c
+	seq, err := newSequencer(ctx, c.Store)
+	if err != nil {
+		return err
+	}
+	n.registry = hello.NewRegistry(n.host, hello.Hooks{Up: n.peerUp, Down: n.peerDown}, 0)
+	n.endpoint, err = exchange.New(exchange.Config{Host: n.host, Sealer: protocol.NewSealer(c.Identity, seq, c.Now),
+		Opener: protocol.NewOpener(c.Now), Admitted: n.registry.Admitted, Refused: n.clerk.refused, Now: c.Now})
+	if err != nil {
+		return err
+	}
+	local := n.introduction()
+	client := hello.NewClient(n.endpoint, n.registry, local)
+	n.keeper = discovery.NewKeeper(discovery.KeeperConfig{Host: n.host, Policy: n.gate, Admitted: n.registry.Admitted,
+		Greet:   func(ctx context.Context, id protocol.NodeID) error { _, err := client.Greet(ctx, id); return err },
+		Changed: n.clerk.linkChanged, Now: c.Now})
+	n.intake = &intake{db: c.Store, log: c.Store.AuditLog(), now: c.Now, logger: c.Logger}
+	n.answerer = &answerer{key: c.Identity, gate: n.gate, counts: c.Store, log: c.Store.AuditLog(), now: c.Now, started: n.started, logger: c.Logger}
+	n.publisher = &publisher{key: c.Identity, gate: n.gate, db: c.Store, now: c.Now, logger: c.Logger, connected: n.targets,
+		push: n.push, wake: make(chan struct{}, 1)}
+	n.asker = &asker{key: c.Identity, now: c.Now, logger: c.Logger, candidates: n.candidates,
+		ask: func(ctx context.Context, to protocol.NodeID, q *protocol.MeshQuery, wire []byte) (*protocol.MeshResponse, error) {
+			return query.Ask(ctx, n.endpoint, to, q, wire)
+		}}
+	n.pinger = newPinger(n.endpoint, n.registry, c.Logger)
+	n.servers = []*exchange.Server{
+		hello.Serve(n.endpoint, n.registry, local),
+		ping.Serve(n.endpoint),
+		summary.Serve(n.endpoint, n.takeSummary),
+		query.Serve(n.endpoint, func(ctx context.Context, from exchange.From, q *protocol.MeshQuery, _ []byte) ([]byte, error) {
+			return n.answerer.answer(ctx, from.ID, from.Addr, q)
+		}),
+	}
+	return nil
+}
+
+// introduction is what this node says of itself in Hello.
+func (n *Node) introduction() hello.Local {
+	return hello.Local{Identity: n.Identity(), X25519: n.c.Identity.X25519(), Admit: n.admit}
+}
+
+// Identity introduces this node.
+func (n *Node) Identity() protocol.NodeIdentity {
+	id := n.c.Identity.NodeID()
+	return protocol.NodeIdentity{
+		NodeID: id, Fingerprint: id.Fingerprint(), DisplayName: n.c.DisplayName, CreatedAt: protocol.At(n.c.Identity.CreatedAt()),
+		Capabilities: protocol.NodeCapabilities{ProtocolVersion: protocol.Version, CaroVersion: n.c.Version,
+			MaxShareLevel: n.gate.Engine().MaxLevel(), CanAggregate: true, SupportedQueries: answerable()},
+	}
+}
+
+// Run serves and connects until ctx ends, and returns when everything that it started has ended.
+func (n *Node) Run(ctx context.Context) error {
+	g, gctx := errgroup.WithContext(ctx)
+	// The clerk outlives the others, so that what they report at the end is written down.
+	clerkCtx, stopClerk := context.WithCancel(context.WithoutCancel(ctx))
+	clerkDone := make(chan struct{})
+	go func() {
+		defer close(clerkDone)
+		n.clerk.run(clerkCtx)
+	}()
+	g.Go(func() error { return n.keeper.Run(gctx) })
+	g.Go(func() error { return n.publisher.run(gctx) })
+	g.Go(func() error { return n.pinger.run(gctx) })
+	err := g.Wait()
+	err = errors.Join(err, n.Close())
+	stopClerk()
+	<-clerkDone
+	return err
+}
+
+// Close ends all connections. Run does it itself.
+func (n *Node) Close() error {
+	for _, s := range n.servers {
+		s.Close()
+	}
+	n.servers = nil
+	var err error
+	if n.host != nil {
+		err = n.host.Close()
+	}
+	if n.registry != nil {
+		n.registry.Close()
+		n.registry = nil
+	}
+	return err
+}
+
+// Addresses returns the multiaddrs, with peer ID, under which others reach this node.
+func (n *Node) Addresses() []string { return n.host.Multiaddrs(n.c.AllowPublic) }
+
+// Started returns when the node was built.
+func (n *Node) Started() time.Time { return n.started }
+
+// Gate returns the policy gate.
+func (n *Node) Gate() *audit.Gate { return n.gate }
+
+// Ask puts a question to every peer that this node trusts. An error means that nobody was asked.
+func (n *Node) Ask(ctx context.Context, q Question) (*Result, error) { return n.asker.query(ctx, q) }
+
+// PreviewSummary makes the signed summary of the period that contains at as it would be shared, with its wire bytes,
+// and stores nothing.
+func (n *Node) PreviewSummary(ctx context.Context, g protocol.Granularity, at time.Time) (*protocol.NodeSummary, []byte, error) {
+	return n.publisher.preview(ctx, g, at)
+}
+
+// EventsStored tells the node that commands were stored, the oldest of which started at oldest. Commands of ended
+// periods make it look for summaries at once instead of within a minute.
+func (n *Node) EventsStored(oldest time.Time) {
+	if oldest.Before(protocol.PeriodAt(n.c.Now(), protocol.Hourly).Start.Time()) {
+		n.publisher.nudge()
+	}
+}
+
+// takeSummary hands a verified summary to the intake.
+func (n *Node) takeSummary(ctx context.Context, from exchange.From, s *protocol.NodeSummary, wire []byte) (summary.Status, string, error) {
+	v, reason, err := n.intake.accept(ctx, from.ID, s, wire)
+	switch v {
+	case accepted:
+		return summary.StatusAccepted, "", err
+	case duplicate:
+		return summary.StatusDuplicate, "", err
+	}
+	return summary.StatusRefused, reason, err
+}
+
+// push sends one summary and waits for the acknowledgement.
+func (n *Node) push(ctx context.Context, to protocol.NodeID, s store.StoredSummary) error {
+	status, reason, err := summary.Push(ctx, n.endpoint, to, s.Summary.ID, s.Wire)
+	if err == nil && status == summary.StatusRefused {
+		return fmt.Errorf("%w: %s", errRefusedSummary, reason)
+	}
+	return err
+}
+
+// targets are the connected peers, each with the request that asks whether it may have summaries.
+func (n *Node) targets() []target {
+	peers := n.registry.Peers()
+	out := make([]target, 0, len(peers))
+	for _, p := range peers {
+		id := p.Identity.NodeID
+		out = append(out, target{id, policy.Request{Peer: id, Addr: p.Addr, Action: policy.ActionReceiveSummary, Now: n.c.Now()}})
+	}
+	return out
+}
+
+// candidates are the nodes that this one trusts at all, connected or not.
+func (n *Node) candidates() []candidate {
+	var out []candidate
+	for _, v := range n.views() {
+		if v.State == PeerUntrusted || v.State == PeerPending {
+			continue
+		}
+		out = append(out, candidate{id: v.ID, name: v.Name, connected: v.State == PeerConnected, refusedUs: v.State == PeerRefused, reason: v.Reason})
+	}
+	slices.SortFunc(out, func(a, b candidate) int { return compareIDs(a.id, b.id) })
+	return out
+}

@@ -1,0 +1,317 @@
+package node
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"net/netip"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/caro-mesh/caro-node/node/discovery"
+	"github.com/caro-mesh/caro-node/policy"
+	"github.com/caro-mesh/caro-node/policy/audit"
+	"github.com/caro-mesh/caro-node/protocol"
+	"github.com/caro-mesh/caro-node/protocol/hello"
+	"github.com/caro-mesh/caro-node/protocol/ping"
+	"github.com/caro-mesh/caro-node/store"
+)
+
+// PeerState says how things stand with a known node.
+type PeerState string
+
+// States of a known node.
+const (
+	PeerConnected PeerState = "connected"
+	PeerOffline   PeerState = "offline"   // trusted, and not reached
+	PeerRefused   PeerState = "refused"   // reached, and it refused this node
+	PeerUntrusted PeerState = "untrusted" // this node refuses it
+	PeerPending   PeerState = "pending"   // it came, and nobody has decided about it
+)
+
+// PeerView is all that is known about another node.
+type PeerView struct {
+	ID              protocol.NodeID
+	Name            string // what this node's user calls it, else what it calls itself
+	Trust           protocol.TrustLevel
+	Rule            policy.Rule
+	IP              netip.Addr // that subnet rules see; zero when none is known
+	Addrs           []string
+	Source          string
+	State           PeerState
+	Reason          string
+	LastSeen        time.Time // zero: never
+	RTT             time.Duration
+	CaroVersion     string
+	ProtocolVersion uint8
+}
+
+// How a node became known.
+const (
+	sourceConfig  = "config"
+	sourceManual  = "manual"
+	sourcePending = "pending"
+)
+
+var errRefusedSummary = errors.New("the peer refused the summary")
+
+// Peers returns every known node, sorted by name and ID.
+func (n *Node) Peers(ctx context.Context) ([]PeerView, error) {
+	views := n.views()
+	stored, err := n.c.Store.Peers(ctx)
+	if err != nil {
+		return nil, err
+	}
+	byID := make(map[protocol.NodeID]int, len(views))
+	for i, v := range views {
+		byID[v.ID] = i
+	}
+	for _, p := range stored {
+		if i, ok := byID[p.ID]; ok {
+			views[i].remember(p)
+			continue
+		}
+		views = append(views, n.viewOfStored(p))
+	}
+	names := n.givenNames(ctx)
+	for i := range views {
+		if given := names[views[i].ID]; given != "" {
+			views[i].Name = given
+		}
+	}
+	slices.SortFunc(views, func(a, b PeerView) int {
+		return cmp.Or(cmp.Compare(strings.ToLower(a.Name), strings.ToLower(b.Name)), compareIDs(a.ID, b.ID))
+	})
+	return views, nil
+}
+
+// views returns the nodes that are connected or kept connected, from memory alone.
+func (n *Node) views() []PeerView {
+	states := n.keeper.States()
+	connected := n.registry.Peers()
+	out := make([]PeerView, 0, len(states)+len(connected))
+	have := make(map[protocol.NodeID]bool)
+	for _, p := range connected {
+		v := n.view(p.Identity.NodeID, p.Addr)
+		v.State, v.Reason = PeerConnected, ""
+		v.Name, v.CaroVersion, v.ProtocolVersion = p.Identity.DisplayName, p.Identity.Capabilities.CaroVersion, uint8(p.Version)
+		v.LastSeen = n.c.Now()
+		if r, ok := n.pinger.result(v.ID); ok {
+			v.RTT = r.RTT
+		}
+		have[v.ID] = true
+		out = append(out, v)
+	}
+	for _, s := range states {
+		i := slices.IndexFunc(out, func(v PeerView) bool { return v.ID == s.ID })
+		if have[s.ID] && i >= 0 {
+			out[i].Addrs, out[i].Source = s.Addrs, sourceConfig
+			continue
+		}
+		out = append(out, n.viewOfLink(s))
+	}
+	for i := range out {
+		if name := n.configuredName(out[i].ID); name != "" {
+			out[i].Name = name
+		}
+	}
+	return out
+}
+
+// view resolves trust; the address counts where a subnet rule decides.
+func (n *Node) view(id protocol.NodeID, addr netip.Addr) PeerView {
+	trust, rule := n.gate.Engine().Resolve(id, addr)
+	v := PeerView{ID: id, Trust: trust, Rule: rule, IP: addr, State: PeerOffline, Source: sourceManual}
+	if d := n.gate.Peek(policy.Request{Peer: id, Addr: addr, Action: policy.ActionConnect, Now: n.c.Now()}); !d.Allowed {
+		v.State, v.Reason = PeerUntrusted, d.Reason
+	}
+	return v
+}
+
+func (n *Node) viewOfLink(s discovery.State) PeerView {
+	v := n.view(s.ID, firstAddr(s.Addrs))
+	v.Addrs, v.Source = s.Addrs, sourceConfig
+	switch s.Status {
+	case discovery.StatusNotTrusted:
+		v.State, v.Reason = PeerUntrusted, s.Reason
+	case discovery.StatusRefused:
+		v.State, v.Reason = PeerRefused, s.Reason
+	case discovery.StatusConnecting:
+		v.Reason = "it is being connected"
+	default:
+		if v.State == PeerOffline {
+			v.Reason = s.Reason
+		}
+	}
+	return v
+}
+
+func (n *Node) viewOfStored(p store.Peer) PeerView {
+	v := n.view(p.ID, firstAddr(p.Addrs))
+	v.Addrs = p.Addrs
+	v.remember(p)
+	switch {
+	case p.Source == sourcePending && v.State == PeerUntrusted && v.Rule.Name == "default_trust":
+		v.State, v.Reason = PeerPending, "it tried to connect; nobody has decided about it yet"
+	case v.State == PeerOffline && p.Source == sourcePending:
+		v.Reason = "it is trusted now and may connect; no address is known under which this node could reach it"
+	case v.State == PeerOffline:
+		v.Reason = "it is not connected"
+	}
+	return v
+}
+
+// remember fills in what only the store knows.
+func (v *PeerView) remember(p store.Peer) {
+	v.Source = p.Source
+	if v.Name == "" {
+		v.Name = p.DisplayName
+	}
+	if v.LastSeen.IsZero() {
+		v.LastSeen = p.LastSeen
+	}
+	if v.CaroVersion == "" {
+		v.CaroVersion, v.ProtocolVersion = p.CaroVersion, p.ProtocolVersion
+	}
+	if len(v.Addrs) == 0 {
+		v.Addrs = p.Addrs
+	}
+	if v.RTT == 0 {
+		v.RTT = p.LastRTT
+	}
+}
+
+func (n *Node) configuredName(id protocol.NodeID) string {
+	for _, r := range n.c.Policy.Nodes {
+		if r.ID == string(id) {
+			return r.Name
+		}
+	}
+	return ""
+}
+
+// givenNames are the names given together with trust at run time.
+func (n *Node) givenNames(ctx context.Context) map[protocol.NodeID]string {
+	out := make(map[protocol.NodeID]string)
+	grants, err := n.c.Store.Grants(ctx)
+	if err != nil {
+		n.c.Logger.Warn("names of peers could not be read", "error", err)
+		return out
+	}
+	for _, g := range grants {
+		out[g.Node] = g.Name
+	}
+	return out
+}
+
+// AddPeer remembers an address with /p2p/<peer ID> and starts to connect if the node is trusted.
+func (n *Node) AddPeer(ctx context.Context, address string) (protocol.NodeID, error) {
+	t, err := discovery.ParseTarget(address, n.c.AllowPublic)
+	if err != nil {
+		return "", err
+	}
+	if t.ID == n.c.Identity.NodeID() {
+		return "", errors.New("this is the address of this node itself")
+	}
+	err = n.clerk.seen(ctx, t.ID, func(p *store.Peer) {
+		if p.Source == sourcePending { // its address was where it came from, not where it listens
+			p.Source, p.Addrs = sourceManual, nil
+		}
+		for _, a := range t.Addrs {
+			if text := a.String(); !slices.Contains(p.Addrs, text) {
+				p.Addrs = append(p.Addrs, text)
+			}
+		}
+	})
+	if err != nil {
+		return "", err
+	}
+	n.keeper.Add(t)
+	return t.ID, nil
+}
+
+// RemovePeer forgets a node and disconnects it. A node of the configuration comes back at the next start.
+func (n *Node) RemovePeer(ctx context.Context, id protocol.NodeID) error {
+	kept := n.keeper.Remove(id)
+	err := n.c.Store.RemovePeer(ctx, id)
+	n.disconnect(id)
+	if kept && errors.Is(err, store.ErrNotFound) {
+		return nil
+	}
+	return err
+}
+
+// Ping measures the round trip to a connected peer and how far its clock is ahead.
+func (n *Node) Ping(ctx context.Context, id protocol.NodeID) (ping.Result, error) {
+	return n.pinger.ping(ctx, id)
+}
+
+// rememberedTargets are the nodes that a person added by hand in an earlier run.
+func (n *Node) rememberedTargets(ctx context.Context) ([]discovery.Target, error) {
+	stored, err := n.c.Store.Peers(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var out []discovery.Target
+	for _, p := range stored {
+		if p.Source != sourceManual {
+			continue
+		}
+		pid, err := p.ID.PeerID()
+		if err != nil {
+			return nil, err
+		}
+		for _, a := range p.Addrs {
+			t, err := discovery.ParseTarget(a+"/p2p/"+pid.String(), n.c.AllowPublic)
+			if err != nil { // stored when public addresses were allowed
+				n.c.Logger.Warn("a remembered address is not used", "peer", p.ID.Fingerprint(), "error", err)
+				continue
+			}
+			out = append(out, t)
+		}
+	}
+	return out, nil
+}
+
+// peerUp runs when a peer's Hello was accepted on both sides.
+func (n *Node) peerUp(p hello.Peer) {
+	id := p.Identity.NodeID
+	n.c.Logger.Info("peer connected", "peer", id.Fingerprint(), "name", p.Identity.DisplayName, "address", p.Addr, "inbound", p.Inbound)
+	warnSkew(n.c.Logger, id, p.Skew)
+	n.clerk.note(func(ctx context.Context) error {
+		return n.clerk.seen(ctx, id, func(s *store.Peer) {
+			s.DisplayName, s.LastSeen = p.Identity.DisplayName, p.Since
+			s.CaroVersion, s.ProtocolVersion = p.Identity.Capabilities.CaroVersion, uint8(p.Version)
+		})
+	})
+	n.publisher.nudge()
+}
+
+// peerDown runs when the last connection of an admitted peer has ended.
+func (n *Node) peerDown(p hello.Peer) {
+	id := p.Identity.NodeID
+	now := n.c.Now()
+	n.c.Logger.Info("peer disconnected", "peer", id.Fingerprint(), "name", p.Identity.DisplayName)
+	n.clerk.note(func(ctx context.Context) error {
+		_, err := n.clerk.log.Append(ctx, audit.Event{Type: protocol.AuditPeerDisconnected, Peer: id, Success: true,
+			Details: map[string]string{"connected_seconds": strconv.Itoa(int(now.Sub(p.Since).Seconds()))}})
+		return errors.Join(err, n.clerk.seen(ctx, id, func(s *store.Peer) { s.LastSeen = now }))
+	})
+}
+
+func compareIDs(a, b protocol.NodeID) int { return cmp.Compare(a, b) }
+
+// firstAddr returns the IP address of the first multiaddr, or the zero Addr.
+func firstAddr(addrs []string) netip.Addr {
+	for _, a := range addrs {
+		parts := strings.Split(a, "/")
+		if len(parts) > 2 && (parts[1] == "ip4" || parts[1] == "ip6") {
+			if ip, err := netip.ParseAddr(parts[2]); err == nil {
+				return ip
+			}
+		}
+	}
+	return netip.Addr{}
+}

@@ -1,0 +1,87 @@
+package node
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/netip"
+
+	"github.com/caro-mesh/caro-node/policy"
+	"github.com/caro-mesh/caro-node/policy/audit"
+	"github.com/caro-mesh/caro-node/protocol"
+	"github.com/caro-mesh/caro-node/protocol/hello"
+)
+
+// compile builds the policy in force from the configured document and what was granted at run time.
+func (n *Node) compile(ctx context.Context) (*policy.Engine, error) {
+	grants, err := n.c.Store.Grants(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return policy.New(n.c.Policy, grants)
+}
+
+// SetTrust grants or denies a node at run time. The change is in the audit log and in force when it returns.
+func (n *Node) SetTrust(ctx context.Context, g policy.Grant) error {
+	g.At = n.c.Now()
+	details := map[string]string{"change": "set", "trust": g.Trust.String(), "name": g.Name}
+	if g.Deny {
+		details = map[string]string{"change": "deny", "name": g.Name}
+	}
+	err := n.c.Store.SetGrant(ctx, g, audit.Event{Type: protocol.AuditTrustChanged, Peer: g.Node, Success: true, Details: details})
+	if err != nil {
+		return err
+	}
+	return n.trustChanged(ctx, g.Node)
+}
+
+// ClearTrust takes back what was set at run time. Clearing what was not set is no error.
+func (n *Node) ClearTrust(ctx context.Context, id protocol.NodeID) error {
+	err := n.c.Store.ClearGrant(ctx, id, audit.Event{Type: protocol.AuditTrustChanged, Peer: id, Success: true,
+		Details: map[string]string{"change": "clear"}})
+	if err != nil {
+		return err
+	}
+	return n.trustChanged(ctx, id)
+}
+
+// trustChanged puts the new policy in force: whom it no longer lets connect is disconnected, whom it now does is tried.
+func (n *Node) trustChanged(ctx context.Context, id protocol.NodeID) error {
+	engine, err := n.compile(ctx)
+	if err != nil {
+		return fmt.Errorf("the change is stored, but the policy that it makes is refused: %w", err)
+	}
+	n.gate.SetEngine(engine)
+	n.c.Logger.Info("trust changed", "peer", id.Fingerprint())
+	for _, p := range n.registry.Peers() {
+		pid := p.Identity.NodeID
+		if d := n.gate.Peek(policy.Request{Peer: pid, Addr: p.Addr, Action: policy.ActionConnect, Now: n.c.Now()}); !d.Allowed {
+			n.disconnect(pid)
+		}
+	}
+	n.keeper.Retry(id)
+	n.publisher.nudge()
+	return nil
+}
+
+func (n *Node) disconnect(id protocol.NodeID) {
+	pid, err := id.PeerID()
+	if err == nil {
+		err = n.host.Network().ClosePeer(pid)
+	}
+	if err != nil {
+		n.c.Logger.Warn("peer was not disconnected cleanly", "peer", id.Fingerprint(), "error", err)
+	}
+}
+
+// admit decides about a peer that introduced itself, and records the decision.
+func (n *Node) admit(ctx context.Context, id protocol.NodeID, addr netip.Addr, _ protocol.NodeIdentity) error {
+	_, err := n.gate.Allow(ctx, policy.Request{Peer: id, Addr: addr, Action: policy.ActionConnect, Now: n.c.Now()},
+		audit.Event{Type: protocol.AuditPeerConnected})
+	var denied *audit.DeniedError
+	if errors.As(err, &denied) {
+		n.c.Logger.Warn("refused a peer", "peer", id.Fingerprint(), "address", addr, "rule", denied.Decision.Rule.Name, "reason", denied.Decision.Reason)
+		return &hello.DeniedError{Reason: denied.Decision.Reason, Err: err}
+	}
+	return err
+}
