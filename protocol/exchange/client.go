@@ -52,6 +52,9 @@ func (e *Endpoint) ask(ctx context.Context, to protocol.NodeID, r Rules, payload
 	}
 	st, err := e.c.Host.NewStream(network.WithNoDial(ctx, "protocols use connections, discovery makes them"), pid, r.Protocol)
 	if err != nil {
+		if e.c.Host.Network().Connectedness(pid) != network.Connected {
+			return nil, fmt.Errorf("%w: %w", ErrNotConnected, err)
+		}
 		return nil, errorOf(err)
 	}
 	stop := context.AfterFunc(ctx, func() { _ = st.Reset() })

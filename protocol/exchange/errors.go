@@ -93,6 +93,7 @@ func codeOf(err error) network.StreamErrorCode {
 // errorOf turns what the client's stream says into one of the errors above.
 func errorOf(err error) error {
 	var reset *network.StreamError
+	var closed *network.ConnError
 	var unsupported multistream.ErrNotSupported[libp2p.ID]
 	switch {
 	case errors.As(err, &unsupported):
@@ -101,7 +102,7 @@ func errorOf(err error) error {
 		return fmt.Errorf("%w: %w", sentinelOf(reset.ErrorCode), err)
 	case late(err):
 		return fmt.Errorf("%w: %w", context.DeadlineExceeded, err)
-	case errors.Is(err, network.ErrReset), errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+	case errors.As(err, &closed), errors.Is(err, network.ErrReset), errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
 		return fmt.Errorf("%w: %w", ErrNoAnswer, err)
 	}
 	return err
