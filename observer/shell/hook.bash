@@ -48,16 +48,15 @@ __caro_configure() {
   if [[ $__caro_dups && $__caro_hides || $__caro_history == never ]]; then __caro_trap=1; __caro_todo=$__caro_look; else __caro_trap=; fi
 }
 
-__caro_look='{ builtin trap -p DEBUG >|"$__caro_line"; __caro_chain; [[ ! $__caro_new ]] || builtin trap -- "$__caro_new" DEBUG; __caro_todo= __caro_new=; } 2>/dev/null'
+__caro_look='{ builtin trap -p DEBUG >|"$__caro_line" && __caro_chain && builtin trap -- "$__caro_new" DEBUG || :; __caro_todo=; } 2>/dev/null'
 
-# Reads the present DEBUG trap and puts ours behind it. The trap of the person sees the same $?, $_ and BASH_COMMAND as
+# Reads the present DEBUG trap and puts ours behind it, or fails where it is there already. The trap of the person sees the same $?, $_ and BASH_COMMAND as
 # before, and its status, which `shopt -s extdebug` heeds, is kept.
 __caro_chain() {
   local text
-  __caro_new=
   IFS= builtin read -r -d '' text <"$__caro_line"
   : >|"$__caro_line"
-  [[ $text != *__caro_debug* ]] || return 0
+  [[ $text != *__caro_debug* ]] || return 1
   builtin eval "set -- $text"
   if [[ ${3-} ]]; then
     __caro_new=$3$'\n''__caro_debug "$?" "$_"'
@@ -122,18 +121,21 @@ __caro_finish() {
     "$t0" "$((t1 - t0))" "$e" "$flags" "$__caro_cwd" "$text" >>"$__caro_file"
 }
 
-# Puts the hook into PROMPT_COMMAND. From bash 5.1 on it may be an array, whose elements each find $?, $_ and PIPESTATUS as
-# the line left them; the second copy keeps recording when somebody assigns the first element.
+# Second in PROMPT_COMMAND: what must be evaluated outside any function, and the hook again where somebody assigned the
+# first element of the array.
+__caro_later='[[ ! ${__caro_t0-}${__caro_todo-} ]] || builtin eval "${__caro_t0:+__caro_prompt;}${__caro_todo-}" || :'
+
+# Puts the hook into PROMPT_COMMAND. From bash 5.1 on that may be an array, whose elements each find $?, $_ and PIPESTATUS
+# as the line left them.
 __caro_install() {
   if [[ ${PROMPT_COMMAND@a} == *r* ]]; then
     builtin printf 'caro-node: PROMPT_COMMAND is read-only in this shell, so commands are not recorded here\n' >&2
+  elif [[ ${PROMPT_COMMAND[*]-} == *__caro_prompt* ]]; then
     return 0
-  fi
-  if ((BASH_VERSINFO[0] * 100 + BASH_VERSINFO[1] >= 501)); then
-    [[ ${PROMPT_COMMAND[*]-} == *__caro_prompt* ]] ||
-      PROMPT_COMMAND=(__caro_prompt '[[ ! ${__caro_t0-} ]] || __caro_prompt' '[[ ! ${__caro_todo-} ]] || builtin eval "$__caro_todo" || :' "${PROMPT_COMMAND[@]}")
-  elif [[ ${PROMPT_COMMAND-} != *__caro_prompt* ]]; then
-    PROMPT_COMMAND='__caro_prompt;[[ ! ${__caro_todo-} ]] || builtin eval "$__caro_todo" || :'${PROMPT_COMMAND:+;$PROMPT_COMMAND}
+  elif ((BASH_VERSINFO[0] * 100 + BASH_VERSINFO[1] >= 501)); then
+    PROMPT_COMMAND=(__caro_prompt "$__caro_later" "${PROMPT_COMMAND[@]}")
+  else
+    PROMPT_COMMAND="__caro_prompt;$__caro_later${PROMPT_COMMAND:+;$PROMPT_COMMAND}"
   fi
 }
 
