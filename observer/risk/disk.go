@@ -1,0 +1,92 @@
+package risk
+
+import (
+	"strings"
+
+	"github.com/caro-mesh/caro-node/observer/shellparse"
+)
+
+var diskRules = []Rule{
+	{ID: "disk.overwrite", Level: critical, Reason: "It writes straight to a disk and destroys what is on it.", Suggestion: "Check the device with lsblk, and make sure that it is not mounted."},
+	{ID: "disk.remove-device", Level: critical, Reason: "It removes device files that the system needs.", Suggestion: "Leave /dev to the system."},
+	{ID: "disk.format", Level: critical, Reason: "It makes a new file system over a disk and destroys what is on it.", Suggestion: "Check the device with lsblk -f first."},
+	{ID: "disk.partition", Level: critical, Reason: "It changes the partition table of a disk.", Suggestion: "Save the table with sfdisk -d first.", when: []string{
+		"parted ... mklabel|mktable|rm|mkpart|resizepart", "parted =mklabel|mktable|rm", "sgdisk -Z|-z|-o|-d|-n|-g|--zap-all|--zap|--clear|--delete*|--new*|--load-backup*|-l",
+		"sfdisk --delete|--wipe*|--force|-f", "diskutil eraseDisk|eraseVolume|zeroDisk|randomDisk|secureErase|partitionDisk|reformat|apfs", "diskpart", "format.com|format C:|c:|D:|d:",
+		"Clear-Disk|Format-Volume|Initialize-Disk|Remove-Partition",
+	}},
+	{ID: "disk.partition-tool", Level: high, Reason: "It opens a partition table for changes.", Suggestion: "Look with -l first, and save the table with sfdisk -d."},
+	{ID: "disk.wipe", Level: critical, Reason: "It erases a disk or its signatures.", Suggestion: "Check the device with lsblk first, and keep a backup of the header.", when: []string{
+		"wipefs -a|--all|-o|--offset", "blkdiscard !--help", "hdparm --security-erase|--security-erase-enhanced|--trim-sector-ranges", "nvme format|sanitize|delete-ns", "cryptsetup luksFormat|luksErase|erase|reencrypt|luksKillSlot|luksRemoveKey",
+		"badblocks -w", "scrub ...", "nwipe", "sg_format|sg_sanitize", "mdadm --zero-superblock|--zero-superblock=*", "zpool destroy|labelclear", "pvremove|vgremove", "pvcreate -f|-ff|--force", "dmsetup remove_all|wipe_table", "lvremove ...",
+		"bcache make-bcache|wipe*", "sedutil-cli ...", "storcli* ~delete|init", "megacli ~CfgLdDel|CfgClr",
+	}},
+	{ID: "disk.volume", Level: high, Reason: "It destroys or shrinks a volume, a data set or a snapshot.", Suggestion: "Take a snapshot or a backup first.", when: []string{
+		"zfs destroy|rollback", "btrfs subvolume delete|del", "btrfs device remove|delete", "lvreduce|vgreduce|pvmove", "mdadm --fail|-f|--remove|-r|--stop|-S", "resize2fs -M", "xfs_repair -L", "e2fsck|fsck -y|-p|-f|-a", "fsck.ext4|fsck.xfs|fsck.vfat -y|-a",
+		"debugfs -w", "tune2fs -f", "ceph osd ... purge|destroy|rm", "ceph ... --yes-i-really-mean-it|--yes-i-really-really-mean-it", "rbd rm|remove", "gluster volume delete|stop", "drbdadm wipe-md|create-md|invalidate", "lvconvert --merge", "snapper delete", "vgcfgrestore",
+		"tmutil delete*|disable", "vgchange -an", "swapoff -a",
+	}},
+	{ID: "disk.mount", Level: moderate, Reason: "It attaches or detaches a file system.", Suggestion: "Check with findmnt what uses it.", when: []string{"umount|mount|losetup|swapon|swapoff ...", "diskutil unmount*|mount*|eject", "cryptsetup open|close|luksOpen|luksClose"}},
+	{ID: "disk.unmount-all", Level: high, Reason: "It detaches file systems that are in use.", Suggestion: "Name the one mount point.", when: []string{"umount -a|--all", "umount -l|-f /|/home|/var|/usr"}},
+	{ID: "disk.image", Level: moderate, Reason: "It writes a file system or raw data into a file.", Suggestion: "Check the name of the output."},
+	{ID: "disk.quota", Level: moderate, Reason: "It changes a file system's settings.", Suggestion: "Note the old settings first.", when: []string{"tune2fs|xfs_growfs|resize2fs|lvextend|lvcreate|vgcreate|pvcreate ...", "zfs set|create|snapshot", "zpool add|attach|detach|create|offline|replace"}},
+}
+
+func init() {
+	register(copyBlocks, "dd")
+	register(makeFilesystem, "mkfs", "mke2fs", "mkswap", "mkdosfs", "newfs", "mkntfs", "format", "mkfs.ext4")
+	register(partitionTool, "fdisk", "cfdisk", "gdisk", "sfdisk", "parted", "gparted", "cgdisk")
+}
+
+func copyBlocks(a *assessor, r *shellparse.Run) {
+	for _, w := range r.Args {
+		target, ok := strings.CutPrefix(w.Text, "of=")
+		if !ok {
+			continue
+		}
+		w.Text = target
+		switch p := placeOf(w, r.Dir); {
+		case target == "/dev/null" || target == "/dev/stdout" || target == "/dev/tty":
+		case p == placeDisk:
+			a.hit("disk.overwrite")
+		case p == placeVital || p == placeDeep:
+			a.pick(p == placeVital, "file.overwrite-vital", "file.write-system")
+		case !containsText(r, []string{"count=", "bs="}) && (r.Has("if=/dev/zero") || r.Has("if=/dev/urandom")):
+			a.hit("file.fill-disk")
+		case w.Open && !w.Guarded && strings.HasPrefix(target, "$"):
+			a.hit("disk.partition-tool")
+		default:
+			a.hit("disk.image")
+		}
+	}
+}
+
+func makeFilesystem(a *assessor, r *shellparse.Run) {
+	if hasOption(r, []string{"-V", "--help", "--version", "-n"}) && r.Name != "mkfs.vfat" && r.Name != "mkfs.fat" {
+		return
+	}
+	ops := operandsOf(r, "-t -L -b -m -N -i -I -E -O -F -n -U -d")
+	if len(ops) == 0 && len(r.Args) > 0 {
+		ops = r.Args[len(r.Args)-1:]
+	}
+	for _, w := range ops {
+		switch {
+		case placeOf(w, r.Dir) == placeDisk || strings.HasPrefix(w.Text, "/dev/") || w.Open || isWindowsRoot(w.Text):
+			a.hit("disk.format")
+		default:
+			a.hit("disk.image")
+		}
+	}
+}
+
+func partitionTool(a *assessor, r *shellparse.Run) {
+	if hasOption(r, []string{"-l", "--list", "-s", "--dump", "-d", "-x", "--version", "--help", "-V"}) && r.Name != "parted" || r.Has("print") && r.Name == "parted" || r.Name == "parted" && hasOption(r, []string{"-l", "--list"}) {
+		return
+	}
+	if len(r.Args) == 0 {
+		return
+	}
+	if a.hits == 0 {
+		a.pick(r.Stdin.Present(), "disk.partition", "disk.partition-tool")
+	}
+}

@@ -1,0 +1,214 @@
+package risk
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/caro-mesh/caro-node/observer/shellparse"
+)
+
+// A pattern describes commands by their words, in a line of text:
+//
+//	git push -f|--force !--dry-run
+//
+// The first word names the programs. The others must all hold:
+//
+//	word|word    the next operand is one of these (operands are the words that are no options, in order)
+//	...          operands may be left out up to the next one named
+//	-x|--long    one of these options is given; -x is also found in a bundle such as -ax
+//	=-word       exactly this word is given, for programs with long options behind one dash
+//	!-x|--long   none of these options is given
+//	~text        some word contains text
+//
+// Words may hold * as in the shell.
+type pattern struct {
+	rule  string
+	terms []term
+}
+
+type term struct {
+	kind  byte // 'o' operand, '.' gap, '-' option, '=' word, '!' no option, '~' contains
+	words []string
+}
+
+var patternsByName = func() map[string][]pattern {
+	m := map[string][]pattern{}
+	for _, rule := range allRules {
+		for _, line := range rule.when {
+			names, p := compile(rule.ID, line)
+			for _, n := range names {
+				m[n] = append(m[n], p)
+			}
+		}
+	}
+	for name, other := range sameAs {
+		m[name] = append(slices.Clone(m[other]), m[name]...)
+	}
+	return m
+}()
+
+// sameAs lists programs that are judged by the rules of another one.
+var sameAs = map[string]string{
+	"podman": "docker", "nerdctl": "docker", "docker-compose": "docker", "podman-compose": "docker",
+	"oc": "kubectl", "k": "kubectl", "g": "git", "tf": "terraform", "tofu": "terraform", "terragrunt": "terraform", "opentofu": "terraform",
+	"grm": "rm", "srm": "rm", "gfind": "find", "gdd": "dd", "dcfldd": "dd", "dc3dd": "dd", "gshred": "shred",
+	"mariadb": "mysql", "mycli": "mysql", "pgcli": "psql", "cockroach": "psql", "mongo": "mongosh", "valkey-cli": "redis-cli", "keydb-cli": "redis-cli",
+	"ncat": "nc", "netcat": "nc", "nc.traditional": "nc", "nc.openbsd": "nc", "gmv": "mv", "gcp": "cp", "gchmod": "chmod", "gchown": "chown", "chgrp": "chown",
+	"apt-get": "apt", "aptitude": "apt", "nala": "apt", "yum": "dnf", "microdnf": "dnf", "yay": "pacman", "paru": "pacman", "pip3": "pip", "pnpm": "npm", "ip6tables": "iptables",
+	"fdfind": "fd", "deluser": "userdel", "adduser": "useradd", "halt": "shutdown", "poweroff": "shutdown", "reboot": "shutdown", "gsutil": "gcloud",
+}
+
+func compile(rule, line string) ([]string, pattern) {
+	fields := strings.Fields(line)
+	p := pattern{rule: rule}
+	for _, f := range fields[1:] {
+		t := term{kind: 'o', words: strings.Split(f, "|")}
+		switch {
+		case f == "...":
+			t = term{kind: '.'}
+		case f[0] == '-':
+			t.kind = '-'
+		case f[0] == '!' || f[0] == '=' || f[0] == '~':
+			t = term{kind: f[0], words: strings.Split(f[1:], "|")}
+		}
+		p.terms = append(p.terms, t)
+	}
+	return strings.Split(fields[0], "|"), p
+}
+
+func (p *pattern) matches(r *shellparse.Run) bool {
+	next, gap := 0, false
+	for i := range p.terms {
+		t := &p.terms[i]
+		switch t.kind {
+		case '.':
+			gap = true
+		case 'o':
+			found := false
+			for {
+				w, at := r.Operand(next)
+				if at < 0 {
+					break
+				}
+				next = at + 1
+				if t.any(w) {
+					found = true
+					break
+				}
+				if !gap {
+					break
+				}
+			}
+			if !found {
+				return false
+			}
+			gap = false
+		case '-':
+			if !hasOption(r, t.words) {
+				return false
+			}
+		case '!':
+			if hasOption(r, t.words) {
+				return false
+			}
+		case '=':
+			if !hasWord(r, t.words) {
+				return false
+			}
+		case '~':
+			if !containsText(r, t.words) {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+func (t *term) any(w string) bool {
+	for _, x := range t.words {
+		if x == w || strings.IndexByte(x, '*') >= 0 && shellparse.Match(x, w) {
+			return true
+		}
+	}
+	return false
+}
+
+// hasOption reports whether one of the options is given: a long one alone or with a value, a short one alone or bundled.
+func hasOption(r *shellparse.Run, options []string) bool {
+	for i := range r.Args {
+		t := r.Args[i].Text
+		if len(t) < 2 || t[0] != '-' {
+			continue
+		}
+		if t == "--" {
+			return false
+		}
+		for _, o := range options {
+			if t == o {
+				return true
+			}
+			switch {
+			case len(o) == 2 && t[1] != '-':
+				if strings.IndexByte(t[1:], o[1]) > 0 && bundle(t) {
+					return true
+				}
+				if t[1] == o[1] && bundle(t) {
+					return true
+				}
+			case len(o) > 2 && len(t) > len(o) && t[len(o)] == '=' && t[:len(o)] == o:
+				return true
+			case strings.IndexByte(o, '*') >= 0 && shellparse.Match(o, t):
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// bundle reports whether a word can be a bundle of short options: letters and digits only, and not longer than such are.
+func bundle(t string) bool {
+	if len(t) > 8 {
+		return false
+	}
+	for i := 1; i < len(t); i++ {
+		c := t[i]
+		if (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && (c < '0' || c > '9') {
+			return false
+		}
+	}
+	return true
+}
+
+func hasWord(r *shellparse.Run, words []string) bool {
+	for i := range r.Args {
+		for _, w := range words {
+			if r.Args[i].Text == w || strings.IndexByte(w, '*') >= 0 && shellparse.Match(w, r.Args[i].Text) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+func containsText(r *shellparse.Run, texts []string) bool {
+	for i := range r.Args {
+		for _, x := range texts {
+			if strings.Contains(r.Args[i].Text, x) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// fieldOf reports whether a blank separated list holds the word.
+func fieldOf(list, word string) bool {
+	for list != "" {
+		var f string
+		f, list, _ = strings.Cut(list, " ")
+		if f == word {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,128 @@
+package risk
+
+import (
+	"strings"
+
+	"github.com/caro-mesh/caro-node/observer/shellparse"
+)
+
+// netcat judges programs that connect a program to a socket.
+func netcat(a *assessor, r *shellparse.Run) {
+	switch r.Name {
+	case "socat":
+		program, network := false, false
+		for _, w := range r.Args {
+			up := strings.ToUpper(w.Text)
+			program = program || strings.HasPrefix(up, "EXEC:") || strings.HasPrefix(up, "SYSTEM:") || strings.HasPrefix(up, "SHELL:") || strings.Contains(up, "OPENSSL") && strings.Contains(up, "EXEC")
+			network = network || strings.HasPrefix(up, "TCP") || strings.HasPrefix(up, "UDP") || strings.HasPrefix(up, "OPENSSL") || strings.HasPrefix(up, "SSL") || strings.HasPrefix(up, "SCTP") || strings.HasPrefix(up, "VSOCK")
+		}
+		if program && network {
+			a.hit("network.reverse-shell")
+		}
+	case "telnet", "openssl":
+	default:
+		for i, w := range r.Args {
+			t := w.Text
+			switch {
+			case t == "--exec" || t == "--sh-exec" || t == "--lua-exec" || strings.HasPrefix(t, "--exec=") || strings.HasPrefix(t, "--sh-exec="):
+				a.hit("network.reverse-shell")
+			case len(t) > 1 && t[0] == '-' && t[1] != '-' && (strings.HasSuffix(t, "e") || strings.HasSuffix(t, "c")) && len(t) <= 8 && programLike(r.Arg(i+1)):
+				a.hit("network.reverse-shell")
+			}
+		}
+	}
+}
+
+// programLike reports whether a word can be the program that netcat starts.
+func programLike(s string) bool {
+	first, _, _ := strings.Cut(s, " ")
+	base := first[strings.LastIndexByte(first, '/')+1:]
+	return strings.HasPrefix(s, "/") || shells[base] || base == "cmd" || strings.HasPrefix(base, "cmd.") || base == "python" || base == "python3" || base == "perl" || base == "powershell" || s == "$SHELL"
+}
+
+// connects reports whether a run is a plain connection to another machine.
+func connects(r *shellparse.Run) bool {
+	switch r.Name {
+	case "nc", "ncat", "netcat", "nc.traditional", "nc.openbsd", "telnet", "socat", "rustcat", "rcat", "websocat":
+		return true
+	case "openssl":
+		return r.Has("s_client") || r.Has("s_server")
+	case "ssh":
+		return false
+	}
+	return false
+}
+
+// interactive reports whether a run is a shell that takes its commands from its input.
+func interactive(r *shellparse.Run) bool {
+	if !shells[r.Name] || r.Code.Known || r.Name == "busybox" {
+		return false
+	}
+	for _, w := range r.Args {
+		if !strings.HasPrefix(w.Text, "-") && w.Text != "/dev/stdin" {
+			return false // a script
+		}
+	}
+	return true
+}
+
+// reverseShells finds shells whose input or output is a connection, however the parts are spread over the line.
+func (a *assessor) reverseShells() {
+	socket, fifo := false, false
+	for i := range a.cmd.Runs {
+		r := &a.cmd.Runs[i]
+		fifo = fifo || r.Name == "mkfifo" || r.Name == "mknod" && r.Has("p")
+		for j := range r.Redirs {
+			if t := r.Redirs[j].Target.Text; strings.HasPrefix(t, "/dev/tcp/") || strings.HasPrefix(t, "/dev/udp/") {
+				socket = true
+				if interactive(r) {
+					a.hit("network.reverse-shell")
+				}
+			}
+		}
+		if r.Name == "ztcp" {
+			socket = true
+		}
+	}
+	for i := range a.cmd.Runs {
+		r := &a.cmd.Runs[i]
+		switch {
+		case socket && (interactive(r) || strings.HasPrefix(r.Path, "$") && r.Path != "$()" && r.Name != "sh"):
+			a.hit("network.reverse-shell")
+		case connects(r):
+			for _, j := range a.cmd.Upstream(r.Stdin) {
+				if u := &a.cmd.Runs[j]; interactive(u) && (fifo || u.Stdin.Present() || hasOption(u, []string{"-i"})) {
+					a.hit("network.reverse-shell")
+				}
+			}
+		case interactive(r) && len(r.Stdin.From) > 0:
+			for _, j := range a.cmd.Upstream(r.Stdin) {
+				if connects(&a.cmd.Runs[j]) {
+					a.hit("network.reverse-shell")
+				}
+			}
+		case r.Name == "xterm" && hasOption(r, []string{"-display"}):
+			a.hit("network.reverse-shell")
+		}
+	}
+}
+
+// foreignShell finds program text that connects a shell to a socket; blanks are removed from the text.
+func (a *assessor) foreignShell(flat string) {
+	socket := false
+	for _, s := range [...]string{"socket.socket(", "socket(S,", "socket(SOCKET", "Socket::INET", "IO::Socket", "TCPSocket", "fsockopen(", "net.connect(", "net.Socket(", "net.createConnection", "createServer(", "socket.tcp(", "/inet/tcp/", "socket.create_connection(", "java.net.Socket", "TCPClient", "pfsockopen(", "stream_socket_client(", "usesocket", "require('net')", `require("net")`, "socket.connect("} {
+		if strings.Contains(flat, strings.ReplaceAll(s, " ", "")) {
+			socket = true
+			break
+		}
+	}
+	if !socket {
+		return
+	}
+	for _, s := range [...]string{"pty.spawn", "os.dup2", "/bin/sh", "/bin/bash", "subprocess.", "exec(", "child_process", "popen(", "system(", "os.execute", "cmd.exe", "|&getline", "shell_exec", "proc_open", "Runtime.getRuntime", "IO.popen", "spawn("} {
+		if strings.Contains(flat, s) {
+			a.hit("network.reverse-shell")
+			return
+		}
+	}
+}

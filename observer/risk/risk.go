@@ -1,0 +1,165 @@
+package risk
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/caro-mesh/caro-node/observer/shellparse"
+	"github.com/caro-mesh/caro-node/protocol"
+)
+
+// Assessment is the judgement of one command line.
+type Assessment struct {
+	// Level is that of the most severe finding, safe where there is none.
+	Level protocol.RiskLevel
+	// Findings are sorted most severe first, each rule once.
+	Findings []Finding
+}
+
+// Finding is one reason for a level.
+type Finding struct {
+	RuleID     string
+	Level      protocol.RiskLevel // of the rule, or lower where the place (a container, a definition) limits the damage
+	Reason     string             // one sentence
+	Suggestion string             // one sentence: what would be safer
+}
+
+// Rule is one entry of the rule list.
+type Rule struct {
+	ID         string
+	Level      protocol.RiskLevel
+	Reason     string
+	Suggestion string
+	// when lists patterns of the commands that the rule means; see pattern.go for the notation.
+	when []string
+}
+
+// Rules returns the rule list, sorted by ID.
+func Rules() []Rule {
+	out := slices.Clone(allRules)
+	slices.SortFunc(out, func(a, b Rule) int { return strings.Compare(a.ID, b.ID) })
+	return out
+}
+
+var allRules = slices.Concat(shellRules, fileRules, diskRules, gitRules, containerRules, cloudRules, dataRules,
+	networkRules, serviceRules, accountRules, packageRules)
+
+var ruleByID = func() map[string]*Rule {
+	m := make(map[string]*Rule, len(allRules))
+	for i := range allRules {
+		if _, twice := m[allRules[i].ID]; twice {
+			panic("rule declared twice: " + allRules[i].ID)
+		}
+		m[allRules[i].ID] = &allRules[i]
+	}
+	return m
+}()
+
+// Assess judges a resolved command line. It is safe for concurrent use.
+func Assess(c *shellparse.Command) Assessment {
+	a := assessor{cmd: c}
+	for i := range c.Runs {
+		a.run(i)
+	}
+	a.line()
+	slices.SortStableFunc(a.findings, func(x, y Finding) int { return int(y.Level) - int(x.Level) })
+	out := Assessment{Findings: a.findings}
+	if len(a.findings) > 0 {
+		out.Level = a.findings[0].Level
+	}
+	return out
+}
+
+// assessor collects the findings on one command line.
+type assessor struct {
+	cmd      *shellparse.Command
+	findings []Finding
+	at       *shellparse.Run // the run being judged
+	index    int
+	hits     int // findings on this run
+}
+
+// hit records a finding of the named rule on the present run.
+func (a *assessor) hit(id string) {
+	rule := ruleByID[id]
+	if rule == nil {
+		panic("no such rule: " + id) // a test walks every ID in the code
+	}
+	a.hits++
+	level := rule.Level
+	if a.at != nil {
+		level = limit(level, a.at)
+	}
+	for i := range a.findings {
+		if a.findings[i].RuleID == id {
+			a.findings[i].Level = max(a.findings[i].Level, level)
+			return
+		}
+	}
+	if level == protocol.RiskSafe {
+		return
+	}
+	a.findings = append(a.findings, Finding{RuleID: id, Level: level, Reason: rule.Reason, Suggestion: rule.Suggestion})
+}
+
+// limit lowers a level where the run's surroundings limit the damage.
+func limit(level protocol.RiskLevel, r *shellparse.Run) protocol.RiskLevel {
+	if level <= protocol.RiskModerate {
+		return level
+	}
+	switch r.Place {
+	case shellparse.PlaceThrowaway: // what it destroys is thrown away anyway; mounts are judged with the carrier
+		return protocol.RiskModerate
+	case shellparse.PlaceContainer:
+		level = min(level, protocol.RiskHigh)
+	}
+	if r.Deferred { // defined here, run later or never
+		level--
+	}
+	return level
+}
+
+// run judges one simple command.
+func (a *assessor) run(i int) {
+	r := &a.cmd.Runs[i]
+	a.at, a.index, a.hits = r, i, 0
+	a.redirections()
+	a.assignments()
+	if r.Name == "" {
+		return
+	}
+	for _, p := range patternsByName[r.Name] {
+		if p.matches(r) {
+			a.hit(p.rule)
+		}
+	}
+	if check := checks[r.Name]; check != nil {
+		check(a, r)
+	} else if alias := sameAs[r.Name]; alias != "" {
+		if check := checks[alias]; check != nil {
+			check(a, r)
+		}
+	} else if strings.HasPrefix(r.Name, "mkfs.") {
+		makeFilesystem(a, r)
+	}
+	a.interpreted()
+	a.sending()
+	if a.hits == 0 && r.Guess && dangerous[r.Name] {
+		a.hit("shell.unparsed")
+	}
+	if a.hits == 0 {
+		a.elevated()
+	}
+}
+
+// line judges what concerns the command line as a whole.
+func (a *assessor) line() {
+	a.at, a.hits = nil, 0
+	if a.cmd.SelfSpawning {
+		a.hit("shell.fork-bomb")
+	}
+	if a.cmd.Truncated {
+		a.hit("shell.too-large")
+	}
+	a.reverseShells()
+}

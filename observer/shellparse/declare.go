@@ -1,0 +1,123 @@
+package shellparse
+
+import (
+	"mvdan.cc/sh/v3/syntax"
+)
+
+// declare remembers a function, and notes one that starts copies of itself.
+func (w *walker) declare(c *syntax.FuncDecl) {
+	if c.Name == nil || len(w.funcs) >= maxFields {
+		if c.Name == nil && len(c.Names) == 0 { // zsh runs an anonymous function at once
+			w.nested(nil, func() Source { return w.stmt(c.Body, Source{}) })
+		}
+		return
+	}
+	name := c.Name.Value
+	if spawnsItself(c.Body, name) {
+		w.cmd.SelfSpawning = true
+	}
+	for i := range w.funcs {
+		if w.funcs[i].name == name {
+			w.funcs[i].body = c.Body
+			return
+		}
+	}
+	w.funcs = append(w.funcs, function{name: name, body: c.Body})
+}
+
+// uncalled walks the bodies of functions that the line only defines.
+func (w *walker) uncalled() {
+	for i := 0; i < len(w.funcs); i++ {
+		if f := w.funcs[i]; !f.called {
+			w.funcs[i].called, w.funcs[i].active = true, true
+			w.nested(func(c *context) { c.deferred = true }, func() Source { return w.stmt(f.body, Source{}) })
+			w.funcs[i].active = false
+		}
+	}
+}
+
+// spawnsItself reports whether a function body calls the function in a pipe or in the background.
+func spawnsItself(body *syntax.Stmt, name string) bool {
+	found := false
+	syntax.Walk(body, func(n syntax.Node) bool {
+		switch n := n.(type) {
+		case *syntax.BinaryCmd:
+			if (n.Op == syntax.Pipe || n.Op == syntax.PipeAll) && (calls(n.X, name) || calls(n.Y, name)) {
+				found = true
+			}
+		case *syntax.Stmt:
+			if n.Background && calls(n, name) {
+				found = true
+			}
+		}
+		return !found
+	})
+	return found
+}
+
+// calls reports whether a statement itself, or an end of its pipe, is a call of the named function.
+func calls(s *syntax.Stmt, name string) bool {
+	for range maxDepth {
+		switch c := s.Cmd.(type) {
+		case *syntax.CallExpr:
+			return len(c.Args) > 0 && c.Args[0].Lit() == name
+		case *syntax.BinaryCmd:
+			if calls(c.Y, name) {
+				return true
+			}
+			s = c.X
+		case *syntax.Subshell:
+			if len(c.Stmts) != 1 {
+				return false
+			}
+			s = c.Stmts[0]
+		case *syntax.Block:
+			if len(c.Stmts) != 1 {
+				return false
+			}
+			s = c.Stmts[0]
+		default:
+			return false
+		}
+	}
+	return false
+}
+
+// endless notes a loop without end that starts processes in the background and never waits.
+func (w *walker) endless(c *syntax.WhileClause) {
+	if len(c.Cond) != 1 {
+		return
+	}
+	call, ok := c.Cond[0].Cmd.(*syntax.CallExpr)
+	if !ok || len(call.Args) != 1 {
+		if _, arithmetic := c.Cond[0].Cmd.(*syntax.ArithmCmd); !arithmetic {
+			return
+		}
+	} else if name := call.Args[0].Lit(); name != ":" && (name != "true" || c.Until) && (name != "false" || !c.Until) {
+		return
+	}
+	w.endlessBody(c.Do)
+}
+
+func (w *walker) endlessBody(body []*syntax.Stmt) {
+	spawns, waits := false, false
+	for _, s := range body {
+		syntax.Walk(s, func(n syntax.Node) bool {
+			switch n := n.(type) {
+			case *syntax.Stmt:
+				spawns = spawns || n.Background
+			case *syntax.CallExpr:
+				if len(n.Args) > 0 {
+					switch n.Args[0].Lit() {
+					case "sleep", "wait", "read", "break", "exit", "return", "inotifywait":
+						waits = true
+					}
+				}
+			}
+			return true
+		})
+	}
+	if spawns && !waits {
+		w.cmd.SelfSpawning = true
+	}
+}

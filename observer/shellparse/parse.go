@@ -1,0 +1,134 @@
+package shellparse
+
+import (
+	"strings"
+	"sync"
+
+	"mvdan.cc/sh/v3/syntax"
+
+	"github.com/caro-mesh/caro-node/protocol"
+)
+
+// Bounds. A command line is untrusted input: without them a megabyte of brackets would need a gigabyte of stack.
+const (
+	// maxInput is how much of a command line is read: the 1 MiB that the hooks accept, and slack.
+	maxInput = 1<<20 + 64<<10
+	// maxOpenings bounds what can nest. The grammar's parser descends about 2 KiB of stack per level, so that the
+	// worst input costs 16 MiB for a moment.
+	maxOpenings = 8000
+	// maxDepth bounds substitutions in substitutions, sh -c in sh -c, and functions in functions.
+	maxDepth = 24
+	// maxRuns bounds the result. An hour of typing does not reach it, a pasted data file does.
+	maxRuns = 4096
+	// maxComputed bounds the bytes of computed text (values, outputs, code that is parsed again).
+	maxComputed = 4 << 20
+	// maxSteps bounds the visited statements and words, so that nested functions cannot multiply work.
+	maxSteps = 200_000
+	// maxFields bounds the words that one word may become (brace lists, arrays, loops over lists).
+	maxFields = 64
+	// maxVars bounds the names that a line may assign, which are searched in order.
+	maxVars = 256
+)
+
+// Parse resolves a command line as typed into the given shell. It never fails: where the grammar refuses the line,
+// a tokeniser takes over and Fallback is set. It is safe for concurrent use.
+func Parse(cmd string, shell protocol.ShellType) *Command {
+	c := &Command{Text: cmd, Shell: shell}
+	if len(cmd) > maxInput {
+		cmd, c.Truncated = cmd[:maxInput], true
+	}
+	w := &walker{cmd: c, fish: shell == protocol.ShellFish}
+	w.ctx.parent = -1
+	dialect := syntax.LangBash
+	if shell == protocol.ShellZsh {
+		dialect = syntax.LangZsh
+	}
+	w.dialect = dialect
+	w.top(cmd)
+	return c
+}
+
+// top resolves the typed line. A panic in the grammar's parser (none is known) must not take the observer down.
+func (w *walker) top(text string) {
+	defer func() {
+		if recover() != nil {
+			w.cmd.Fallback, w.cmd.Truncated = true, true
+		}
+	}()
+	w.code(text, Source{})
+	w.uncalled()
+}
+
+// code resolves shell code: the typed line, or text that an interpreter is given. It returns what the code prints.
+func (w *walker) code(text string, stdin Source) Source {
+	if w.ctx.depth > maxDepth || !w.spend(len(text)) {
+		w.cmd.Truncated = true
+		return Source{}
+	}
+	if w.fish && needsFish(text) {
+		return w.tokens(text, stdin)
+	}
+	if openings(text) <= maxOpenings {
+		for _, dialect := range [...]syntax.LangVariant{w.dialect, other(w.dialect)} {
+			if f := parseAs(text, dialect); f != nil {
+				return w.stmts(f.Stmts, stdin)
+			}
+		}
+	}
+	return w.tokens(text, stdin)
+}
+
+func other(d syntax.LangVariant) syntax.LangVariant {
+	if d == syntax.LangZsh {
+		return syntax.LangBash
+	}
+	return syntax.LangZsh
+}
+
+// needsFish reports whether a fish line uses words that the POSIX grammar accepts with another meaning.
+func needsFish(text string) bool {
+	for _, word := range [...]string{"end", "and ", "or ", "not ", "begin", "set "} {
+		if strings.Contains(text, word) {
+			return true
+		}
+	}
+	return false
+}
+
+// openings counts what could open a nested construct. It overestimates: quotes are not looked at.
+func openings(text string) int {
+	n := strings.Count(text, "(") + strings.Count(text, "{") + strings.Count(text, "`")
+	if n > maxOpenings {
+		return n
+	}
+	for _, word := range [...]string{"if", "while", "until", "for", "case", "select", "time", "coproc", "!", "|", "[["} {
+		n += strings.Count(text, word)
+	}
+	return n
+}
+
+type pooled struct {
+	parser *syntax.Parser
+	reader strings.Reader
+}
+
+// One pool per dialect: a parser keeps its buffers from one line to the next.
+var bashParsers = sync.Pool{New: func() any { return &pooled{parser: syntax.NewParser(syntax.Variant(syntax.LangBash))} }}
+var zshParsers = sync.Pool{New: func() any { return &pooled{parser: syntax.NewParser(syntax.Variant(syntax.LangZsh))} }}
+
+// parseAs returns nil where the dialect's grammar refuses the text.
+func parseAs(text string, dialect syntax.LangVariant) *syntax.File {
+	pool := &bashParsers
+	if dialect == syntax.LangZsh {
+		pool = &zshParsers
+	}
+	p := pool.Get().(*pooled)
+	p.reader.Reset(text)
+	f, err := p.parser.Parse(&p.reader, "")
+	p.reader.Reset("")
+	pool.Put(p) // not after a panic: that parser is dropped
+	if err != nil {
+		return nil
+	}
+	return f
+}

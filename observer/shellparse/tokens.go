@@ -1,0 +1,459 @@
+package shellparse
+
+import (
+	"strings"
+)
+
+// lexer is the fallback for text that the grammar refuses: fish, unfinished lines, other dialects. It knows words, quotes,
+// operators, redirections and here-documents, skips the keywords of all shells, and never refuses anything.
+type lexer struct {
+	w      *walker
+	s      string
+	pos    int
+	depth  int
+	inFunc string // name of the function whose body is being read
+	docs   []string
+}
+
+// tokens resolves text that no grammar accepts.
+func (w *walker) tokens(text string, stdin Source) Source {
+	if w.ctx.depth == 0 {
+		w.cmd.Fallback = true
+	}
+	saved := w.ctx
+	w.ctx.guess = true
+	l := &lexer{w: w, s: text}
+	out := l.list(stdin)
+	for l.pos < len(l.s) && w.step() { // an unmatched closing bracket ends a list early
+		l.pos++
+		out = join(out, l.list(stdin), false)
+	}
+	w.ctx = saved
+	return out
+}
+
+// list reads commands up to a closing bracket or the end, and returns what they print.
+func (l *lexer) list(stdin Source) Source {
+	var total Source
+	input, piped := stdin, false
+	for l.w.step() {
+		c := l.command(input)
+		if c.closed && c.empty() {
+			break
+		}
+		var out Source
+		switch {
+		case c.group:
+			out = c.out
+		case !c.empty():
+			l.w.ctx.background = c.op == "&"
+			if l.inFunc != "" && len(c.words) > 0 && c.words[0].Text == l.inFunc && (c.op == "|" || c.op == "&" || piped) {
+				l.w.cmd.SelfSpawning = true
+			}
+			out = l.w.simple(c.words, c.assigns, c.redirs, c.stdin)
+			l.w.ctx.background = false
+		default:
+			out = Source{Known: true}
+		}
+		piped = c.op == "|"
+		if piped {
+			input = out
+		} else {
+			total = join(total, out, total.Text == "" && total.From == nil)
+			input = stdin
+		}
+		if !c.empty() || c.group {
+			l.w.joint = c.op
+			if c.op == "\n" {
+				l.w.joint = ";"
+			}
+		}
+		if c.closed || l.pos >= len(l.s) {
+			break
+		}
+	}
+	return total
+}
+
+// parsed is one command as the lexer read it.
+type parsed struct {
+	words   []Word
+	assigns []Assign
+	redirs  []Redirect
+	stdin   Source
+	op      string // the operator that ended it
+	closed  bool   // a closing bracket ended it
+	group   bool   // it was a group in brackets, already resolved into out
+	out     Source
+}
+
+func (p *parsed) empty() bool { return len(p.words) == 0 && len(p.assigns) == 0 && len(p.redirs) == 0 }
+
+// silentWords stand where a command could stand and are followed by one.
+var silentWords = map[string]bool{"if": true, "then": true, "else": true, "elif": true, "while": true, "until": true, "do": true,
+	"!": true, "{": true, "}": true, "begin": true, "and": true, "or": true, "not": true, "time": true, "coproc": true}
+
+// loneWords end a construct, or head a line that holds no command.
+var loneWords = map[string]bool{"end": true, "fi": true, "done": true, "esac": true, "case": true, "switch": true, "break": true, "continue": true}
+
+func (l *lexer) command(stdin Source) parsed {
+	c := parsed{stdin: stdin}
+	for l.pos < len(l.s) {
+		switch ch := l.s[l.pos]; ch {
+		case ' ', '\t', '\r':
+			l.pos++
+		case '\n':
+			l.pos++
+			l.bodies(&c)
+			c.op = "\n"
+			return l.keywords(c)
+		case ';':
+			l.pos++
+			for l.pos < len(l.s) && l.s[l.pos] == ';' {
+				l.pos++
+			}
+			c.op = ";"
+			return l.keywords(c)
+		case '&':
+			if l.redirect(&c) {
+				continue
+			}
+			l.pos++
+			c.op = "&"
+			if l.pos < len(l.s) && l.s[l.pos] == '&' {
+				l.pos++
+				c.op = "&&"
+			}
+			return l.keywords(c)
+		case '|':
+			l.pos++
+			c.op = "|"
+			if l.pos < len(l.s) && l.s[l.pos] == '|' {
+				l.pos++
+				c.op = "||"
+			} else if l.pos < len(l.s) && l.s[l.pos] == '&' {
+				l.pos++
+			}
+			return l.keywords(c)
+		case ')':
+			if l.depth > 0 {
+				l.pos++
+				c.closed = true
+				return l.keywords(c)
+			}
+			l.pos++
+		case '(':
+			if len(c.words) == 0 && len(c.assigns) == 0 {
+				c.out, c.group = l.group(stdin), true
+				continue
+			}
+			c.words = append(c.words, l.word()...)
+		case '#':
+			for l.pos < len(l.s) && l.s[l.pos] != '\n' {
+				l.pos++
+			}
+		case '<', '>':
+			l.redirect(&c)
+		default:
+			if ch >= '0' && ch <= '9' && l.pos+1 < len(l.s) && (l.s[l.pos+1] == '>' || l.s[l.pos+1] == '<') && l.redirect(&c) {
+				continue
+			}
+			before := l.pos
+			c.words = append(c.words, l.word()...)
+			if l.pos == before {
+				l.pos++
+			}
+			if len(c.words) > maxRuns {
+				l.w.cmd.Truncated = true
+				return c
+			}
+		}
+	}
+	return l.keywords(c)
+}
+
+// group resolves a list in brackets; the lexer stands at the opening one.
+func (l *lexer) group(stdin Source) Source {
+	l.pos++
+	if l.depth >= maxDepth {
+		l.w.cmd.Truncated = true
+		return Source{}
+	}
+	l.depth++
+	out := l.list(stdin)
+	l.depth--
+	return out
+}
+
+// keywords removes keywords in front of a command, and binds what loops and assignments bind.
+func (l *lexer) keywords(c parsed) parsed {
+	for len(c.words) > 0 {
+		t := c.words[0].Text
+		switch {
+		case silentWords[t]:
+			c.words = c.words[1:]
+			continue
+		case loneWords[t]:
+			if t == "end" {
+				l.inFunc = ""
+			}
+			c.words = nil
+		case t == "for" && len(c.words) > 2:
+			l.w.set(c.words[1].Text, c.words[3:])
+			c.words = nil
+		case t == "function":
+			if len(c.words) > 1 {
+				l.inFunc = strings.TrimSuffix(c.words[1].Text, "()")
+			}
+			c.words = nil
+		case isAssignment(t):
+			name, value, _ := strings.Cut(t, "=")
+			v := c.words[0]
+			v.Text = value
+			l.w.set(name, []Word{v})
+			c.assigns = append(c.assigns, Assign{name, v})
+			c.words = c.words[1:]
+			continue
+		}
+		break
+	}
+	return c
+}
+
+// redirect reads a redirection; false if there is none.
+func (l *lexer) redirect(c *parsed) bool {
+	i := l.pos
+	fd := ""
+	if l.s[i] >= '0' && l.s[i] <= '9' {
+		fd = l.s[i : i+1]
+		i++
+	}
+	op := ""
+	for _, o := range [...]string{"<<<", "<<-", "<<", "&>>", "&>", ">>", ">|", ">&", "<>", "<&", ">?", "<", ">"} {
+		if strings.HasPrefix(l.s[i:], o) {
+			op = o
+			break
+		}
+	}
+	if op == "" {
+		return false
+	}
+	l.pos = i + len(op)
+	if (op == "<" || op == ">") && l.pos < len(l.s) && l.s[l.pos] == '(' { // process substitution
+		out := l.group(Source{})
+		c.words = append(c.words, Word{Text: "/dev/fd/63", Open: true, From: out.From})
+		return true
+	}
+	for l.pos < len(l.s) && (l.s[l.pos] == ' ' || l.s[l.pos] == '\t') {
+		l.pos++
+	}
+	target := Word{}
+	before := l.pos
+	if words := l.word(); len(words) > 0 {
+		target = words[0]
+	}
+	if l.pos == before {
+		return true
+	}
+	switch op {
+	case "<<", "<<-":
+		l.docs = append(l.docs, target.Text)
+	case "<<<":
+		c.stdin = Source{Text: target.Text + "\n", Known: !target.Open, From: target.From}
+	case "<":
+		c.stdin = l.w.fileSource(target)
+		c.redirs = append(c.redirs, Redirect{FD: fd, Op: op, Target: target})
+	default:
+		if (op == ">&" || op == "<&") && isFD(target.Text) {
+			return true
+		}
+		c.redirs = append(c.redirs, Redirect{FD: fd, Op: op, Target: target})
+	}
+	return true
+}
+
+// bodies reads the here-documents that were announced on the line that just ended.
+func (l *lexer) bodies(c *parsed) {
+	for _, delim := range l.docs {
+		var b strings.Builder
+		for l.pos < len(l.s) {
+			line, rest, _ := strings.Cut(l.s[l.pos:], "\n")
+			l.pos = len(l.s) - len(rest)
+			if strings.TrimLeft(line, "\t") == delim {
+				break
+			}
+			b.WriteString(line)
+			b.WriteByte('\n')
+		}
+		c.stdin = Source{Text: b.String(), Known: true}
+	}
+	l.docs = nil
+}
+
+// word reads one word and expands it.
+func (l *lexer) word() []Word {
+	var b builder
+	start := l.pos
+	for l.pos < len(l.s) {
+		ch := l.s[l.pos]
+		switch ch {
+		case ' ', '\t', '\r', '\n', ';', '&', '|', ')', '<', '>':
+			b.flush()
+			return b.fields
+		case '\\':
+			if l.pos+1 < len(l.s) {
+				if l.s[l.pos+1] != '\n' {
+					b.add(l.s[l.pos+1 : l.pos+2])
+				}
+				l.pos++
+			}
+			l.pos++
+		case '\'':
+			end := strings.IndexByte(l.s[l.pos+1:], '\'')
+			text := l.s[l.pos+1:]
+			if end >= 0 {
+				text = text[:end]
+			}
+			if l.pos == start && strings.HasPrefix(text, "~") {
+				b.add("./")
+			}
+			b.add(text)
+			l.pos += 1 + len(text)
+			if end >= 0 {
+				l.pos++
+			}
+		case '"':
+			l.double(&b)
+		case '$':
+			l.dollar(&b, false)
+		case '`':
+			end := strings.IndexByte(l.s[l.pos+1:], '`')
+			if end < 0 {
+				l.pos++
+				continue
+			}
+			code := l.s[l.pos+1 : l.pos+1+end]
+			l.pos += end + 2
+			out := l.w.nested(nil, func() Source { return l.w.code(code, Source{}) })
+			l.w.insert(&b, outputWord(out), false, true)
+		case '(':
+			l.w.insert(&b, l.substitution(), false, true)
+		default:
+			if ch == '*' || ch == '?' || ch == '[' {
+				b.glob = true
+			}
+			b.add(l.s[l.pos : l.pos+1])
+			l.pos++
+		}
+	}
+	b.flush()
+	return b.fields
+}
+
+// substitution resolves a command substitution; the lexer stands at its bracket.
+func (l *lexer) substitution() Word {
+	inFunc := l.inFunc
+	out := l.w.nested(nil, func() Source { return l.group(Source{}) })
+	l.inFunc = inFunc
+	return outputWord(out)
+}
+
+func outputWord(out Source) Word {
+	if out.Known {
+		return Word{Text: strings.TrimRight(out.Text, "\n"), From: out.From}
+	}
+	return Word{Text: "$()", Open: true, From: out.From}
+}
+
+func (l *lexer) double(b *builder) {
+	b.has = true
+	l.pos++
+	for l.pos < len(l.s) {
+		switch ch := l.s[l.pos]; ch {
+		case '"':
+			l.pos++
+			return
+		case '\\':
+			if l.pos+1 < len(l.s) {
+				if strings.IndexByte("$`\"\\", l.s[l.pos+1]) < 0 {
+					b.add(`\`)
+				}
+				b.add(l.s[l.pos+1 : l.pos+2])
+				l.pos++
+			}
+			l.pos++
+		case '$':
+			l.dollar(b, true)
+		default:
+			b.add(l.s[l.pos : l.pos+1])
+			l.pos++
+		}
+	}
+}
+
+// dollar reads an expansion.
+func (l *lexer) dollar(b *builder, quoted bool) {
+	l.pos++
+	if l.pos >= len(l.s) {
+		b.add("$")
+		return
+	}
+	name := ""
+	switch ch := l.s[l.pos]; {
+	case ch == '(':
+		l.w.insert(b, l.substitution(), quoted, true)
+		return
+	case ch == '\'' && !quoted:
+		end := l.pos + 1
+		for end < len(l.s) && l.s[end] != '\'' {
+			if l.s[end] == '\\' {
+				end++
+			}
+			end++
+		}
+		end = min(end, len(l.s))
+		b.add(unescape(l.s[l.pos+1:end], escapeC))
+		l.pos = min(end+1, len(l.s))
+		return
+	case ch == '{':
+		end := strings.IndexByte(l.s[l.pos:], '}')
+		if end < 0 {
+			b.add("$")
+			return
+		}
+		inner := l.s[l.pos+1 : l.pos+end]
+		l.pos += end + 1
+		for len(name) < len(inner) && isNameByte(inner[len(name)]) {
+			name = inner[:len(name)+1]
+		}
+	case strings.IndexByte("@*#?$!-", ch) >= 0:
+		name = l.s[l.pos : l.pos+1]
+		l.pos++
+	default:
+		end := l.pos
+		for end < len(l.s) && isNameByte(l.s[end]) {
+			end++
+		}
+		name = l.s[l.pos:end]
+		l.pos = end
+	}
+	if name == "" {
+		b.add("$")
+		return
+	}
+	values, known := l.w.lookup(name)
+	if !known {
+		values = []Word{unknown(name, l.w.ctx.dir)}
+	}
+	if l.w.fish && l.pos < len(l.s) && l.s[l.pos] == '[' { // $list[1]
+		if end := strings.IndexByte(l.s[l.pos:], ']'); end >= 0 {
+			l.pos += end + 1
+		}
+	}
+	for i, v := range values {
+		if i > 0 {
+			b.flush()
+		}
+		l.w.insert(b, v, quoted, !l.w.fish)
+	}
+}

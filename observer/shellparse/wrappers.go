@@ -1,0 +1,328 @@
+package shellparse
+
+import (
+	"strings"
+)
+
+// wrapper describes how a program that starts another one is invoked, so that the other one can be found.
+type wrapper struct {
+	value  string // short options that take a value
+	long   string // long options that take a separate value, blank separated
+	skip   int    // operands before the command
+	sub    string // sub-commands that start one, blank separated: "exec run"
+	assign bool   // NAME=value operands before the command
+	root   bool   // gives another user's rights
+	place  Place
+	dashes bool // the command starts only behind "--"
+}
+
+// wrappers are transparent: what counts is the command behind them.
+var wrappers = map[string]wrapper{
+	"sudo":   {value: "aCcDghprRtTuU", long: "--user --group --prompt --chdir --host --close-from --role --type --chroot --command-timeout --other-user", assign: true, root: true},
+	"doas":   {value: "Cu", root: true},
+	"pkexec": {long: "--user", root: true},
+	"gosu":   {skip: 1, root: true}, "su-exec": {skip: 1, root: true},
+	"run0": {long: "--user --unit --chdir --property", value: "upD", root: true},
+	"env":  {value: "uCS", long: "--unset --chdir --split-string --argv0", assign: true}, "cross-env": {assign: true}, "dotenv": {value: "efv", assign: true}, "dotenvx": {sub: "run", value: "ef"},
+	"nohup": {}, "setsid": {}, "disown": {}, "command": {}, "builtin": {}, "exec": {value: "a"}, "noglob": {}, "nocorrect": {}, "-": {},
+	"time": {value: "fo", long: "--format --output"}, "gtime": {value: "fo"},
+	"nice": {value: "n", long: "--adjustment"}, "ionice": {value: "cn", long: "--class --classdata"}, "renice": {dashes: true},
+	"chrt": {skip: 1, value: "TPD"}, "taskset": {skip: 1}, "numactl": {value: "NmiCpl", long: "--cpunodebind --membind --interleave --physcpubind"},
+	"timeout": {value: "ks", long: "--kill-after --signal", skip: 1}, "gtimeout": {value: "ks", skip: 1},
+	"stdbuf": {value: "ioe", long: "--input --output --error"}, "unbuffer": {}, "chronic": {}, "ifne": {}, "caffeinate": {value: "tw"}, "rlwrap": {value: "fHsSaC"},
+	"strace": {value: "aeEIopPsSuUbXO"}, "ltrace": {value: "aAeFlnopsuwx"}, "valgrind": {}, "perf": {sub: "record stat trace", value: "eopFgICt"},
+	"catchsegv": {}, "setarch": {skip: 1}, "arch": {value: "e"}, "linux32": {}, "linux64": {},
+	"chroot":  {long: "--userspec --groups", place: PlaceChroot, skip: 1},
+	"unshare": {value: "RwSG", long: "--root --wd --setuid --setgid --map-user --map-group"}, "nsenter": {value: "tSG", long: "--target --setuid --setgid"},
+	"setpriv": {long: "--reuid --regid --groups --securebits"}, "capsh": {dashes: true}, "prlimit": {}, "cgexec": {value: "g"}, "runcon": {value: "utrl"},
+	"systemd-run":     {value: "pMHuE", long: "--unit --property --description --slice --setenv --uid --gid --on-calendar --on-active --machine --host --working-directory"},
+	"systemd-inhibit": {long: "--what --who --why --mode"}, "dbus-run-session": {}, "xvfb-run": {value: "ewnsf"}, "fakeroot": {}, "proot": {value: "rbqw"},
+	"firejail": {}, "bwrap": {dashes: true}, "torsocks": {}, "torify": {}, "tsocks": {}, "proxychains": {value: "f"}, "proxychains4": {value: "f"},
+	"sshpass": {value: "pfedP"}, "winpty": {}, "busybox": {}, "toybox": {}, "cpulimit": {dashes: true}, "eatmydata": {}, "ts": {dashes: true},
+	"entr": {}, "with-contenv": {}, "tini": {}, "dumb-init": {}, "ssh-agent": {}, "start-stop-daemon": {dashes: true},
+	"poetry": {sub: "run"}, "pipenv": {sub: "run"}, "uv": {sub: "run", value: "p", long: "--with --python --package --project --extra --env-file"}, "rye": {sub: "run"}, "pdm": {sub: "run"}, "hatch": {sub: "run"},
+	"bundle": {sub: "exec"}, "conda": {sub: "run", value: "np"}, "mamba": {sub: "run", value: "np"}, "micromamba": {sub: "run", value: "np"}, "pixi": {sub: "run"},
+	"mise": {sub: "exec x", dashes: true}, "asdf": {sub: "exec"}, "rbenv": {sub: "exec"}, "pyenv": {sub: "exec"}, "nodenv": {sub: "exec"}, "volta": {sub: "run"}, "fnm": {sub: "exec", long: "--using"},
+	"op": {sub: "run", dashes: true}, "doppler": {sub: "run", dashes: true}, "infisical": {sub: "run", dashes: true}, "teller": {sub: "run", dashes: true}, "chamber": {sub: "exec", dashes: true},
+	"aws-vault": {sub: "exec", dashes: true}, "direnv": {sub: "exec", skip: 1}, "envchain": {skip: 1}, "envdir": {skip: 1}, "foreman": {sub: "run"}, "sops": {sub: "exec-env", skip: 1}, "rustup": {sub: "run", skip: 1}, "nvm": {sub: "exec run", skip: 1},
+}
+
+// fishWords are keywords before a command in fish; the grammar takes them for programs.
+var fishWords = map[string]bool{"and": true, "or": true, "not": true, "begin": true, "if": true, "else": true, "while": true}
+
+// unwrap strips the wrappers in front of a command and notes them in r. It returns the words of the innermost program,
+// never none.
+func (w *walker) unwrap(r *Run, words []Word) []Word {
+	for range maxDepth {
+		name := programName(words[0])
+		rest, ok := words, false
+		switch name {
+		case "xargs":
+			rest, ok = w.xargs(r, words)
+		case "parallel":
+			rest, ok = w.parallel(r, words)
+		default:
+			spec, known := wrappers[name]
+			if w.fish && fishWords[name] {
+				spec, known = wrapper{}, true
+			}
+			if !known {
+				return words
+			}
+			rest, ok = behind(r, name, spec, words)
+			if ok && spec.root {
+				r.Root = true
+			}
+			if ok && spec.place != PlaceHere {
+				w.ctx.place = spec.place
+			}
+		}
+		if !ok || len(rest) == 0 {
+			return words
+		}
+		r.Via = append(r.Via, name)
+		words = rest
+	}
+	w.cmd.Truncated = true
+	return words
+}
+
+// behind finds the command behind one wrapper; false where it starts none.
+func behind(r *Run, name string, spec wrapper, words []Word) ([]Word, bool) {
+	i := 1
+	if spec.sub != "" {
+		for i < len(words) && strings.HasPrefix(words[i].Text, "-") {
+			i++
+		}
+		if i >= len(words) || !hasField(spec.sub, words[i].Text) {
+			return nil, false
+		}
+		i++
+	}
+	if spec.dashes {
+		for ; i < len(words); i++ {
+			if words[i].Text == "--" {
+				return words[i+1:], i+1 < len(words)
+			}
+		}
+		return nil, false
+	}
+	skip := spec.skip
+	ended := false
+	for ; i < len(words); i++ {
+		t := words[i].Text
+		switch {
+		case !ended && t == "--":
+			ended = true
+			continue
+		case !ended && strings.HasPrefix(t, "--"):
+			if !strings.Contains(t, "=") && hasField(spec.long, t) {
+				i++
+			}
+			continue
+		case !ended && len(t) > 1 && t[0] == '-':
+			if name == "command" && strings.ContainsAny(t, "vV") || name == "sudo" && strings.ContainsAny(t[1:], "lvkKVe") && !strings.ContainsAny(t, "uSnE") {
+				return nil, false
+			}
+			if name == "env" && strings.HasPrefix(t, "-S") || name == "env" && strings.HasSuffix(t, "S") {
+				return splitString(words, i), true
+			}
+			if takesNext(t, spec.value) {
+				i++
+			}
+			continue
+		case spec.assign && isAssignment(t):
+			key, value, _ := strings.Cut(t, "=")
+			v := words[i]
+			v.Text = value
+			r.Assigns = append(r.Assigns, Assign{key, v})
+			continue
+		case t == "" && !words[i].Open:
+			continue
+		}
+		if skip > 0 {
+			skip--
+			continue
+		}
+		return words[i:], true
+	}
+	return nil, false
+}
+
+// splitString resolves env -S 'cmd args' rest.
+func splitString(words []Word, i int) []Word {
+	text := strings.TrimPrefix(words[i].Text, "-S")
+	if strings.HasPrefix(words[i].Text, "-") && strings.HasSuffix(words[i].Text, "S") {
+		i++
+		if i >= len(words) {
+			return nil
+		}
+		text = words[i].Text
+	}
+	var out []Word
+	for _, f := range strings.Fields(text) {
+		if len(out) == 0 && isAssignment(f) {
+			continue
+		}
+		out = append(out, Word{Text: strings.Trim(f, `"'`), Open: words[i].Open})
+	}
+	return append(out, words[i+1:]...)
+}
+
+// takesNext reports whether a cluster of short options ends in one whose value is the next word.
+func takesNext(cluster, value string) bool {
+	for j := 1; j < len(cluster); j++ {
+		if strings.IndexByte(value, cluster[j]) >= 0 {
+			return j == len(cluster)-1
+		}
+	}
+	return false
+}
+
+func isAssignment(s string) bool {
+	name, _, ok := strings.Cut(s, "=")
+	return ok && isName(name)
+}
+
+// hasField reports whether a blank separated list holds the word.
+func hasField(list, word string) bool {
+	for list != "" {
+		var f string
+		f, list, _ = strings.Cut(list, " ")
+		if f == word {
+			return word != ""
+		}
+	}
+	return false
+}
+
+// xargs returns the command that xargs starts, with the arguments that it reads, as far as they are known.
+func (w *walker) xargs(r *Run, words []Word) ([]Word, bool) {
+	replace, delim := "", " \t\n"
+	i := 1
+	for ; i < len(words); i++ {
+		t := words[i].Text
+		if t == "--" {
+			i++
+			break
+		}
+		if len(t) < 2 || t[0] != '-' {
+			break
+		}
+		switch {
+		case strings.HasPrefix(t, "--replace"):
+			replace = "{}"
+			if _, v, ok := strings.Cut(t, "="); ok {
+				replace = v
+			}
+		case t == "--null" || t == "-0" || t == "-0r" || t == "-r0":
+			delim = "\x00\n"
+		case t == "-i":
+			replace = "{}"
+		case strings.HasPrefix(t, "-I"):
+			replace = t[2:]
+			if replace == "" && i+1 < len(words) {
+				i++
+				replace = words[i].Text
+			}
+		case strings.HasPrefix(t, "--"):
+			if !strings.Contains(t, "=") && hasField("--arg-file --delimiter --eof --max-args --max-lines --max-procs --max-chars", t) {
+				i++
+			}
+		case strings.HasSuffix(t, "I") && i+1 < len(words):
+			i++
+			replace = words[i].Text
+		case takesNext(t, "adEeLlnPs"):
+			i++
+		}
+	}
+	rest := append([]Word(nil), words[i:]...)
+	if len(rest) == 0 {
+		return nil, false
+	}
+	var extra []Word
+	if r.Stdin.Known {
+		for _, f := range splitAny(r.Stdin.Text, delim) {
+			if len(extra) >= maxFields {
+				break
+			}
+			extra = append(extra, Word{Text: strings.Trim(f, `"'`)})
+		}
+	} else {
+		extra = []Word{{Text: "$()", Open: true, Guarded: true, From: r.Stdin.From}}
+	}
+	r.Stdin = Source{}
+	if replace == "" {
+		return append(rest, extra...), true
+	}
+	return substituteMark(rest, replace, extra), true
+}
+
+// substituteMark replaces the mark in every word by the first value, and appends the others where the word is the mark.
+func substituteMark(words []Word, mark string, values []Word) []Word {
+	out := make([]Word, 0, len(words)+len(values))
+	for _, v := range words {
+		switch {
+		case v.Text == mark && len(values) > 0:
+			out = append(out, values...)
+		case mark != "" && strings.Contains(v.Text, mark) && len(values) > 0:
+			v.Text = strings.ReplaceAll(v.Text, mark, values[0].Text)
+			v.Open = v.Open || values[0].Open
+			v.From = append(append([]int(nil), v.From...), values[0].From...)
+			out = append(out, v)
+		default:
+			out = append(out, v)
+		}
+	}
+	return out
+}
+
+// parallel returns the command of GNU parallel, whose arguments stand behind ":::" or come from its input.
+func (w *walker) parallel(r *Run, words []Word) ([]Word, bool) {
+	i := 1
+	for ; i < len(words); i++ {
+		t := words[i].Text
+		if len(t) < 2 || t[0] != '-' {
+			break
+		}
+		if takesNext(t, "jPNnaISd") || hasField("--jobs --colsep --arg-file --delay --timeout --results --joblog --sshlogin --max-args", t) {
+			i++
+		}
+	}
+	end := len(words)
+	for j := i; j < len(words); j++ {
+		if strings.HasPrefix(words[j].Text, ":::") {
+			end = j
+			break
+		}
+	}
+	rest := append([]Word(nil), words[i:end]...)
+	if len(rest) == 0 {
+		return nil, false
+	}
+	var extra []Word
+	switch {
+	case end < len(words):
+		extra = words[end+1:]
+	case r.Stdin.Known:
+		for _, f := range splitAny(r.Stdin.Text, "\n") {
+			if len(extra) < maxFields {
+				extra = append(extra, Word{Text: f})
+			}
+		}
+	default:
+		extra = []Word{{Text: "$()", Open: true, Guarded: true, From: r.Stdin.From}}
+	}
+	r.Stdin = Source{}
+	if len(rest) == 1 && strings.ContainsAny(rest[0].Text, " ;|&") {
+		rest = []Word{{Text: "sh"}, {Text: "-c"}, rest[0]}
+	}
+	marked := false
+	for _, v := range rest {
+		marked = marked || strings.Contains(v.Text, "{")
+	}
+	if marked {
+		return substituteMark(rest, "{}", extra), true
+	}
+	return append(rest, extra...), true
+}
