@@ -33,6 +33,9 @@ const (
 	// once holds one frame. 2,048 windows are 512 MiB, of which a third may be reserved at the same time; a node that
 	// asks 200 peers at once reserves 200 × (256 KiB + 1.1 MiB), which is 270 MiB.
 	memory = 384 << 20
+	// peerMemory is the same for one peer: the windows of all its streams are 12 MiB, the messages of all its slots,
+	// served and asked, 11 MiB, and the rest lets windows grow.
+	peerMemory = 2*streamsPerPeer*window + 20<<20
 	// maxWindow is how far yamux may grow a window: the largest message is 1 MiB.
 	maxWindow = 2 << 20
 
@@ -54,7 +57,7 @@ func newResourceManager() (network.ResourceManager, error) {
 	transient.ConnsInbound, transient.StreamsInbound = handshakes, unnamedStreams
 	peer := rcmgr.ResourceLimits{Conns: 2 * connsPerPeer, ConnsInbound: connsPerPeer, ConnsOutbound: connsPerPeer, FD: 2 * connsPerPeer,
 		Streams: 2 * streamsPerPeer, StreamsInbound: streamsPerPeer, StreamsOutbound: streamsPerPeer,
-		Memory: 2 * streamsPerPeer * maxWindow}
+		Memory: peerMemory}
 	closed := rcmgr.ResourceLimits{Conns: rcmgr.BlockAllLimit, ConnsInbound: rcmgr.BlockAllLimit, ConnsOutbound: rcmgr.BlockAllLimit}
 	// What is not named here (services, protocols, single streams) is bounded by the slots of package exchange, which
 	// know the peers.

@@ -98,7 +98,7 @@ func (e *Endpoint) converse(ctx context.Context, st network.Stream, to protocol.
 	if err != nil {
 		return nil, e.blame(from, r, errorOf(err))
 	}
-	env, err := e.c.Opener.Open(data, r.AnswerLimit, to, r.Answer)
+	env, err := e.open(data, r.AnswerLimit, to, r.Answer)
 	if err != nil {
 		return nil, e.blame(from, r, err)
 	}

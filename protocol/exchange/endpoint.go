@@ -44,6 +44,7 @@ type Endpoint struct {
 	mu         sync.Mutex
 	counts     map[string]*Count
 	unreported uint64
+	forgot     time.Time // when replay memory was last thinned out
 }
 
 // How often one peer's refusals are reported.
@@ -88,6 +89,21 @@ func (e *Endpoint) Counts() []Count {
 		out = append(out, *c)
 	}
 	return out
+}
+
+// open opens an envelope, and lets the opener forget silent senders about once a minute.
+func (e *Endpoint) open(data []byte, limit int, from protocol.NodeID, t protocol.MsgType) (*protocol.Envelope, error) {
+	now := time.Now()
+	e.mu.Lock()
+	due := now.Sub(e.forgot) > time.Minute
+	if due {
+		e.forgot = now
+	}
+	e.mu.Unlock()
+	if due {
+		e.c.Opener.Forget()
+	}
+	return e.c.Opener.Open(data, limit, from, t)
 }
 
 func (e *Endpoint) count(protocol string, add func(*Count)) {

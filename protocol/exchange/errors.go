@@ -128,8 +128,9 @@ func sentinelOf(code network.StreamErrorCode) error {
 		return ErrViolation
 	case network.StreamProtocolNegotiationFailed:
 		return ErrUnsupported
+	default:
+		return ErrNoAnswer
 	}
-	return ErrNoAnswer
 }
 
 // remote reports whether err is the peer's refusal of us, which is not the peer's fault.

@@ -129,7 +129,7 @@ func (s *Server) serve(ctx context.Context, st network.Stream, from *From) error
 	if err != nil {
 		return err
 	}
-	env, err := s.e.c.Opener.Open(data, s.rules.RequestLimit, from.ID, s.rules.Request)
+	env, err := s.e.open(data, s.rules.RequestLimit, from.ID, s.rules.Request)
 	if err != nil {
 		if s.rules.Unopened != nil {
 			return s.rules.Unopened(err)

@@ -204,7 +204,7 @@ func TestTheHighestCommonVersionWins(t *testing.T) {
 		{[]hello.Version{1, 2}, []hello.Version{3, 4}, 0},
 	}
 	for _, c := range cases {
-		t.Run(fmt.Sprint(c.ours, c.theirs), func(t *testing.T) {
+		t.Run(fmt.Sprintf("%v and %v", c.ours, c.theirs), func(t *testing.T) {
 			a, b := two(t)
 			la, lb := a.Local(nil), b.Local(nil)
 			la.Versions, lb.Versions = c.ours, c.theirs
@@ -221,7 +221,7 @@ func TestTheHighestCommonVersionWins(t *testing.T) {
 			if !errors.As(err, &refused) || refused.Status != hello.StatusNoCommonVersion {
 				t.Fatalf("error %v", err)
 			}
-			for _, list := range []string{fmt.Sprint(c.ours), fmt.Sprint(c.theirs)} {
+			for _, list := range []string{fmt.Sprintf("%v", c.ours), fmt.Sprintf("%v", c.theirs)} {
 				if !strings.Contains(refused.Reason, list) {
 					t.Errorf("reason %q does not name %s", refused.Reason, list)
 				}

@@ -62,7 +62,7 @@ type record struct {
 }
 
 // NewRegistry returns an empty registry that watches the connections of h. A probation of zero means
-// [DefaultProbation]. Close it before the host.
+// [DefaultProbation].
 func NewRegistry(h host.Host, hooks Hooks, probation time.Duration) *Registry {
 	if probation <= 0 {
 		probation = DefaultProbation
@@ -73,7 +73,8 @@ func NewRegistry(h host.Host, hooks Hooks, probation time.Duration) *Registry {
 	return r
 }
 
-// Close stops watching. The records stay readable, but hold no longer.
+// Close stops watching; nobody is admitted any more, and the records stay readable. Close the host first for Down to be
+// called for those who are connected.
 func (r *Registry) Close() {
 	r.host.Network().StopNotify((*watcher)(r))
 	r.mu.Lock()
