@@ -43,6 +43,26 @@ func TestCodecBoundsHoldOnBothSides(t *testing.T) {
 	}
 }
 
+// Whatever type a field has: none of these may depend on a message's own validation.
+func TestCodecRefusesWhatNoSenderMayWrite(t *testing.T) {
+	for name, value := range map[string][]byte{
+		"NaN": {0xf9, 0x7e, 0x00}, "infinity": {0xf9, 0x7c, 0x00}, "minus infinity": {0xf9, 0xfc, 0x00}, "tag": {0xc0, 0x60}, "self-described": {0xd9, 0xd9, 0xf7, 0x00},
+		"text that is not UTF-8": {0x61, 0xff}, "indefinite bytes": {0x5f, 0x41, 0x00, 0xff}, "indefinite text": {0x7f, 0x61, 0x61, 0xff}, "indefinite list": {0x9f, 0xff},
+		"indefinite map": {0xbf, 0xff}, "duplicate key": {0xa2, 0x01, 0x01, 0x01, 0x01}, "reserved length": {0x1c}, "break alone": {0xff},
+		"wide integer": {0x18, 0x01}, "wide float": {0xfa, 0x3f, 0x00, 0x00, 0x00}, "wide text": {0x78, 0x01, 0x61}, "keys out of order": {0xa2, 0x02, 0x01, 0x01, 0x01},
+	} {
+		err := Decode(append([]byte{0xa1, 0x01}, value...), new(anyShape))
+		if !errors.Is(err, ErrMalformed) && !errors.Is(err, ErrNotDeterministic) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	for name, value := range map[string][]byte{"integer": {0x18, 0x18}, "float": {0xf9, 0x38, 0x00}, "text": {0x61, 0x61}, "list": {0x80}, "map": {0xa1, 0x01, 0x01}, "false": {0xf4}} {
+		if err := Decode(append([]byte{0xa1, 0x01}, value...), new(anyShape)); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
 func TestAnnouncedLengthsAreNotAllocated(t *testing.T) {
 	for what, announced := range map[string][]byte{"bytes": head(2, 1<<40), "text": head(3, 1<<40), "list": head(4, 1<<40), "map": head(5, 1<<40), "short list": head(4, maxArrayElements)} {
 		var before, after runtime.MemStats

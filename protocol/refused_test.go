@@ -179,6 +179,9 @@ func refusals() []refusal {
 		}
 		add(kind, "signed by another node", "signature", signBytes(m.context, m.body, bob))
 		add(kind, "signed for another kind of message", "signature", signBytes(contextEnvelope, m.body, anna))
+		claimed := Signature{Signer: bob.NodeID().Fingerprint(), Timestamp: At(fixedNow)}
+		claimed.Value = must(anna.Sign(must(signingInput(m.context, signedBytes{Body: m.body, Signer: claimed.Signer, Timestamp: claimed.Timestamp}))))
+		add(kind, "signed by its node in another's name", "signature", must(Encode(signed{Body: m.body, Signature: claimed})))
 		sig := valueOf(wire, 2)
 		add(kind, "signature of 63 bytes", "malformed", with(wire, 2, with(sig, 2, byteString(make([]byte, 63)))))
 		add(kind, "signature of zeros", "signature", with(wire, 2, with(sig, 2, byteString(make([]byte, 64)))))
