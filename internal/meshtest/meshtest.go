@@ -45,6 +45,8 @@ type Options struct {
 	Hooks     hello.Hooks
 	Probation time.Duration
 	Timeout   time.Duration
+	// Network puts the node into a network within the process; Listen is an address such as /memory/7 then.
+	Network *Network
 }
 
 // Clock is a node's clock: the machine's, put forward by an offset.
@@ -82,7 +84,11 @@ func New(t testing.TB, o Options) *Node {
 	if o.Listen == "" {
 		o.Listen = "/ip4/127.0.0.1/tcp/0"
 	}
-	if n.Host, err = host.New(host.Config{Key: n.Key.HostKey(), Listen: []string{o.Listen}, Gate: o.Gate}); err != nil {
+	c := host.Config{Key: n.Key.HostKey(), Listen: []string{o.Listen}, Gate: o.Gate}
+	if o.Network != nil {
+		c.Transport = o.Network.Transport(o.Listen)
+	}
+	if n.Host, err = host.New(c); err != nil {
 		t.Fatal(err)
 	}
 	n.Registry = hello.NewRegistry(n.Host, o.Hooks, o.Probation)
