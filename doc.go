@@ -3,6 +3,6 @@
 //
 // A caro-node watches the commands typed in one person's shells, judges how risky each one is and keeps them in a local
 // database. Nodes of one organisation form an encrypted mesh and exchange signed counts; no raw command ever leaves the
-// machine on which it was typed. The program is in cmd/caro-node, the wire is specified in package protocol, and the way
-// from one to the other is told in docs/architecture.md.
+// machine on which it was typed. The program is in cmd/caro-node, and the wire is specified in package protocol; the folder
+// docs tells the way from one to the other.
 package caronode

@@ -33,7 +33,7 @@ var layers = []layer{
 	{folder: "node", owns: "the node: host, workers", may: []string{"node/...", "store", "observer/...", "policy/...", "protocol/..."}},
 	{folder: "node/host", owns: "the libp2p host, put together from its parts", may: []string{"node/internal/...", "policy", "protocol"}},
 	{folder: "node/identity", owns: "the key file", may: []string{"policy", "protocol"}},
-	{folder: "node/discovery", owns: "mDNS, static peers, reconnecting, the gate", may: []string{"node/internal/...", "policy", "protocol", "protocol/hello"}},
+	{folder: "node/discovery", owns: "mDNS, static peers, reconnecting, the gate", may: []string{"node/internal/...", "policy", "protocol", "protocol/exchange", "protocol/hello"}},
 	{folder: "node/internal/scope", owns: "which addresses a node may speak to", may: nil},
 	{folder: "node/aggregate", owns: "answers from summaries", may: []string{"protocol"}},
 	{folder: "node/anomaly", owns: "signals from baselines", may: []string{"protocol"}},
