@@ -13,6 +13,8 @@ const (
 	MaxHello = 16 << 10
 	// MaxPing holds two timestamps: about 250 bytes, nearly all of them envelope.
 	MaxPing = 1 << 10
+	// MaxGoodbye holds one word.
+	MaxGoodbye = 1 << 10
 	// MaxSummary holds MaxCategories × 100 bytes and 45 other counts of 9 bytes: 103 KiB.
 	MaxSummary = 256 << 10
 	// MaxSummaryAck holds a status, an ID and a reason.

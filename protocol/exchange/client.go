@@ -2,7 +2,9 @@ package exchange
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io"
 	"time"
 
 	"github.com/libp2p/go-libp2p/core/network"
@@ -22,7 +24,7 @@ type Answer struct {
 
 // Ask sends payload to a connected peer and returns its answer, opened and verified to come from it. It never dials.
 // Cancelling ctx breaks the stream off at once; the answer is waited for at most until ctx's deadline or
-// [Config.Timeout]. Errors: those of this package, protocol's refusals for a bad answer, context errors.
+// [Config.Timeout]. Where the rules name no answer, it returns without payload once the peer has taken the request. Errors: those of this package, protocol's refusals for a bad answer, context errors.
 func (e *Endpoint) Ask(ctx context.Context, to protocol.NodeID, r Rules, payload []byte) (*Answer, error) {
 	ctx, cancel := context.WithTimeout(ctx, e.c.Timeout)
 	defer cancel()
@@ -95,6 +97,9 @@ func (e *Endpoint) converse(ctx context.Context, st network.Stream, to protocol.
 	}
 	data, err := protocol.ReadFrame(st, r.AnswerLimit)
 	received := time.Now()
+	if r.Answer == 0 && errors.Is(err, io.EOF) {
+		return &Answer{From: from, Sent: sent, Received: received}, nil
+	}
 	if err != nil {
 		return nil, e.blame(from, r, errorOf(err))
 	}

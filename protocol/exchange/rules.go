@@ -12,7 +12,8 @@ import (
 // Rules are what one protocol asks of an exchange.
 type Rules struct {
 	Protocol libp2p.ID
-	// Request and Answer are the two message types, with their largest envelopes in bytes.
+	// Request and Answer are the two message types, with their largest envelopes in bytes. An Answer of zero means that
+	// there is none: the end of the stream says that the request was taken.
 	Request      protocol.MsgType
 	RequestLimit int
 	Answer       protocol.MsgType

@@ -138,7 +138,7 @@ func (s *Server) serve(ctx context.Context, st network.Stream, from *From) error
 	}
 	from.Skew = env.Skew(s.e.c.Now())
 	answer, err := s.handler(ctx, *from, env.Payload)
-	if err != nil {
+	if err != nil || s.rules.Answer == 0 {
 		return err
 	}
 	return s.write(st, answer)

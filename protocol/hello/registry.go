@@ -29,6 +29,8 @@ type Peer struct {
 	Since    time.Time  // when it was admitted, by the node's clock
 	// Skew is how far its clock was ahead of ours, network delay included.
 	Skew time.Duration
+	// Goodbye is what it said before it left ([Registry.SaidGoodbye]); empty while it stays and when it just vanished.
+	Goodbye string
 }
 
 // Hooks are told about admissions, one call at a time and in order: Down always follows the Up of the same node.
@@ -136,6 +138,16 @@ func (r *Registry) Peers() []Peer {
 		return 0
 	})
 	return out
+}
+
+// SaidGoodbye notes that an admitted node announced its leaving, so that Down can tell it from a crash. Another Hello
+// takes the note back.
+func (r *Registry) SaidGoodbye(id protocol.NodeID, reason string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if rec := r.peers[id]; rec != nil {
+		rec.peer.Goodbye = reason
+	}
 }
 
 // admit records p; it fails when the node is not connected any more.
