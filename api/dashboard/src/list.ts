@@ -29,21 +29,25 @@ export function eventsPath(f: Filter, limit: number, cursor = ""): string {
 export interface Commands {
   events: CommandEvent[];
   cursor: string;
+  /** extended tells that older pages were added, which then stay. */
+  extended: boolean;
 }
 
-/** mergeHead puts a fresh first page before what is there, so that older pages stay. When the two do not meet, because
- * more than a page has happened since, the fresh page alone counts. */
+export const noCommands: Commands = { events: [], cursor: "", extended: false };
+
+/** mergeHead puts a fresh first page in the place of the last one, before the older pages that were added. When the two
+ * do not meet, because more than a page has happened since, the fresh page alone counts: a list must not hide a gap. */
 export function mergeHead(now: Commands, head: EventPage): Commands {
-  const cursor = head.next_cursor ?? "";
+  const fresh: Commands = { events: head.events, cursor: head.next_cursor ?? "", extended: false };
   const last = head.events.at(-1);
-  const at = cursor && last ? now.events.findIndex((e) => e.id === last.id) : -1;
-  if (at < 0) return { events: head.events, cursor };
-  const older = now.events.slice(at + 1);
-  return older.length > 0 ? { events: [...head.events, ...older], cursor: now.cursor } : { events: head.events, cursor };
+  if (!now.extended || !fresh.cursor || !last) return fresh;
+  const at = now.events.findIndex((e) => e.id === last.id);
+  if (at < 0) return fresh;
+  return { events: [...head.events, ...now.events.slice(at + 1)], cursor: now.cursor, extended: true };
 }
 
 /** appendPage puts an older page behind, without what is there already. */
 export function appendPage(now: Commands, page: EventPage): Commands {
   const known = new Set(now.events.map((e) => e.id));
-  return { events: [...now.events, ...page.events.filter((e) => !known.has(e.id))], cursor: page.next_cursor ?? "" };
+  return { events: [...now.events, ...page.events.filter((e) => !known.has(e.id))], cursor: page.next_cursor ?? "", extended: true };
 }

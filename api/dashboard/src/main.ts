@@ -2,7 +2,7 @@
 import { Failure, newGet } from "./api.ts";
 import { need, setText } from "./dom.ts";
 import { ago, clock, span } from "./format.ts";
-import { appendPage, everything, eventsPath, mergeHead, type Commands, type Filter } from "./list.ts";
+import { appendPage, everything, eventsPath, mergeHead, noCommands, type Commands, type Filter } from "./list.ts";
 import { Poll } from "./poll.ts";
 import { visible } from "./text.ts";
 import { forgetToken, takeToken } from "./token.ts";
@@ -13,7 +13,7 @@ import { showStatus } from "./view-status.ts";
 import { showToday } from "./view-today.ts";
 
 const intervalMS = 3000;
-const pageSize = 50;
+const pageSize = window.matchMedia("(max-width: 900px)").matches ? 15 : 50; // where peers stand below the list
 const previewMS = 60_000;
 
 const storage = (() => {
@@ -26,7 +26,7 @@ const storage = (() => {
 
 let token = "";
 let filter: Filter = { ...everything };
-let commands: Commands = { events: [], cursor: "" };
+let commands: Commands = noCommands;
 let shown = ""; // the filter and the state of the store that commands belong to
 let previewAt = -Infinity;
 let refreshed: Date | null = null;
@@ -97,7 +97,7 @@ async function loadToday(signal: AbortSignal): Promise<void> {
 /** change applies a new filter at once. */
 function change(next: Filter): void {
   filter = next;
-  commands = { events: [], cursor: "" };
+  commands = noCommands;
   search?.abort();
   const mine = new AbortController();
   search = mine;

@@ -35,8 +35,8 @@ export function showPeers(peers: readonly Peer[], now: Date): void {
   empty.hidden = peers.length > 0;
   if (peers.length === 0) {
     replaceIfChanged(empty, "none", () => [
-      el("p", {}, "No other node yet; everything here works alone."),
-      el("p", { class: "quiet" }, "To meet another: caro-node peers add with the address that caro-node id prints there."),
+      el("p", {}, "No other node yet. Everything above works alone."),
+      el("p", {}, "To meet one, run ", el("code", {}, "caro-node peers add"), " with the address that ", el("code", {}, "caro-node id"), " prints on its machine."),
     ]);
   }
 }

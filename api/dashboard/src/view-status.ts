@@ -1,6 +1,6 @@
 // The header and the row of figures.
 import { el, need, reconcile, setAttribute, setText } from "./dom.ts";
-import { ago, bytes, count, counted, moment, span } from "./format.ts";
+import { ago, bytes, clock, count, counted, moment, span } from "./format.ts";
 import { visible } from "./text.ts";
 import type { Status } from "./types.ts";
 
@@ -49,11 +49,11 @@ function tiles(s: Status, now: Date): Tile[] {
     recording(s, now),
     {
       label: "Peers",
-      value: `${count(s.peers.connected)} of ${count(s.peers.known)}`,
-      note: s.peers.pending > 0 ? `${counted(s.peers.pending, "waits", "wait")} for your decision` : "connected",
+      value: s.peers.known > 0 ? `${count(s.peers.connected)} of ${count(s.peers.known)}` : "none",
+      note: s.peers.pending > 0 ? `${counted(s.peers.pending, "waits", "wait")} for your decision` : s.peers.known > 0 ? "connected" : "not needed",
       alert: s.peers.pending > 0,
     },
-    { label: "Uptime", value: span(s.uptime_seconds), note: `since ${moment(started)}` },
+    { label: "Uptime", value: span(s.uptime_seconds), note: `since ${clock(started, now)}`, title: moment(started) },
     {
       label: "Memory",
       value: s.memory.rss_bytes > 0 ? bytes(s.memory.rss_bytes) : bytes(s.memory.heap_bytes),
