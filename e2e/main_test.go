@@ -112,6 +112,16 @@ func (n *node) awaitEvents(count int64) {
 	n.await(fmt.Sprintf("%d events", count), func(s v1.Status) bool { return s.Events >= count })
 }
 
+// stored returns how many commands the node has stored.
+func (n *node) stored() int64 {
+	n.t.Helper()
+	s, err := n.Client().Status(n.t.Context())
+	if err != nil {
+		n.t.Fatal(err)
+	}
+	return s.Events
+}
+
 func (n *node) awaitPeers(count int) {
 	n.t.Helper()
 	n.await(fmt.Sprintf("%d connected peers", count), func(s v1.Status) bool { return s.Peers.Connected >= count })

@@ -1,7 +1,10 @@
 package e2e
 
 import (
+	"crypto/ed25519"
+	"crypto/x509"
 	"encoding/json"
+	"encoding/pem"
 	"errors"
 	"os"
 	"path/filepath"
@@ -299,8 +302,16 @@ func TestIdentityIsPrivateStableAndNeverOverwritten(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !strings.HasPrefix(string(before), "-----BEGIN PRIVATE KEY-----") {
-		t.Errorf("identity.key is not PKCS#8 PEM")
+	block, _ := pem.Decode(before)
+	if block == nil {
+		t.Fatal("identity.key is not PEM")
+	}
+	parsed, err := x509.ParsePKCS8PrivateKey(block.Bytes)
+	if err != nil {
+		t.Fatalf("identity.key is not PKCS#8: %v", err)
+	}
+	if private, ok := parsed.(ed25519.PrivateKey); !ok || string(protocol.NewNodeID(private.Public().(ed25519.PublicKey))) != n.ID {
+		t.Errorf("identity.key does not hold the key of %s", n.ID)
 	}
 	id, err := protocol.ParseNodeID(n.ID)
 	if err != nil {

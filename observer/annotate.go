@@ -1,11 +1,14 @@
 package observer
 
 import (
+	"github.com/caro-mesh/caro-node/observer/category"
 	"github.com/caro-mesh/caro-node/observer/event"
-	"github.com/caro-mesh/caro-node/protocol"
+	"github.com/caro-mesh/caro-node/observer/risk"
+	"github.com/caro-mesh/caro-node/observer/shellparse"
 )
 
-// Annotate sets category, risk level and pattern of an event.
+// Annotate sets category, risk level and pattern of an event. The command is parsed once for all three.
 func Annotate(e *event.Event) {
-	e.Category, e.RiskLevel = protocol.CategoryOther, protocol.RiskSafe
+	c := shellparse.Parse(e.Command, e.Shell)
+	e.Category, e.RiskLevel, e.Pattern = category.Of(c), risk.Assess(c).Level, category.Pattern(c)
 }
