@@ -60,6 +60,7 @@ var layers = []layer{
 	{folder: "protocol/ping", owns: "round-trip time and clock offset", may: oneProtocol},
 	{folder: "protocol/summary", owns: "pushing summaries", may: oneProtocol},
 	{folder: "protocol/query", owns: "questions and answers", may: oneProtocol},
+	{folder: "protocol/goodbye", owns: "leaving on purpose", may: oneProtocol},
 	{folder: "protocol/rotation", owns: "changing keys", may: oneProtocol},
 	{folder: "protocol/health", owns: "the health topic", may: oneProtocol},
 
@@ -85,7 +86,7 @@ var reaches = []reach{
 	},
 	{
 		from: []string{"observer/...", "store/..."},
-		to:   []string{"node/...", "protocol/exchange", "protocol/hello", "protocol/ping", "protocol/summary", "protocol/query", "protocol/rotation", "protocol/health", "api/...", "cmd/..."},
+		to:   []string{"node/...", "protocol/exchange", "protocol/hello", "protocol/ping", "protocol/summary", "protocol/query", "protocol/goodbye", "protocol/rotation", "protocol/health", "api/...", "cmd/..."},
 		why:  "what holds raw events must not be able to reach the network",
 	},
 	{

@@ -29,7 +29,7 @@ func sealedOfSize(t testing.TB, size int) []byte {
 }
 
 func TestMessageSizeLimitsHoldOnBothSides(t *testing.T) {
-	for name, limit := range map[string]int{"ping": MaxPing, "hello": MaxHello, "summary": MaxSummary, "summary ack": MaxSummaryAck, "query": MaxQuery, "response": MaxResponse} {
+	for name, limit := range map[string]int{"ping": MaxPing, "goodbye": MaxGoodbye, "hello": MaxHello, "summary": MaxSummary, "summary ack": MaxSummaryAck, "query": MaxQuery, "response": MaxResponse} {
 		t.Run(name, func(t *testing.T) {
 			data := sealedOfSize(t, limit)
 			if _, err := NewOpener(clock).Open(data, limit, bob.NodeID(), MsgQuery); err != nil {

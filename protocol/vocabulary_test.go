@@ -143,7 +143,7 @@ func TestListsHoldTheWholeVocabularyInOrder(t *testing.T) {
 func TestMessageTypesHaveTheirNumbersAndNames(t *testing.T) {
 	for number, want := range map[MsgType]string{
 		0x0001: "Hello", 0x0002: "HelloAck", 0x0003: "Capabilities", 0x0010: "Ping", 0x0011: "Pong",
-		0x0100: "SummaryPush", 0x0101: "SummaryAck", 0x0200: "Query", 0x0201: "QueryResponse", 0x0999: "0x0999",
+		0x0100: "SummaryPush", 0x0101: "SummaryAck", 0x0200: "Query", 0x0201: "QueryResponse", 0xffff: "Goodbye", 0x0999: "0x0999",
 	} {
 		if number.String() != want {
 			t.Errorf("0x%04x is %s, not %s", uint16(number), number, want)
