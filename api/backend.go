@@ -4,7 +4,7 @@ import (
 	"context"
 	"time"
 
-	"github.com/caro-mesh/caro-node/api/v1"
+	v1 "github.com/caro-mesh/caro-node/api/v1"
 	"github.com/caro-mesh/caro-node/protocol"
 )
 

@@ -3,7 +3,7 @@ package api
 import (
 	"reflect"
 
-	"github.com/caro-mesh/caro-node/api/v1"
+	v1 "github.com/caro-mesh/caro-node/api/v1"
 )
 
 // complete sets the schema version of a document and makes its nil lists and maps empty ones, so that readers never

@@ -18,10 +18,10 @@ const holdSocket = "API_TEST_HOLD_SOCKET"
 func TestMain(m *testing.M) {
 	if path := os.Getenv(holdSocket); path != "" {
 		if _, err := api.Listen(context.Background(), api.Config{Socket: path}); err != nil {
-			fmt.Println(err)
+			_, _ = fmt.Fprintln(os.Stdout, err)
 			os.Exit(1)
 		}
-		fmt.Println("listening")
+		_, _ = fmt.Fprintln(os.Stdout, "listening")
 		_, _ = bufio.NewReader(os.Stdin).ReadByte() // until killed, or the parent ends
 		os.Exit(0)
 	}

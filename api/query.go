@@ -5,7 +5,7 @@ import (
 	"net/http"
 	"time"
 
-	"github.com/caro-mesh/caro-node/api/v1"
+	v1 "github.com/caro-mesh/caro-node/api/v1"
 	"github.com/caro-mesh/caro-node/protocol"
 )
 

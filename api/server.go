@@ -11,7 +11,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
-	"github.com/caro-mesh/caro-node/api/v1"
+	v1 "github.com/caro-mesh/caro-node/api/v1"
 )
 
 // Limits of the HTTP server. The longest honest request is a query, which may wait a minute for slow nodes.
@@ -115,7 +115,7 @@ func (s *Server) Run(ctx context.Context, b Backend) error {
 
 	group, stopping := errgroup.WithContext(ctx)
 	serve := func(l net.Listener, h http.Handler) {
-		srv := s.newHTTP(h, requests)
+		srv := s.newHTTP(requests, h)
 		group.Go(func() error {
 			if err := srv.Serve(l); !errors.Is(err, http.ErrServerClosed) {
 				return fmt.Errorf("serve the local API on %s: %w", l.Addr(), err)
@@ -140,7 +140,7 @@ func (s *Server) Run(ctx context.Context, b Backend) error {
 	return errors.Join(group.Wait(), s.Close())
 }
 
-func (s *Server) newHTTP(h http.Handler, base context.Context) *http.Server {
+func (s *Server) newHTTP(requests context.Context, h http.Handler) *http.Server {
 	return &http.Server{
 		Handler:           outermost(s.config.Logger, h),
 		ReadHeaderTimeout: readHeaderTimeout,
@@ -149,6 +149,6 @@ func (s *Server) newHTTP(h http.Handler, base context.Context) *http.Server {
 		IdleTimeout:       idleTimeout,
 		MaxHeaderBytes:    maxHeader,
 		ErrorLog:          slog.NewLogLogger(s.config.Logger.Handler(), slog.LevelDebug),
-		BaseContext:       func(net.Listener) context.Context { return base },
+		BaseContext:       func(net.Listener) context.Context { return requests },
 	}
 }

@@ -18,7 +18,7 @@ import (
 
 	"github.com/caro-mesh/caro-node/api"
 	"github.com/caro-mesh/caro-node/api/internal/fake"
-	"github.com/caro-mesh/caro-node/api/v1"
+	v1 "github.com/caro-mesh/caro-node/api/v1"
 )
 
 const token = "dGhpcyBpcyBhIHRva2VuIG9mIDMyIGJ5dGVzISEhISE"

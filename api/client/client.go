@@ -19,7 +19,7 @@ import (
 	"strings"
 	"syscall"
 
-	"github.com/caro-mesh/caro-node/api/v1"
+	v1 "github.com/caro-mesh/caro-node/api/v1"
 )
 
 // ErrNotRunning reports that no daemon serves the address: no socket, or one that a killed daemon left behind, or a

@@ -20,7 +20,7 @@ import (
 	"github.com/caro-mesh/caro-node/api"
 	"github.com/caro-mesh/caro-node/api/client"
 	"github.com/caro-mesh/caro-node/api/internal/fake"
-	"github.com/caro-mesh/caro-node/api/v1"
+	v1 "github.com/caro-mesh/caro-node/api/v1"
 	"github.com/caro-mesh/caro-node/protocol"
 )
 
@@ -239,7 +239,7 @@ func TestStrangersAtTheAddressAreRecognised(t *testing.T) {
 		"plain error": func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "no", http.StatusTeapot) },
 		"broken refusal": func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Type", v1.ProblemMediaType)
-			w.WriteHeader(500)
+			w.WriteHeader(http.StatusInternalServerError)
 		},
 		"hangs up": func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) },
 	} {

@@ -17,7 +17,7 @@ import (
 	"github.com/caro-mesh/caro-node/api"
 	"github.com/caro-mesh/caro-node/api/dashboard"
 	"github.com/caro-mesh/caro-node/api/internal/fake"
-	"github.com/caro-mesh/caro-node/api/v1"
+	v1 "github.com/caro-mesh/caro-node/api/v1"
 	"github.com/caro-mesh/caro-node/protocol"
 )
 

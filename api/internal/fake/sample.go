@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/caro-mesh/caro-node/api/v1"
+	v1 "github.com/caro-mesh/caro-node/api/v1"
 	"github.com/caro-mesh/caro-node/protocol"
 )
 
@@ -100,6 +100,7 @@ func commands(now time.Time) []v1.Event {
 			e.UserConfirmed = true
 		case protocol.RiskCritical:
 			e.Blocked, e.ExitCode, e.DurationMS = true, nil, nil
+		default: // nobody asked
 		}
 		if l.category == "other:psql" {
 			e.Redactions = []string{"password"}
