@@ -172,7 +172,10 @@ func (a *answerer) together(q *protocol.MeshQuery, own *protocol.ResponseData, r
 		if data = withoutDenied(data, engine); data == nil {
 			continue
 		}
-		if err := aggregate.Merge(&total, data); err != nil {
+		if err := aggregate.Merge(&total, data); errors.Is(err, aggregate.ErrImplausible) {
+			a.logger.Warn("the summaries of a peer are left out of an answer", "peer", id.Fingerprint(), "error", err)
+			continue
+		} else if err != nil {
 			return nil, nil, err
 		}
 		contributors = append(contributors, id.Fingerprint())

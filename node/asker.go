@@ -107,9 +107,7 @@ func (a *asker) query(ctx context.Context, question Question) (*Result, error) {
 	defer cancel()
 	replies := a.askAll(ctx, q, wire)
 	res := &Result{QueryID: q.QueryID, Question: question}
-	if err := res.merge(replies); err != nil {
-		return nil, err
-	}
+	res.merge(replies)
 	res.Took = time.Since(start)
 	a.logger.Info("query asked", "type", question.Type, "asked", len(replies), "contributors", len(res.Contributors), "took", res.Took)
 	return res, nil
@@ -175,7 +173,7 @@ func outcomeOf(c candidate, r *protocol.MeshResponse, err error) NodeOutcome {
 
 // merge sums up the answers. Aggregated answers of different nodes may count the same nodes: larger ones are taken
 // first, and one that overlaps with what is counted already is left out, and said so.
-func (r *Result) merge(replies []reply) error {
+func (r *Result) merge(replies []reply) {
 	order := make([]int, len(replies))
 	for i := range order {
 		order[i] = i
@@ -196,7 +194,8 @@ func (r *Result) merge(replies []reply) error {
 		if h := p.response.Data.Health; h != nil {
 			r.Health = append(r.Health, *h)
 		} else if err := aggregate.Merge(&total, p.response.Data); err != nil {
-			return err
+			p.outcome.Outcome, p.outcome.Reason = Failed, "its answer cannot be added to the others: "+err.Error()
+			continue
 		}
 		for _, f := range p.response.Contributors {
 			counted[f] = true
@@ -211,7 +210,6 @@ func (r *Result) merge(replies []reply) error {
 		r.Outcomes = append(r.Outcomes, p.outcome)
 	}
 	r.Status = r.statusOf()
-	return nil
 }
 
 func contributorsOf(p reply) int {

@@ -127,6 +127,18 @@ func TestMergeRefusesAnswersToDifferentQuestions(t *testing.T) {
 	}
 }
 
+func TestAnImplausibleAnswerIsLeftOutAndSpoilsNothing(t *testing.T) {
+	honest := protocol.ResponseData{Safety: &protocol.SafetySums{ByRisk: protocol.RiskCounts{Safe: 5}, TotalCommands: 5}}
+	total := honest
+	huge := protocol.SafetySums{ByRisk: protocol.RiskCounts{Safe: protocol.MaxCount}, TotalCommands: protocol.MaxCount}
+	if err := Merge(&total, &protocol.ResponseData{Safety: &huge}); !errors.Is(err, ErrImplausible) {
+		t.Fatalf("got %v, want ErrImplausible", err)
+	}
+	if !reflect.DeepEqual(total, honest) {
+		t.Errorf("the sum became %+v", total.Safety)
+	}
+}
+
 func TestSummariesAnswerLikeTheRowsBehindThem(t *testing.T) {
 	r := protocol.TimeRange{Start: day.Start, End: day.End}
 	all, _ := Compile(nil)

@@ -135,12 +135,28 @@ func usageFromSummary(r protocol.TimeRange, s *protocol.NodeSummary) *protocol.T
 	return usageOf(r, sums)
 }
 
+// ErrImplausible reports an answer whose counts are so large that the sum could not be passed on; leave it out, and say
+// so.
+var ErrImplausible = errors.New("counts are implausibly large")
+
 // Merge adds other to into; into may be empty. The result does not depend on the order. Activity, usage and safety
-// are summed, anomalies are collected; the health of nodes is not one number and stays apart.
+// are summed, anomalies are collected; the health of nodes is not one number and stays apart. On error into is as it was.
 func Merge(into, other *protocol.ResponseData) error {
 	if other == nil {
 		return nil
 	}
+	sum := *into // the parts below are replaced, never changed
+	if err := merge(&sum, other); err != nil {
+		return err
+	}
+	if err := sum.Validate(); err != nil {
+		return fmt.Errorf("%w: %w", ErrImplausible, err)
+	}
+	*into = sum
+	return nil
+}
+
+func merge(into, other *protocol.ResponseData) error {
 	if *into != (protocol.ResponseData{}) {
 		a, errA := into.Type()
 		b, errB := other.Type()
@@ -156,10 +172,11 @@ func Merge(into, other *protocol.ResponseData) error {
 	case other.Activity != nil:
 		into.Activity = mergeActivity(into.Activity, other.Activity)
 	case other.Anomalies != nil:
-		if into.Anomalies == nil {
-			into.Anomalies = &protocol.Anomalies{}
+		var items []protocol.Anomaly
+		if into.Anomalies != nil {
+			items = into.Anomalies.Items
 		}
-		into.Anomalies.Items = append(into.Anomalies.Items, other.Anomalies.Items...)
+		into.Anomalies = &protocol.Anomalies{Items: slices.Concat(items, other.Anomalies.Items)}
 	default:
 		return fmt.Errorf("%w: %s", ErrNotSupported, protocol.QueryNodeHealth)
 	}

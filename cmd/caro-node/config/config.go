@@ -7,8 +7,9 @@ import (
 	"net/netip"
 	"strconv"
 
-	"github.com/multiformats/go-multiaddr"
-
+	"github.com/caro-mesh/caro-node/node/discovery"
+	"github.com/caro-mesh/caro-node/node/host"
+	"github.com/caro-mesh/caro-node/observer"
 	"github.com/caro-mesh/caro-node/policy"
 	"github.com/caro-mesh/caro-node/protocol"
 )
@@ -80,22 +81,20 @@ func (c *Config) Validate() error {
 	if err := protocol.CheckText("node.name", c.Node.Name, protocol.MaxDisplayName); err != nil {
 		errs = append(errs, err)
 	}
-	for i, a := range c.Network.Listen {
-		if _, err := multiaddr.NewMultiaddr(a); err != nil {
-			errs = append(errs, fmt.Errorf(`network.listen[%d]: %q is not a multiaddr such as "/ip4/127.0.0.1/tcp/9238"`, i, a))
-		}
+	if _, err := host.ParseListen(c.Network.Listen, c.Network.AllowPublic); err != nil {
+		errs = append(errs, err)
 	}
-	for i, a := range c.Network.StaticPeers {
-		m, err := multiaddr.NewMultiaddr(a)
-		if err == nil {
-			_, err = m.ValueForProtocol(multiaddr.P_P2P)
-		}
-		if err != nil {
-			errs = append(errs, fmt.Errorf(`network.static_peers[%d]: %q is not a peer's address such as "/ip4/10.0.0.5/tcp/9238/p2p/12D3…" (its user finds it with "caro-node id")`, i, a))
-		}
+	if _, err := discovery.ParseTargets(c.Network.StaticPeers, c.Network.AllowPublic); err != nil {
+		errs = append(errs, fmt.Errorf("network.static_peers: %w", err))
 	}
 	if err := checkAPIListen(c.API.Listen); err != nil {
 		errs = append(errs, err)
+	}
+	if c.Network.MDNS {
+		errs = append(errs, errors.New("network.mdns: this version finds no peers by itself yet; name them in network.static_peers"))
+	}
+	if _, err := observer.ParseIgnore(c.Observer.Ignore); err != nil {
+		errs = append(errs, fmt.Errorf("observer.ignore: %w", err))
 	}
 	if g := c.Observer.Guard; g != "off" {
 		errs = append(errs, fmt.Errorf(`observer.guard: unknown value %q (use "off")`, g))

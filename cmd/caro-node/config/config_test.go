@@ -95,7 +95,7 @@ func TestFaultsAreOneSentenceWithTheirLine(t *testing.T) {
 		"unknown trust level": {"[[policy.nodes]]\nid = \"" + someNode + "\"\ntrust = \"freind\"\n", `freind`},
 		"bad node ID":         {"\n\n[[policy.nodes]]\nid = \"bob\"\ntrust = \"peer\"\n", `3`},
 		"public API":          {"[api]\nlisten = \"0.0.0.0:9237\"\n", "not a loopback address"},
-		"bad peer address":    {"[network]\nstatic_peers = [\"10.0.0.5:9238\"]\n", "is not a peer's address"},
+		"bad peer address":    {"[network]\nstatic_peers = [\"10.0.0.5:9238\"]\n", `network.static_peers: address "10.0.0.5:9238" cannot be read`},
 		"bad log level":       {"[log]\nlevel = \"loud\"\n", `unknown level "loud"`},
 		"days below one":      {"[storage]\nevents_days = 0\n", "storage.events_days: 0"},
 	}

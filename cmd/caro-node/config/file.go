@@ -132,7 +132,9 @@ func editDistance(a, b string) int {
 
 // addOrigins notes the line of each policy rule, so that a decision can name the place that made it.
 func addOrigins(doc *policy.Document, path string, data []byte) error {
-	doc.Source = filepath.Base(path) // the whole path would name the user in every audit record
+	if path != "" {
+		doc.Source = filepath.Base(path) // the whole path would name the user in every audit record
+	}
 	doc.Origins = make(map[string]policy.Origin)
 	var p unstable.Parser
 	p.Reset(data)
