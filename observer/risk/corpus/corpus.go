@@ -1,0 +1,188 @@
+// Package corpus reads labelled command lines and scores the risk rules on them.
+//
+// The files beside it hold command lines of ordinary work (safe, moderate) and dangerous ones (high, critical). They were
+// written in two halves: the rules were worked on with the files that end in -first, and those that end in -second were
+// written before any result was known and are used to check that the rules understand the shell and not the list.
+package corpus
+
+import (
+	"bufio"
+	"encoding/csv"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/caro-mesh/caro-node/protocol"
+)
+
+// Entry is one labelled command line.
+type Entry struct {
+	Level   protocol.RiskLevel
+	Shell   protocol.ShellType
+	Command string
+	Origin  string // file and line
+}
+
+// lineBreak stands for a line break inside a command of a text file.
+const lineBreak = "␤"
+
+// maxLine bounds a line of a corpus file in bytes.
+const maxLine = 4 << 20
+
+// ReadFile reads a corpus. The format follows the extension:
+//
+//   - .jsonl, .ndjson: an object per line; .json: an array of objects. The command is in "command" (or "cmd"), the level
+//     in "level" ("label", "risk", "risk_level", "expected"), the shell in "shell", bash if absent.
+//   - .csv: with a header that names the same fields.
+//   - everything else: level, optionally shell, and command, separated by tabs; # starts a comment, ␤ is a line break.
+//
+// Levels are those of the vocabulary; "medium", "low", "none" and "benign" are read as moderate and safe.
+func ReadFile(path string) ([]Entry, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close() //nolint:errcheck // only read from
+	name := filepath.Base(path)
+	switch filepath.Ext(path) {
+	case ".jsonl", ".ndjson":
+		return readLines(f, name, jsonEntry)
+	case ".json":
+		return readArray(f, name)
+	case ".csv":
+		return readCSV(f, name)
+	}
+	return readLines(f, name, tabEntry)
+}
+
+var errSkip = errors.New("not an entry")
+
+func readLines(r io.Reader, name string, parse func(string) (Entry, error)) ([]Entry, error) {
+	var out []Entry
+	sc := bufio.NewScanner(r)
+	sc.Buffer(nil, maxLine)
+	for n := 1; sc.Scan(); n++ {
+		e, err := parse(sc.Text())
+		if errors.Is(err, errSkip) {
+			continue
+		}
+		e.Origin = fmt.Sprintf("%s:%d", name, n)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", e.Origin, err)
+		}
+		out = append(out, e)
+	}
+	return out, sc.Err()
+}
+
+func tabEntry(line string) (Entry, error) {
+	if line == "" || line[0] == '#' {
+		return Entry{}, errSkip
+	}
+	label, rest, ok := strings.Cut(line, "\t")
+	if !ok {
+		return Entry{}, errors.New("a line holds a level, a tab, and a command")
+	}
+	shell := protocol.ShellBash
+	if name, command, ok := strings.Cut(rest, "\t"); ok && !strings.ContainsAny(name, " /") {
+		shell, rest = protocol.ParseShell(name), command
+	}
+	level, err := parseLevel(label)
+	return Entry{Level: level, Shell: shell, Command: strings.ReplaceAll(rest, lineBreak, "\n")}, err
+}
+
+func parseLevel(label string) (protocol.RiskLevel, error) {
+	label = strings.ToLower(strings.TrimSpace(label))
+	switch label {
+	case "medium":
+		return protocol.RiskModerate, nil
+	case "low", "none", "benign":
+		return protocol.RiskSafe, nil
+	}
+	var l protocol.RiskLevel
+	err := l.UnmarshalText([]byte(label))
+	return l, err
+}
+
+type fields map[string]any
+
+func (f fields) entry() (Entry, error) {
+	get := func(names ...string) string {
+		for _, n := range names {
+			if s, ok := f[n].(string); ok && s != "" {
+				return s
+			}
+		}
+		return ""
+	}
+	e := Entry{Shell: protocol.ShellBash, Command: get("command", "cmd")}
+	if e.Command == "" {
+		return e, errors.New("an entry has no command")
+	}
+	if s := get("shell"); s != "" {
+		e.Shell = protocol.ParseShell(s)
+	}
+	var err error
+	e.Level, err = parseLevel(get("level", "label", "risk", "risk_level", "expected"))
+	return e, err
+}
+
+func jsonEntry(line string) (Entry, error) {
+	if strings.TrimSpace(line) == "" {
+		return Entry{}, errSkip
+	}
+	var f fields
+	if err := json.Unmarshal([]byte(line), &f); err != nil {
+		return Entry{}, err
+	}
+	return f.entry()
+}
+
+func readArray(r io.Reader, name string) ([]Entry, error) {
+	var list []fields
+	if err := json.NewDecoder(r).Decode(&list); err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	out := make([]Entry, 0, len(list))
+	for i, f := range list {
+		e, err := f.entry()
+		e.Origin = fmt.Sprintf("%s[%d]", name, i)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", e.Origin, err)
+		}
+		out = append(out, e)
+	}
+	return out, nil
+}
+
+func readCSV(r io.Reader, name string) ([]Entry, error) {
+	rows := csv.NewReader(r)
+	rows.FieldsPerRecord = -1
+	all, err := rows.ReadAll()
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	var out []Entry
+	for i, row := range all {
+		if i == 0 {
+			continue
+		}
+		f := fields{}
+		for j, v := range row {
+			if j < len(all[0]) {
+				f[strings.ToLower(strings.TrimSpace(all[0][j]))] = v
+			}
+		}
+		e, err := f.entry()
+		e.Origin = fmt.Sprintf("%s:%d", name, i+1)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", e.Origin, err)
+		}
+		out = append(out, e)
+	}
+	return out, nil
+}
