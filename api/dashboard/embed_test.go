@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -106,6 +107,17 @@ func TestUnbuiltPageSaysHowToBuildIt(t *testing.T) {
 	}
 	if r := get(t, h, "/assets/app.js"); r.StatusCode != http.StatusNotFound {
 		t.Errorf("script: %d", r.StatusCode)
+	}
+}
+
+// A lock file with addresses would install from one registry only, and tell which.
+func TestLockFileNamesNoRegistry(t *testing.T) {
+	lock, err := os.ReadFile("package-lock.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if strings.Contains(string(lock), `"resolved"`) || !strings.Contains(string(lock), `"integrity"`) {
+		t.Error("package-lock.json holds addresses of a registry, or no digests; .npmrc must keep omit-lockfile-registry-resolved=true")
 	}
 }
 

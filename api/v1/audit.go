@@ -33,7 +33,7 @@ type AuditVerification struct {
 	SchemaVersion int    `json:"schema_version"`
 	OK            bool   `json:"ok"`
 	Entries       uint64 `json:"entries" doc:"records checked"`
-	FirstBad      uint64 `json:"first_bad,omitempty" doc:"sequence of the first record that does not fit; absent when ok"`
-	Reason        string `json:"reason,omitempty" doc:"what is wrong there; absent when ok"`
+	FirstBad      uint64 `json:"first_bad" doc:"sequence of the first record that does not fit; 0 when ok"`
+	Reason        string `json:"reason" doc:"what is wrong there; empty when ok"`
 	Head          string `json:"head" doc:"hash of the last intact record, 64 hex digits; note it elsewhere to notice a chain that was cut and regrown"`
 }

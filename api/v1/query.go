@@ -66,7 +66,7 @@ type NodeOutcome struct {
 	Fingerprint protocol.Fingerprint `json:"fingerprint"`
 	Name        string               `json:"name,omitempty"`
 	Outcome     Outcome              `json:"outcome" enum:"answered,denied,no_data,not_supported,offline,timed_out,suppressed,error"`
-	Reason      string               `json:"reason,omitempty" doc:"one sentence, unless it answered"`
+	Reason      string               `json:"reason" doc:"one sentence; empty when it answered"`
 }
 
 // Add counts one node. An outcome outside the vocabulary counts as an error, so that the sums still add up.
