@@ -93,7 +93,7 @@ func (w *wire) Listen(a ma.Multiaddr) (transport.Listener, error) {
 	}
 	l := &listener{net: w.net, addr: a, conns: make(chan manet.Conn), closed: make(chan struct{})}
 	w.net.listeners[a.String()] = l
-	return w.up.UpgradeListener(w, l), nil
+	return w.up.UpgradeGatedMaListener(w, w.up.GateMaListener(l)), nil
 }
 
 type listener struct {

@@ -17,6 +17,7 @@ import (
 type scoped struct {
 	connmgr.ConnectionGater
 	allowPublic bool
+	door        *doorway
 }
 
 // InterceptAddrDial keeps the node from dialling outside its network, whoever told it the address.
@@ -24,17 +25,22 @@ func (g scoped) InterceptAddrDial(p peer.ID, a ma.Multiaddr) bool {
 	return (inProcess(a) || scope.Check(a, g.allowPublic) == nil) && g.ConnectionGater.InterceptAddrDial(p, a)
 }
 
-// InterceptAccept drops connections from outside the network before a single byte is answered.
+// InterceptAccept drops connections from outside the network before a single byte is answered, and those of an address
+// that has too many which say nothing.
 func (g scoped) InterceptAccept(c network.ConnMultiaddrs) bool {
-	return g.local(c.RemoteMultiaddr()) && g.ConnectionGater.InterceptAccept(c)
+	if inProcess(c.RemoteMultiaddr()) {
+		return g.ConnectionGater.InterceptAccept(c)
+	}
+	ip, err := scope.IP(c.RemoteMultiaddr())
+	return err == nil && (g.allowPublic || scope.Local(ip)) && g.door.enter(ip) && g.ConnectionGater.InterceptAccept(c)
 }
 
-func (g scoped) local(a ma.Multiaddr) bool {
-	if inProcess(a) {
-		return true
+// InterceptSecured notes that the connection has said who it is.
+func (g scoped) InterceptSecured(dir network.Direction, p peer.ID, c network.ConnMultiaddrs) bool {
+	if ip, err := scope.IP(c.RemoteMultiaddr()); err == nil && dir == network.DirInbound {
+		g.door.leave(ip)
 	}
-	ip, err := scope.IP(a)
-	return err == nil && (g.allowPublic || scope.Local(ip))
+	return g.ConnectionGater.InterceptSecured(dir, p, c)
 }
 
 // inProcess reports an address of a transport that does not leave the process; TCP cannot dial it.

@@ -127,7 +127,7 @@ func assemble(c Config) (*basichost.BasicHost, *swarm.Swarm, error) {
 	if c.Gate != nil {
 		inner = c.Gate
 	}
-	gate := scoped{ConnectionGater: inner, allowPublic: c.AllowPublic}
+	gate := scoped{ConnectionGater: inner, allowPublic: c.AllowPublic, door: newDoorway()}
 	bus := eventbus.NewBus()
 	sw, err := swarm.NewSwarm(id, store, bus,
 		swarm.WithConnectionGater(gate),
@@ -165,7 +165,7 @@ func addTransport(sw *swarm.Swarm, c Config, resources network.ResourceManager, 
 	if err != nil {
 		return err
 	}
-	up, err := upgrader.New([]sec.SecureTransport{tls}, muxers, nil, resources, gate, upgrader.WithAcceptTimeout(dialTimeout))
+	up, err := upgrader.New([]sec.SecureTransport{tls}, muxers, nil, resources, gate, upgrader.WithAcceptTimeout(handshakeTime))
 	if err != nil {
 		return err
 	}

@@ -17,8 +17,12 @@ const (
 	// connsPerPeer: two nodes that dial each other at once have two connections for a moment, and a node that lost its
 	// network may come back before the old connection is known to be dead.
 	connsPerPeer = 4
-	// handshakes that may be under way at once, inbound: each takes about 100 KiB and 1 ms of CPU, so 64 take 6 MiB.
-	handshakes = 64
+	// handshakes that may be under way at once, inbound. One that says nothing takes about 20 KiB, so 256 take 5 MiB; no
+	// address may have more than a quarter of them, and none longer than handshakeTime, which is 100 times what an honest
+	// one takes.
+	handshakes           = 256
+	handshakesPerAddress = handshakes / 4
+	handshakeTime        = 5 * time.Second
 	// streamsPerPeer inbound: the slots of all protocols (hello 2, ping 2, summary 4, query 4), identify and its push,
 	// two for topics, and room to open the next one before the last is closed.
 	streamsPerPeer = 24
