@@ -36,7 +36,8 @@ run: $(BIN) ## build and start a node in the foreground
 	@$(BIN) run
 
 demo: $(BIN) ## five nodes on loopback that trust each other
-	@go run ./scripts/demo -bin $(BIN)
+	@go build -o bin/demo ./scripts/demo
+	@exec bin/demo -bin $(BIN)
 
 test: check page-test unit ## everything: format, vet, lint, unit, contract and end-to-end tests
 
@@ -50,7 +51,7 @@ fmt:
 lint:
 	$(TOOL) golangci-lint run ./...
 
-page-test: dashboard ## type check, unit and browser tests of the web page
+page-test: dashboard ## type check and unit tests of the web page (its browser test is a Go test)
 	cd $(PAGE) && npm test
 
 unit: $(BIN)

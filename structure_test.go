@@ -21,7 +21,8 @@ var layers = []layer{
 	{folder: "", owns: "the tests of the structure"},
 
 	{folder: "cmd/caro-node", owns: "the command line and start-up", may: []string{anything}},
-	{folder: "cmd/caro-node/config", owns: "the configuration file, environment and paths", may: []string{"policy", "protocol"}},
+	{folder: "cmd/caro-node/config", owns: "the configuration file, environment and paths; each part checks its own settings",
+		may: []string{"node/discovery", "node/host", "observer", "policy", "protocol"}},
 	{folder: "cmd/caro-node/daemon", owns: "the parts of a running node, put together", may: []string{anything}},
 	{folder: "cmd/caro-node/service", owns: "unit templates", may: nil},
 
@@ -47,6 +48,7 @@ var layers = []layer{
 	{folder: "observer/guard", owns: "asking before a dangerous command", may: observerParts},
 	{folder: "observer/redact", owns: "removing secrets", may: observerParts},
 	{folder: "observer/risk", owns: "how much damage a command can do", may: observerParts},
+	{folder: "observer/risk/corpus", owns: "labelled commands and the score", may: observerParts},
 	{folder: "observer/shell", owns: "the hooks", may: observerParts},
 	{folder: "observer/shellparse", owns: "the parsed command, for category and risk alike", may: observerParts},
 	{folder: "observer/spool", owns: "the spool files", may: observerParts},

@@ -57,7 +57,7 @@ func (c *cli) printStatus(s v1.Status) error {
 		{"commands", fmt.Sprintf("%d stored, %d in the last 24 hours, latest %s", s.Events, s.Events24h, last)},
 		{"peers", fmt.Sprintf("%d connected, %d known, %d waiting for your decision", s.Peers.Connected, s.Peers.Known, s.Peers.Pending)},
 		{"spool", fmt.Sprintf("%d files with %s waiting, %d torn, %d ignored", s.Spool.PendingFiles, bytesText(s.Spool.PendingBytes), s.Spool.Torn, s.Spool.Ignored)},
-		{"database", fmt.Sprintf("%s (%s), %d summaries, %d audit entries", s.Database.Path, bytesText(s.Database.SizeBytes), s.Database.Summaries, s.Database.AuditEntries)},
+		{"database", fmt.Sprintf("%s (%s, log %s), %d summaries, %d audit entries", s.Database.Path, bytesText(s.Database.SizeBytes), bytesText(s.Database.WALBytes), s.Database.Summaries, s.Database.AuditEntries)},
 		{"memory", fmt.Sprintf("%s resident", bytesText(int64(s.Memory.RSSBytes)))},
 		{"mesh", strings.Join(s.Listen, " ")},
 		{"api", strings.TrimSpace(s.API.Socket + " " + s.API.Listen)},

@@ -5,9 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"runtime/metrics"
-	"strconv"
-	"strings"
 	"time"
 
 	"github.com/caro-mesh/caro-node/api"
@@ -95,23 +92,6 @@ func (b *backend) spool() v1.Spool {
 		out.LastEventAt = &st.LastEvent
 	}
 	return out
-}
-
-// memory reads the resident set from the kernel where it tells, and the heap from the runtime.
-func memory() v1.Memory {
-	sample := []metrics.Sample{{Name: "/memory/classes/heap/objects:bytes"}}
-	metrics.Read(sample)
-	m := v1.Memory{HeapBytes: sample[0].Value.Uint64()}
-	statm, err := os.ReadFile("/proc/self/statm")
-	if err != nil {
-		return m
-	}
-	if fields := strings.Fields(string(statm)); len(fields) > 1 {
-		if pages, err := strconv.ParseUint(fields[1], 10, 64); err == nil {
-			m.RSSBytes = pages * uint64(os.Getpagesize())
-		}
-	}
-	return m
 }
 
 // Events returns stored commands, newest first.

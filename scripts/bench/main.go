@@ -1,0 +1,247 @@
+// Command bench measures a built caro-node as a whole process and prints each figure beside its goal and, where there is
+// one, a floor measured in the same run. docs/performance.md keeps the results.
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"os/exec"
+	"os/signal"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"syscall"
+	"time"
+
+	"github.com/caro-mesh/caro-node/api/v1"
+	"github.com/caro-mesh/caro-node/observer/spool"
+	"github.com/caro-mesh/caro-node/protocol"
+	"github.com/caro-mesh/caro-node/scripts/nodeproc"
+)
+
+func main() {
+	bin := flag.String("bin", "bin/caro-node", "the caro-node to measure")
+	events := flag.Int("events", 100_000, "stored commands of the idle node")
+	idle := flag.Duration("idle", 75*time.Second, "how long the node is left alone before its memory is read")
+	runs := flag.Int("runs", 11, "runs of each timed figure")
+	peers := flag.Int("peers", 10, "nodes that are asked")
+	flag.Parse()
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if err := run(ctx, *bin, *events, *idle, *runs, *peers); err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context, bin string, events int, idle time.Duration, runs, peers int) (err error) {
+	if bin, err = filepath.Abs(bin); err != nil {
+		return err
+	}
+	dir, err := os.MkdirTemp("", "caro-bench-")
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+	fmt.Printf("%s/%s, %d CPUs, %s\n\n%-52s %14s   %s\n", runtime.GOOS, runtime.GOARCH, runtime.NumCPU(), runtime.Version(), "what", "figure", "must / aim, floor")
+	info, err := os.Stat(bin)
+	if err != nil {
+		return err
+	}
+	row("binary", mib(info.Size()), "– / 30 MB")
+	if err := benchCheck(ctx, bin, runs); err != nil {
+		return err
+	}
+	if err := benchIdle(ctx, bin, dir, events, idle, runs); err != nil {
+		return err
+	}
+	return benchQuery(ctx, bin, dir, runs, peers)
+}
+
+func row(what, figure, goal string) { fmt.Printf("%-52s %14s   %s\n", what, figure, goal) }
+
+func mib(n int64) string { return fmt.Sprintf("%.1f MiB", float64(n)/(1<<20)) }
+
+func ms(d time.Duration) string { return fmt.Sprintf("%.1f ms", float64(d)/float64(time.Millisecond)) }
+
+func median(d []time.Duration) time.Duration {
+	slices.Sort(d)
+	return d[len(d)/2]
+}
+
+// benchCheck times the cold start of `check` beside the smallest process of this system.
+func benchCheck(ctx context.Context, bin string, runs int) error {
+	timed := func(args ...string) (time.Duration, error) {
+		start := time.Now()
+		err := exec.CommandContext(ctx, args[0], args[1:]...).Run()
+		return time.Since(start), err
+	}
+	var ours, floor []time.Duration
+	for range runs {
+		d, err := timed(bin, "check", "--", "ls -la")
+		if err != nil {
+			return err
+		}
+		ours = append(ours, d)
+		if d, err = timed("true"); err != nil {
+			return err
+		}
+		floor = append(floor, d)
+	}
+	row("cold start of check, median", ms(median(ours)), "– / 20 ms, floor "+ms(median(floor))+" (true)")
+	return nil
+}
+
+// benchIdle measures start and memory of a node with stored commands and no peers.
+func benchIdle(ctx context.Context, bin, dir string, events int, idle time.Duration, runs int) error {
+	n, err := nodeproc.New(ctx, bin, filepath.Join(dir, "idle"), "idle")
+	if err != nil {
+		return err
+	}
+	defer func() { _ = n.Kill() }() // stopped below unless something failed
+	if err := seed(n.Home, events); err != nil {
+		return err
+	}
+	start := time.Now()
+	if err := n.Start(); err != nil {
+		return err
+	}
+	if err := n.Await(ctx, "all commands", func(s v1.Status) bool { return s.Events >= int64(events) }); err != nil {
+		return err
+	}
+	row(fmt.Sprintf("%d commands taken from the spool and judged", events), fmt.Sprintf("%.0f /s", float64(events)/time.Since(start).Seconds()), "– (import: 20,000 / 80,000 /s)")
+	if err := n.Stop(); err != nil {
+		return err
+	}
+	var starts []time.Duration
+	for range runs {
+		start := time.Now()
+		if err := n.Start(); err != nil {
+			return err
+		}
+		if err := awaitReady(ctx, n); err != nil {
+			return err
+		}
+		starts = append(starts, time.Since(start))
+		if err := n.Stop(); err != nil {
+			return err
+		}
+	}
+	row("start to ready, median", ms(median(starts)), "500 ms / 120 ms")
+	if err := n.Start(); err != nil {
+		return err
+	}
+	if err := awaitReady(ctx, n); err != nil {
+		return err
+	}
+	select {
+	case <-time.After(idle):
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	rss, cpu, err := usage(n.PID())
+	if err != nil {
+		return err
+	}
+	row(fmt.Sprintf("resident memory, idle, %d commands, no peers", events), mib(rss), "50 MB / 28 MiB")
+	row(fmt.Sprintf("processor time in the first %s", idle), ms(cpu), "–")
+	s, err := n.Client().Status(ctx)
+	if err != nil {
+		return err
+	}
+	row("database, bytes a command", fmt.Sprintf("%.0f B", float64(s.Database.SizeBytes+s.Database.WALBytes)/float64(events)), "–")
+	return n.Stop()
+}
+
+func awaitReady(ctx context.Context, n *nodeproc.Node) error {
+	cl := n.Client()
+	for {
+		if err := cl.Ready(ctx); err == nil {
+			return nil
+		}
+		select {
+		case <-time.After(time.Millisecond):
+		case <-n.Done():
+			return fmt.Errorf("the node ended: %w\n%s", n.Exit(), n.Log())
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+// benchQuery asks many nodes, all on this machine.
+func benchQuery(ctx context.Context, bin, dir string, runs, peers int) (err error) {
+	nodes := make([]*nodeproc.Node, peers+1)
+	defer func() {
+		for _, n := range nodes {
+			if n != nil {
+				err = errors.Join(err, n.Stop())
+			}
+		}
+	}()
+	for i := range nodes {
+		if nodes[i], err = nodeproc.New(ctx, bin, filepath.Join(dir, fmt.Sprintf("n%d", i)), fmt.Sprintf("n%d", i)); err != nil {
+			return err
+		}
+		if err := seed(nodes[i].Home, 200); err != nil {
+			return err
+		}
+	}
+	var grants []nodeproc.Grant
+	for _, n := range nodes[1:] {
+		if err := n.Configure("", nodeproc.Grant{To: nodes[0], Trust: "query_from"}); err != nil {
+			return err
+		}
+		grants = append(grants, nodeproc.Grant{To: n, Trust: "share_to"})
+	}
+	if err := nodes[0].Configure("", grants...); err != nil {
+		return err
+	}
+	for _, n := range nodes {
+		if err := n.Start(); err != nil {
+			return err
+		}
+	}
+	if err := nodes[0].Await(ctx, "all peers", func(s v1.Status) bool { return s.Peers.Connected == peers }); err != nil {
+		return err
+	}
+	cl := nodes[0].Client()
+	var took []time.Duration
+	for range runs * 5 {
+		start := time.Now()
+		r, err := cl.Query(ctx, v1.QueryRequest{QueryType: protocol.QueryToolUsage, Since: "7d", TimeoutMS: 5000})
+		if err != nil {
+			return err
+		}
+		if r.Coverage.Answered != peers {
+			return fmt.Errorf("only %d of %d answered: %+v", r.Coverage.Answered, peers, r.Coverage)
+		}
+		took = append(took, time.Since(start))
+		// Peers bound how often they answer one asker.
+		select {
+		case <-time.After(250 * time.Millisecond):
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	slices.Sort(took)
+	row(fmt.Sprintf("query over %d nodes on this machine, p50", peers), ms(took[len(took)/2]), "–")
+	row(fmt.Sprintf("query over %d nodes on this machine, p99", peers), ms(took[len(took)*99/100]), "500 ms / – (50 nodes: 60 ms)")
+	return nil
+}
+
+// seed leaves n commands of the last days in the spool.
+func seed(home string, n int) error {
+	commands := []string{"git status", "ls -la src", "go test ./...", "docker compose up -d", "vim main.go", "kubectl get pods -n prod", "npm run build"}
+	var b bytes.Buffer
+	code, took, now := 0, 80*time.Millisecond, time.Now()
+	for i := range n {
+		b.Write(spool.Encode(spool.Record{Start: now.Add(-time.Duration(n-i) * 20 * time.Second / time.Duration(max(1, n/20000))), Duration: &took, Exit: &code,
+			Shell: protocol.ShellBash, CWD: fmt.Sprintf("/srv/project%d", i%40), Command: fmt.Sprintf("%s # %d", commands[i%len(commands)], i)}))
+	}
+	return os.WriteFile(filepath.Join(home, "spool", "bash-1-1-1.spool"), b.Bytes(), 0o600)
+}
