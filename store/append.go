@@ -4,7 +4,6 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/google/uuid"
@@ -53,7 +52,6 @@ const insertEvent = `INSERT INTO event
 func (t *tx) append(events []event.Event) error {
 	known := &t.w.known
 	counts := make(delta)
-	var late []int64 // keys among what was packed before
 	for i := range events {
 		e := &events[i]
 		category, err := known.categories.id(t, string(e.Category))
@@ -70,16 +68,15 @@ func (t *tx) append(events []event.Event) error {
 		counts.add(e, category, +1)
 		known.events.loose++
 		if key <= known.events.packedThrough {
-			late = append(late, key)
+			if _, err := t.exec(`INSERT INTO late (key) VALUES (?)`, key); err != nil {
+				return err
+			}
 		}
 	}
 	if err := counts.apply(t); err != nil {
 		return err
 	}
-	if err := t.unpack(late); err != nil {
-		return err
-	}
-	if known.events.loose >= t.s.packing.at {
+	if known.events.loose >= int64(t.s.packing.events) {
 		return t.pack()
 	}
 	return nil
@@ -139,7 +136,7 @@ func flagsOf(e *event.Event) int64 {
 type eventKnowledge struct {
 	newest        int64 // greatest key, or noKey
 	packedThrough int64 // greatest key inside a segment, or noKey
-	loose         int64 // events that no segment holds
+	loose         int64 // number of events that no segment holds
 	lastBase      int64 // first key of the microsecond of the latest insert, and
 	lastKey       int64 // the key it got
 }
@@ -147,7 +144,7 @@ type eventKnowledge struct {
 func (k *eventKnowledge) load(t *tx) error {
 	*k = eventKnowledge{lastBase: noKey}
 	var newest, packed sql.NullInt64
-	if err := t.get(`SELECT (SELECT max(key) FROM event), (SELECT last FROM segment ORDER BY first DESC LIMIT 1), `+countLoose, nil,
+	if err := t.get(`SELECT (SELECT max(key) FROM event), (SELECT max(last) FROM segment), `+countLoose, nil,
 		&newest, &packed, &k.loose); err != nil {
 		return err
 	}
@@ -187,10 +184,4 @@ func (k *eventKnowledge) freeKey(t *tx, base int64) (int64, error) {
 func (k *eventKnowledge) took(base, key int64) {
 	k.newest = max(k.newest, key)
 	k.lastBase, k.lastKey = base, key
-}
-
-// sorted returns keys in rising order.
-func sorted(keys []int64) []int64 {
-	slices.Sort(keys)
-	return keys
 }

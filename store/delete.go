@@ -86,8 +86,7 @@ func (s *Store) DeleteMatching(ctx context.Context, f EventFilter) (int64, error
 // remove removes the events with these keys and returns how many there were.
 func (t *tx) remove(keys []int64) (int64, error) {
 	counts := make(delta)
-	var packed []int64
-	var removed int64
+	var gone []int64
 	for _, k := range keys {
 		e, category, err := t.countedParts(k)
 		if errors.Is(err, sql.ErrNoRows) {
@@ -97,22 +96,21 @@ func (t *tx) remove(keys []int64) (int64, error) {
 			return 0, err
 		}
 		counts.add(&e, category, -1)
-		if _, err := t.exec(`DELETE FROM event WHERE key = ?`, k); err != nil {
-			return 0, err
-		}
-		if k <= t.w.known.events.packedThrough {
-			packed = append(packed, k)
-		}
-		removed++
+		gone = append(gone, k)
 	}
 	if err := counts.applyRemoval(t); err != nil {
 		return 0, err
 	}
-	if err := t.unpack(packed); err != nil {
+	if err := t.unpack(gone); err != nil {
 		return 0, err
 	}
+	for _, k := range gone {
+		if _, err := t.exec(`DELETE FROM event WHERE key = ?`, k); err != nil {
+			return 0, err
+		}
+	}
 	t.w.known.valid = false // the counts of what is known are easier to read again than to correct
-	return removed, nil
+	return int64(len(gone)), nil
 }
 
 // countedParts returns the fields of an event that the counts depend on.
@@ -129,7 +127,8 @@ func (t *tx) countedParts(key int64) (e event.Event, category int64, err error) 
 	return e, category, nil
 }
 
-// eraseTraces removes the names that no event uses any more, and what the write-ahead log still holds.
+// eraseTraces removes the names that no event uses any more, and what unused parts of the file and the write-ahead log
+// still hold.
 func (s *Store) eraseTraces(ctx context.Context, doing string, deleted int64) error {
 	if deleted == 0 {
 		return nil
@@ -146,6 +145,9 @@ func (s *Store) eraseTraces(ctx context.Context, doing string, deleted int64) er
 		}
 		return nil
 	}); err != nil {
+		return err
+	}
+	if err := s.scrub(ctx, doing); err != nil {
 		return err
 	}
 	return s.emptyLog(ctx, doing)

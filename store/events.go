@@ -76,13 +76,13 @@ func (s *Store) CountEvents(ctx context.Context) (int64, error) {
 	return n, s.explain("count events", err)
 }
 
-// CountEventsSince returns the number of events that started at or after since.
+// CountEventsSince returns the number of events that started at or after since, to the microsecond.
 func (s *Store) CountEventsSince(ctx context.Context, since time.Time) (int64, error) {
 	var n int64
 	// Whole hours are counted already; of the hour that is cut, the smaller range of the table itself is read.
 	hour := hourAtOrAfter(since)
 	err := s.readers.QueryRowContext(ctx, `SELECT (SELECT coalesce(sum(commands), 0) FROM rollup WHERE hour >= ?)
-		+ (SELECT count(*) FROM event WHERE key >= ? AND key < ?)`, hour, firstKeyAtOrAfter(since), firstKey(timeOfHour(hour))).Scan(&n)
+		+ (SELECT count(*) FROM event WHERE key >= ? AND key < ?)`, hour, firstKey(since), firstKey(timeOfHour(hour))).Scan(&n)
 	return n, s.explain("count events", err)
 }
 

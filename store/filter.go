@@ -21,7 +21,7 @@ type EventFilter struct {
 	Search string
 	// CWD is a folder; commands that were typed in it or below it are chosen.
 	CWD      string
-	Since    time.Time // inclusive
+	Since    time.Time // inclusive; like Until to the microsecond
 	Until    time.Time // exclusive
 	MinRisk  protocol.RiskLevel
 	Category protocol.CommandCategory
@@ -66,10 +66,10 @@ type matcher struct {
 func newMatcher(ctx context.Context, r *sql.Tx, f *EventFilter) (m matcher, ok bool, err error) {
 	m = matcher{low: noKey + 1, high: math.MaxInt64, words: searchWords(f.Search), minRisk: f.MinRisk, failed: f.Failed}
 	if !f.Since.IsZero() {
-		m.low = firstKeyAtOrAfter(f.Since)
+		m.low = firstKey(f.Since)
 	}
 	if !f.Until.IsZero() {
-		m.high = firstKeyAtOrAfter(f.Until)
+		m.high = firstKey(f.Until)
 	}
 	if f.Cursor != "" {
 		last, err := parseCursor(f.Cursor)
@@ -93,15 +93,6 @@ func newMatcher(ctx context.Context, r *sql.Tx, f *EventFilter) (m matcher, ok b
 		}
 	}
 	return m, m.low < m.high, nil
-}
-
-// firstKeyAtOrAfter rounds up: an event inside t's microsecond but before t is before t.
-func firstKeyAtOrAfter(t time.Time) int64 {
-	k := firstKey(t)
-	if t.Nanosecond()%1000 > 0 {
-		k += keysPerMicro
-	}
-	return k
 }
 
 func foldersBelow(ctx context.Context, r *sql.Tx, dir string) (ids idSet, err error) {

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
@@ -21,7 +22,7 @@ func matchingKeys(ctx context.Context, r *sql.Tx, m *matcher, limit int) ([]int6
 		return keys, err
 	}
 	f := finder{ctx: ctx, r: r, searcher: searcher{m: m}, bits: gramsOf(m.words), limit: limit}
-	err := errors.Join(f.find(), f.close())
+	err := f.find()
 	if errors.Is(err, errEnough) {
 		err = nil
 	}
@@ -37,28 +38,88 @@ type finder struct {
 	ctx context.Context
 	r   *sql.Tx
 	searcher
-	bits  []uint32
-	load  *sql.Stmt // of the parts of a segment that are read when they are needed
-	limit int
-	keys  []int64
+	bits    []uint32
+	load    *sql.Stmt // of the parts of a segment that are read when they are needed
+	limit   int
+	keys    []int64 // final, newest first
+	pending []int64 // may have newer ones in segments that were not searched yet
 }
 
 func (f *finder) find() error {
+	var packed sql.NullInt64
+	if err := f.r.QueryRowContext(f.ctx, `SELECT max(last) FROM segment`).Scan(&packed); err != nil {
+		return err
+	}
 	tail := f.m.low
-	var last int64
-	err := f.r.QueryRowContext(f.ctx, `SELECT last FROM segment ORDER BY first DESC LIMIT 1`).Scan(&last)
-	switch {
-	case err == nil:
-		tail = max(tail, last+1)
-	case !errors.Is(err, sql.ErrNoRows):
+	if packed.Valid {
+		tail = max(tail, packed.Int64+1)
+	}
+	if err := f.findLoose(`FROM event e WHERE e.key >= ? AND e.key < ? ORDER BY e.key DESC`, tail); err != nil {
 		return err
 	}
-	if err := f.findLoose(tail, f.m.high); err != nil {
+	if err := f.settle(tail); err != nil {
 		return err
 	}
-	if f.load, err = f.r.PrepareContext(f.ctx, `SELECT attributes, commands FROM segment WHERE first = ?`); err != nil {
+	if err := f.findLoose(`FROM late l CROSS JOIN event e ON e.key = l.key WHERE l.key >= ? AND l.key < ? ORDER BY l.key DESC`, f.m.low); err != nil {
 		return err
 	}
+	if err := f.findPacked(); err != nil {
+		return err
+	}
+	return f.settle(noKey)
+}
+
+// settle makes the pending keys from low on final: nothing that is searched later is newer.
+func (f *finder) settle(low int64) error {
+	slices.SortFunc(f.pending, func(a, b int64) int { return cmp.Compare(b, a) })
+	n := 0
+	for n < len(f.pending) && f.pending[n] >= low {
+		n++
+	}
+	f.keys = append(f.keys, f.pending[:n]...)
+	f.pending = append(f.pending[:0], f.pending[n:]...)
+	if len(f.keys) >= f.limit {
+		f.keys = f.keys[:f.limit]
+		return errEnough
+	}
+	f.pending = f.pending[:min(len(f.pending), f.limit-len(f.keys))]
+	return nil
+}
+
+// findLoose reads events from their table; low is the first of the two arguments that the query takes.
+func (f *finder) findLoose(from string, low int64) error {
+	if low >= f.m.high {
+		return nil
+	}
+	var folded []byte
+	found := 0
+	err := eachRow(f.ctx, f.r, `SELECT `+traitColumns+` `+from, []any{low, f.m.high}, func(rows *sql.Rows) error {
+		e, command, err := scanTraits(rows)
+		if err != nil || !f.m.matches(&e) {
+			return err
+		}
+		if len(f.m.words) > 0 {
+			if folded = fold(folded[:0], command); !f.m.contains(folded, 0) {
+				return nil
+			}
+		}
+		f.pending = append(f.pending, e.key)
+		if found++; found == f.limit {
+			return errEnough
+		}
+		return nil
+	})
+	if errors.Is(err, errEnough) {
+		return nil // the rest of these is older; others may be newer
+	}
+	return err
+}
+
+func (f *finder) findPacked() (err error) {
+	if f.load, err = f.r.PrepareContext(f.ctx, `SELECT attributes, commands FROM segment WHERE last = ?`); err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, f.load.Close()) }()
 	grams, attributes := "NULL", "NULL"
 	if len(f.bits) > 0 {
 		grams = "grams"
@@ -66,51 +127,21 @@ func (f *finder) find() error {
 	if f.m.hasTraits() {
 		attributes = "attributes"
 	}
-	return eachRow(f.ctx, f.r, `SELECT first, last, events, `+grams+`, `+attributes+` FROM segment WHERE first < ? ORDER BY first DESC`,
-		[]any{f.m.high}, f.findPacked)
+	return eachRow(f.ctx, f.r, `SELECT last, first, events, `+grams+`, `+attributes+` FROM segment
+		WHERE last >= ? AND first < ? ORDER BY last DESC`, []any{f.m.low, f.m.high}, f.findInSegment)
 }
 
-func (f *finder) close() error {
-	if f.load == nil {
-		return nil
-	}
-	return f.load.Close()
-}
-
-// findLoose reads the events of [low, high) from their table.
-func (f *finder) findLoose(low, high int64) error {
-	if low >= high {
-		return nil
-	}
-	var folded []byte
-	return eachRow(f.ctx, f.r, `SELECT key, folder, category, risk, exit_code, command FROM event WHERE key >= ? AND key < ? ORDER BY key DESC`,
-		[]any{low, high}, func(rows *sql.Rows) error {
-			e, command, err := scanTraits(rows)
-			if err != nil || !f.m.matches(&e) {
-				return err
-			}
-			if len(f.m.words) > 0 {
-				if folded = fold(folded[:0], command); !f.m.contains(folded, 0) {
-					return nil
-				}
-			}
-			return f.found(e.key)
-		})
-}
-
-// findPacked searches the segment that is the current row.
-func (f *finder) findPacked(rows *sql.Rows) error {
+// findInSegment searches the segment that is the current row.
+func (f *finder) findInSegment(rows *sql.Rows) error {
 	var s segment
 	var set, attributes sql.RawBytes
-	if err := rows.Scan(&s.first, &s.last, &s.events, &set, &attributes); err != nil {
+	if err := rows.Scan(&s.last, &s.first, &s.events, &set, &attributes); err != nil {
 		return err
 	}
-	switch {
-	case s.last < f.m.low:
-		return errEnough
-	case s.events == 0:
-		return f.findLoose(max(s.first, f.m.low), min(s.last+1, f.m.high))
-	case !grams(set).mayHold(f.bits):
+	if err := f.settle(s.last + 1); err != nil {
+		return err
+	}
+	if !grams(set).mayHold(f.bits) {
 		return nil
 	}
 	if f.m.hasTraits() {
@@ -119,15 +150,16 @@ func (f *finder) findPacked(rows *sql.Rows) error {
 			return err
 		}
 	}
-	if len(f.m.words) == 0 {
-		return f.foundAll(f.all())
+	if len(f.m.words) > 0 {
+		return f.findInCommands(&s)
 	}
-	return f.findInCommands(&s)
+	f.pending = append(f.pending, f.all()...)
+	return nil
 }
 
 // findInCommands reads the commands of s, whose traits have been looked at before when they matter.
 func (f *finder) findInCommands(s *segment) error {
-	rows, err := f.load.QueryContext(f.ctx, s.first)
+	rows, err := f.load.QueryContext(f.ctx, s.last)
 	if err != nil {
 		return err
 	}
@@ -146,27 +178,7 @@ func (f *finder) findInCommands(s *segment) error {
 			}
 		}
 		keys, err := f.withWords(s)
-		if err != nil {
-			return err
-		}
-		return f.foundAll(keys)
+		f.pending = append(f.pending, keys...)
+		return err
 	})
-}
-
-// foundAll needs rising keys.
-func (f *finder) foundAll(keys []int64) error {
-	for _, k := range slices.Backward(keys) {
-		if err := f.found(k); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func (f *finder) found(key int64) error {
-	f.keys = append(f.keys, key)
-	if len(f.keys) >= f.limit {
-		return errEnough
-	}
-	return nil
 }

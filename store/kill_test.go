@@ -44,7 +44,7 @@ func recordEvent(file string, n int64) event.Event {
 func writeUntilKilled(dir string) int {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute) // should nobody kill it
 	defer cancel()
-	s, err := Open(ctx, filepath.Join(dir, "caro.db"), Options{packing: &packing{at: 50, events: 40, bytes: 4096, smaller: 20}})
+	s, err := Open(ctx, filepath.Join(dir, "caro.db"), Options{packing: &packing{events: 40, bytes: 2048}})
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1

@@ -8,9 +8,9 @@ import (
 	"github.com/caro-mesh/caro-node/protocol"
 )
 
-// segment holds neighbouring events packed for search. Its attributes are, for each event in rising order of keys: the
-// distance from the key before (from first for the first one), a byte with risk and outcome, folder, category, and the
-// length of the folded command; all but the byte as unsigned varints.
+// segment holds events packed for search. Its attributes are, for each event in rising order of keys: the distance from
+// the key before (from first for the first one), a byte with risk and outcome, folder, category, and the length of the
+// folded command; all but the byte as unsigned varints.
 type segment struct {
 	first, last int64
 	events      int
@@ -51,6 +51,49 @@ func (s *segment) reset() {
 	*s = segment{attributes: s.attributes[:0], commands: s.commands[:0]}
 }
 
+// each calls fn for every event, with the place of its command, whose separator stands at end.
+func (s *segment) each(fn func(t *traits, start, end int) error) error {
+	b, ok := s.attributes, true
+	number := func() int64 {
+		if len(b) > 0 && b[0] < 0x80 {
+			v := b[0]
+			b = b[1:]
+			return int64(v)
+		}
+		v, n := binary.Uvarint(b)
+		if n <= 0 {
+			ok, n = false, 0
+		}
+		b = b[n:]
+		return int64(v)
+	}
+	t := traits{key: s.first}
+	start := 0
+	for range s.events {
+		t.key += number()
+		if len(b) == 0 {
+			ok = false
+			break
+		}
+		t.risk, t.failed = protocol.RiskLevel(b[0]&riskMask), b[0]&failedFlag != 0
+		b = b[1:]
+		t.folder, t.category = number(), number()
+		end := start + int(number())
+		if !ok || end < start {
+			ok = false
+			break
+		}
+		if err := fn(&t, start, end); err != nil {
+			return err
+		}
+		start = end + 1
+	}
+	if !ok || len(b) > 0 || t.key != s.last {
+		return fmt.Errorf("%w: segment %d cannot be read", ErrDamaged, s.last)
+	}
+	return nil
+}
+
 // searcher finds events in segments. Its buffers are used again from segment to segment.
 type searcher struct {
 	m      *matcher
@@ -68,40 +111,13 @@ type packedRow struct {
 // unpack reads the attributes of s, and reports whether the traits of any event match.
 func (f *searcher) unpack(s *segment) (any bool, err error) {
 	f.rows = f.rows[:0]
-	b, ok := s.attributes, true
-	number := func() uint64 {
-		if len(b) > 0 && b[0] < 0x80 {
-			v := b[0]
-			b = b[1:]
-			return uint64(v)
-		}
-		v, n := binary.Uvarint(b)
-		if n <= 0 {
-			ok, n = false, 0
-		}
-		b = b[n:]
-		return v
-	}
-	t := traits{key: s.first}
-	start := 0
-	for range s.events {
-		t.key += int64(number())
-		if len(b) == 0 {
-			ok = false
-			break
-		}
-		t.risk, t.failed = protocol.RiskLevel(b[0]&riskMask), b[0]&failedFlag != 0
-		b = b[1:]
-		t.folder, t.category = int64(number()), int64(number())
-		matches := f.m.matches(&t)
+	err = s.each(func(t *traits, start, _ int) error {
+		matches := f.m.matches(t)
 		any = any || matches
 		f.rows = append(f.rows, packedRow{key: t.key, start: start, matches: matches})
-		start += int(number()) + 1
-	}
-	if !ok || len(b) > 0 || t.key != s.last {
-		return false, fmt.Errorf("%w: segment %d cannot be read", ErrDamaged, s.first)
-	}
-	return any, nil
+		return nil
+	})
+	return any, err
 }
 
 // all returns the keys of the unpacked events that match, in rising order. The slice is valid until the next call.
@@ -145,7 +161,7 @@ func (f *searcher) withWords(s *segment) ([]int64, error) {
 			i++
 		}
 		if i == len(f.rows) || f.rows[i].start != hit {
-			return nil, fmt.Errorf("%w: the commands of segment %d do not fit its attributes", ErrDamaged, s.first)
+			return nil, fmt.Errorf("%w: the commands of segment %d do not fit its attributes", ErrDamaged, s.last)
 		}
 		if f.rows[i].matches {
 			f.result = append(f.result, f.rows[i].key)

@@ -57,17 +57,21 @@ CREATE TABLE rollup (
 	PRIMARY KEY (hour, category, risk, pattern)
 ) STRICT, WITHOUT ROWID;
 
--- Up to 1024 neighbouring events packed for search; see package store. What no segment covers is read from event.
+-- A thousand events packed for search; see package store. Every event is in one segment, or in late, or after the
+-- greatest last.
 CREATE TABLE segment (
-	first      INTEGER PRIMARY KEY, -- least event.key of the range
-	last       INTEGER NOT NULL, -- greatest event.key of the range; ranges do not overlap
-	events     INTEGER NOT NULL, -- number packed; 0 when the range has changed since and must be read from event
-	grams      BLOB, -- set of the sequences of two and three bytes in commands; NULL when events is 0
-	attributes BLOB, -- key, folder, category, risk, outcome and command length of each event; NULL when events is 0
-	commands   BLOB -- the commands in lower case, a zero byte after each; NULL when events is 0
+	last       INTEGER PRIMARY KEY, -- greatest event.key in it
+	first      INTEGER NOT NULL, -- least event.key in it; ranges overlap where events came late
+	events     INTEGER NOT NULL, -- their number, above 0
+	grams      BLOB NOT NULL, -- set of the sequences of two and three bytes in commands
+	attributes BLOB NOT NULL, -- key, folder, category, risk, outcome and command length of each event
+	commands   BLOB NOT NULL -- the commands in lower case, a zero byte after each
 ) STRICT;
 
-CREATE INDEX segment_changed ON segment (first) WHERE events = 0;
+-- Events that came after later ones had been packed, and are not packed themselves.
+CREATE TABLE late (
+	key INTEGER PRIMARY KEY REFERENCES event (key) -- event.key
+) STRICT;
 
 -- How far each spool file is stored, so that no record is taken twice.
 CREATE TABLE spool (
