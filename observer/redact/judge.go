@@ -1,0 +1,121 @@
+package redact
+
+import "strings"
+
+// bare reads the few forms in which a value follows a name with nothing but a blank between.
+func (f *finder) bare(text string, l, r int, p *pair, c context) bool {
+	i := r
+	for i < len(text) && i-r < 8 && (text[i] == ' ' || text[i] == '\t') {
+		i++
+	}
+	if i == r || i >= len(text) {
+		return false
+	}
+	before := strings.ToLower(text[max(0, l-200):l])
+	low := strings.ToLower(text[l:r])
+	p.sep = ' '
+	switch {
+	case text[i] == '\'' && p.name.class == classPassword && sqlBefore(before): // ALTER ROLE x PASSWORD 'y'
+		p.from, p.quoted = i+1, true
+		p.to = closing(text, p.from, "'")
+		return true
+	case low == "bearer":
+		p.from, p.to = i, until(text, i, stopsBearer, c.script)
+		p.name.class = classWeak
+		return true
+	case low == "requirepass" || low == "masterauth" || low == "password" && strings.Contains(before, "login "), // redis.conf, .netrc
+		strings.HasSuffix(before, "env ") && startsLine(text, l-4), strings.HasSuffix(before, "arg ") && startsLine(text, l-4): // Dockerfile
+		p.from, p.to = i, until(text, i, stopsWord, c.script)
+		return true
+	}
+	return false
+}
+
+func sqlBefore(before string) bool {
+	for _, word := range []string{"alter ", "create ", "role ", "user ", "with ", "set "} {
+		if strings.Contains(before, word) {
+			return true
+		}
+	}
+	return false
+}
+
+// sqlIdentified reads IDENTIFIED [WITH x] BY 'y'.
+func (f *finder) sqlIdentified(text string, l, r int, p *pair) bool {
+	if !strings.EqualFold(text[l:r], "identified") {
+		return false
+	}
+	rest := text[r:min(len(text), r+80)]
+	k := strings.Index(strings.ToLower(rest), " by ")
+	if k < 0 {
+		return false
+	}
+	i := r + k + len(" by ")
+	for i < len(text) && text[i] == ' ' {
+		i++
+	}
+	if i >= len(text) || text[i] != '\'' && text[i] != '"' {
+		return false
+	}
+	p.name = name{class: classPassword, kind: kindPassword}
+	p.sep, p.quoted, p.from = ' ', true, i+1
+	p.to = closing(text, p.from, text[i:i+1])
+	return true
+}
+
+// judge decides with all that is known.
+func (f *finder) judge(w *word, p pair, c context) bool {
+	text := w.text
+	v := text[p.from:min(p.to, p.from+look)]
+	n := p.name
+	if n.class == classWeak && !isHeader(n.kind) && !looksRandom(v) {
+		return false
+	}
+	if n.class == classWeak && n.kind == kindAPIKey && isDigest(v) && (p.nameFrom > 0 || p.sep != '=' || text[0] < 'A' || text[0] > 'Z' || len(v) < 32) {
+		return false
+	}
+	if upper := text[p.nameFrom:p.nameTo]; (upper == "PWD" || upper == "OLDPWD") && v[0] == '/' {
+		return false
+	}
+	if p.literal {
+		return n.class != classWeak || looksRandom(v)
+	}
+	where := placeText
+	switch {
+	case c.search:
+		where = placeSearch
+	case c.header && p.sep == ':' && (n.class != classWeak || isHeader(n.kind)),
+		p.sep == ':' && isHeader(n.kind) && exactHeader(text[p.nameFrom:p.nameTo]):
+		where = placeSure
+		n.class = classToken
+	case w.form == formBody || c.file:
+		where = placeFile
+	case w.form == formComment:
+	case p.sep == '=' && (!c.spaces || p.nameFrom == 0 && !w.data()):
+		where = placeWord
+	case p.sep == ':' && c.naked && !c.spaces:
+		where = placeWord
+	}
+	if p.sep == ' ' && p.quoted { // SQL
+		where = placeSure
+	}
+	if where == placeSure && n.kind == kindCookie {
+		return markerAt(text, p.from) != p.to && w.cookies(p.from, p.to)
+	}
+	if c.objects && n.kind == kindSecret && text[p.nameFrom:p.nameTo] == "--secret" {
+		return false // the name of a secret that the tool keeps
+	}
+	if p.sep == ':' && !p.quoted && where == placeText && !c.spaces && !w.data() {
+		return looksRandom(v) // name:tag
+	}
+	return w.secret(p.from, p.to, n.class, where, p.sep, p.quoted || p.sep == '>')
+}
+
+// exactHeader reports a name that only headers have.
+func exactHeader(name string) bool {
+	switch strings.ToLower(strings.Trim(name, "-")) {
+	case "authorization", "proxy-authorization", "x-authorization", "cookie", "set-cookie":
+		return true
+	}
+	return false
+}

@@ -1,0 +1,219 @@
+package redact
+
+// shape is a secret that its own form gives away wherever it stands: a fixed text (the anchor), what must stand before
+// and behind it (in the language of compile), and how strict the neighbours are.
+type shape struct {
+	kind   string
+	anchor string // as written; found without regard to case, then compared exactly
+	tail   string // behind the anchor
+	head   string // before the anchor
+	mixed  bool   // the tail must hold a digit and a letter: the anchor alone says too little
+	after  string // may stand directly before, where otherwise no letter may
+	keep   bool   // the anchor names the place and is kept, only head and tail are replaced
+}
+
+// shapes states each format once. Lengths are the published ones where they are fixed, and minima where issuers
+// announce growth.
+var shapes = []shape{
+	// Clouds.
+	{kind: kindAWSAccessKey, anchor: "AKIA", tail: "u16"},
+	{kind: kindAWSAccessKey, anchor: "ASIA", tail: "u16"},
+	{kind: kindAWSAccessKey, anchor: "ABIA", tail: "u16"},
+	{kind: kindAWSAccessKey, anchor: "ACCA", tail: "u16"},
+	{kind: kindAWSAccessKey, anchor: "ABSK", tail: "b100+"},
+	{kind: kindAWSAccessKey, anchor: "bedrock-api-key-", tail: "b40+"},
+	{kind: kindAWSSecretKey, anchor: "IQoJb3JpZ2lu", tail: "b60+"},
+	{kind: kindAWSSecretKey, anchor: "FwoGZXIvYXdz", tail: "b60+"},
+	{kind: kindAWSSecretKey, anchor: "FQoGZXIvYXdz", tail: "b60+"},
+	{kind: kindAWSSecretKey, anchor: "FQoDYXdz", tail: "b60+"},
+	{kind: "gcp_key", anchor: "AIza", tail: "d35"},
+	{kind: "gcp_key", anchor: "GOCSPX-", tail: "d20+"},
+	{kind: "gcp_key", anchor: "ya29.", tail: "s30+"},
+	{kind: "gcp_key", anchor: "1//0", tail: "d40+"},
+	{kind: "azure_secret", anchor: "Q~", head: "s3n1", tail: "s31-36"},
+	{kind: "azure_secret", anchor: "AzFu", head: "d44", tail: "d6\\=\\="}, // functions key
+	{kind: "digitalocean_token", anchor: "dop_v1_", tail: "a32+"},
+	{kind: "digitalocean_token", anchor: "doo_v1_", tail: "a32+"},
+	{kind: "digitalocean_token", anchor: "dor_v1_", tail: "a32+"},
+	{kind: "heroku_key", anchor: "HRKU-", tail: "d30+"},
+	{kind: "alibaba_key", anchor: "LTAI", tail: "a16-24", mixed: true},
+	{kind: "cloudflare_token", anchor: "v1.0-", tail: "h24\\-h100+"},
+	{kind: "cloudflare_token", anchor: "cfut_", tail: "a30+"},
+	{kind: "cloudflare_token", anchor: "cfat_", tail: "a30+"},
+
+	// Code hosts.
+	{kind: "github_token", anchor: "ghp_", tail: "w20+"},
+	{kind: "github_token", anchor: "gho_", tail: "w20+"},
+	{kind: "github_token", anchor: "ghu_", tail: "w20+"},
+	{kind: "github_token", anchor: "ghs_", tail: "s20+"},
+	{kind: "github_token", anchor: "ghr_", tail: "w20+"},
+	{kind: "github_token", anchor: "github_pat_", tail: "w22+"},
+	{kind: "gitlab_token", anchor: "glpat-", tail: "s16+"},
+	{kind: "gitlab_token", anchor: "gldt-", tail: "s16+"},
+	{kind: "gitlab_token", anchor: "glrt-", tail: "s16+"},
+	{kind: "gitlab_token", anchor: "glrtr-", tail: "s16+"},
+	{kind: "gitlab_token", anchor: "glcbt-", tail: "s16+"},
+	{kind: "gitlab_token", anchor: "glptt-", tail: "s16+"},
+	{kind: "gitlab_token", anchor: "glft-", tail: "s16+"},
+	{kind: "gitlab_token", anchor: "glsoat-", tail: "s16+"},
+	{kind: "gitlab_token", anchor: "glimt-", tail: "s16+"},
+	{kind: "gitlab_token", anchor: "glagent-", tail: "s16+"},
+	{kind: "gitlab_token", anchor: "gloas-", tail: "s16+"},
+	{kind: "gitlab_token", anchor: "glffct-", tail: "s16+"},
+	{kind: "gitlab_token", anchor: "GR1348941", tail: "d16+"},
+	{kind: "atlassian_token", anchor: "ATATT3", tail: "s30+"},
+	{kind: "atlassian_token", anchor: "ATCTT3", tail: "s30+"},
+	{kind: "atlassian_token", anchor: "ATBB", tail: "a24+", mixed: true},
+
+	// Chat.
+	{kind: "slack_token", anchor: "xoxb-", tail: "d20+"},
+	{kind: "slack_token", anchor: "xoxp-", tail: "d20+"},
+	{kind: "slack_token", anchor: "xoxa-", tail: "d20+"},
+	{kind: "slack_token", anchor: "xoxr-", tail: "d20+"},
+	{kind: "slack_token", anchor: "xoxs-", tail: "d20+"},
+	{kind: "slack_token", anchor: "xoxo-", tail: "d20+"},
+	{kind: "slack_token", anchor: "xoxc-", tail: "d20+"},
+	{kind: "slack_token", anchor: "xoxd-", tail: "d20+"},
+	{kind: "slack_token", anchor: "xoxe-", tail: "d20+"},
+	{kind: "slack_token", anchor: "xoxe.xox", tail: "d20+"},
+	{kind: "slack_token", anchor: "xapp-", tail: "d20+"},
+	{kind: "slack_token", anchor: "xwfp-", tail: "d20+"},
+	{kind: "webhook_url", anchor: "hooks.slack.com/services/", tail: "a8+\\/a8+\\/a16+", keep: true},
+	{kind: "webhook_url", anchor: "hooks.slack.com/workflows/", tail: "a8+\\/a8+\\/a8+\\/a16+", keep: true},
+	{kind: "webhook_url", anchor: "hooks.slack.com/triggers/", tail: "a8+\\/a8+\\/a16+", keep: true},
+	{kind: "webhook_url", anchor: "discord.com/api/webhooks/", tail: "n15-22\\/d40+", keep: true},
+	{kind: "webhook_url", anchor: "discordapp.com/api/webhooks/", tail: "n15-22\\/d40+", keep: true},
+	{kind: "webhook_url", anchor: "webhook.office.com/webhookb2/", tail: "d36\\@d36\\/d10+\\/h32", keep: true},
+	{kind: "telegram_token", anchor: ":AA", head: "n8-10", tail: "d32+", after: "bot"},
+
+	// Payment.
+	{kind: "stripe_key", anchor: "sk_live_", tail: "a16+"},
+	{kind: "stripe_key", anchor: "sk_test_", tail: "a16+"},
+	{kind: "stripe_key", anchor: "rk_live_", tail: "a16+"},
+	{kind: "stripe_key", anchor: "rk_test_", tail: "a16+"},
+	{kind: "stripe_key", anchor: "sk_org_", tail: "w16+"},
+	{kind: "stripe_key", anchor: "whsec_", tail: "b24+"},
+	{kind: "stripe_key", anchor: "sq0atp-", tail: "d22+"}, // Square
+	{kind: "stripe_key", anchor: "sq0csp-", tail: "d40+"},
+	{kind: "stripe_key", anchor: "access_token$production$", tail: "l16\\$h32"}, // Braintree
+	{kind: "stripe_key", anchor: "rzp_live_", tail: "a14+"},                     // Razorpay
+	{kind: "shopify_token", anchor: "shpat_", tail: "x32"},
+	{kind: "shopify_token", anchor: "shpss_", tail: "x32"},
+	{kind: "shopify_token", anchor: "shpca_", tail: "x32"},
+	{kind: "shopify_token", anchor: "shppa_", tail: "x32"},
+
+	// Package registries.
+	{kind: "npm_token", anchor: "npm_", tail: "a36+"},
+	{kind: "pypi_token", anchor: "pypi-AgE", tail: "d40+"},
+	{kind: "registry_token", anchor: "rubygems_", tail: "h40+"},
+	{kind: "registry_token", anchor: "cio", tail: "a32", mixed: true}, // crates.io
+	{kind: "registry_token", anchor: "oy2", tail: "l43"},              // NuGet
+	{kind: "registry_token", anchor: "CLOJARS_", tail: "l60+"},
+	{kind: "registry_token", anchor: "AKCp", tail: "a60+"},                                    // Artifactory
+	{kind: "registry_token", anchor: "/t/", tail: "a2\\-h8\\-h4\\-h4\\-h4\\-h12", keep: true}, // Anaconda
+	{kind: "registry_token", anchor: "cmVmdGtuOjAx", tail: "b40+"},                            // Artifactory reference token
+	{kind: "docker_token", anchor: "dckr_pat_", tail: "d20+"},
+	{kind: "docker_token", anchor: "dckr_oat_", tail: "d20+"},
+
+	// Language models.
+	{kind: "anthropic_key", anchor: "sk-ant-", tail: "d24+"},
+	{kind: "openai_key", anchor: "sk-proj-", tail: "d24+"},
+	{kind: "openai_key", anchor: "sk-svcacct-", tail: "d24+"},
+	{kind: "openai_key", anchor: "sk-admin-", tail: "d24+"},
+	{kind: "openai_key", anchor: "sk-None-", tail: "d24+"},
+	{kind: "openai_key", anchor: "sk-", tail: "a40+"},
+	{kind: "openai_key", anchor: "sk-", tail: "a20+", mixed: true},
+	{kind: "ai_key", anchor: "sk-or-v1-", tail: "h32+"},
+	{kind: "ai_key", anchor: "sk-lf-", tail: "h8\\-h4\\-h4\\-h4\\-h12"},
+	{kind: "ai_key", anchor: "gsk_", tail: "a40+"},
+	{kind: "ai_key", anchor: "xai-", tail: "a60+"},
+	{kind: "ai_key", anchor: "r8_", tail: "a37+"},
+	{kind: "ai_key", anchor: "pplx-", tail: "a32+"},
+	{kind: "ai_key", anchor: "nvapi-", tail: "d40+"},
+	{kind: "ai_key", anchor: "pcsk_", tail: "w30+"},
+	{kind: "ai_key", anchor: "lsv2_pt_", tail: "h32w0+"},
+	{kind: "ai_key", anchor: "lsv2_sk_", tail: "h32w0+"},
+	{kind: "ai_key", anchor: "tgp_v1_", tail: "d30+"},
+	{kind: "ai_key", anchor: "tvly-", tail: "d20+", mixed: true},
+	{kind: "ai_key", anchor: "sk_", tail: "h48"}, // ElevenLabs
+	{kind: "huggingface_token", anchor: "hf_", tail: "a30+"},
+	{kind: "huggingface_token", anchor: "api_org_", tail: "a30+"},
+
+	// Mail and telephone.
+	{kind: "sendgrid_key", anchor: "SG.", tail: "d16-32\\.d30+"},
+	{kind: "twilio_key", anchor: "SK", tail: "h32"},
+	{kind: "mail_key", anchor: "key-", tail: "h32", mixed: true},
+	{kind: "mail_key", anchor: "-us", head: "h32", tail: "n1-2"},
+	{kind: "mail_key", anchor: "xkeysib-", tail: "h60+d0+"},
+	{kind: "mail_key", anchor: "xsmtpsib-", tail: "h60+d0+"},
+	{kind: "mail_key", anchor: "re_", tail: "a8-12\\_a20-26", mixed: true},
+
+	// Infrastructure.
+	{kind: "vault_token", anchor: "hvs.", tail: "d20+"},
+	{kind: "vault_token", anchor: "hvb.", tail: "d20+"},
+	{kind: "vault_token", anchor: "hvr.", tail: "d20+"},
+	{kind: "vault_token", anchor: "s.", tail: "a24", mixed: true},
+	{kind: "terraform_token", anchor: ".atlasv1.", head: "a14", tail: "s40+"},
+	{kind: "databricks_token", anchor: "dapi", tail: "h32"},
+	{kind: "databricks_token", anchor: "dapi", tail: "h32\\-n1"},
+	{kind: "databricks_token", anchor: "dose", tail: "h32"},
+	{kind: "pulumi_token", anchor: "pul-", tail: "h40"},
+	{kind: "grafana_token", anchor: "glsa_", tail: "a32\\_x8"},
+	{kind: "grafana_token", anchor: "glc_", tail: "b32+"},
+	{kind: "service_token", anchor: "dp.pt.", tail: "a40+"}, // Doppler
+	{kind: "service_token", anchor: "dp.st.", tail: "s30+"},
+	{kind: "service_token", anchor: "dp.ct.", tail: "a40+"},
+	{kind: "service_token", anchor: "ops_eyJ", tail: "b60+"}, // 1Password
+	{kind: "service_token", anchor: "A3-", tail: "u6\\-u11\\-u5\\-u5\\-u5"},
+	{kind: "service_token", anchor: "A3-", tail: "u6\\-u6\\-u5\\-u5\\-u5\\-u5"},
+	{kind: "service_token", anchor: "tskey-", tail: "a3+\\-a6+d0+"}, // Tailscale
+	{kind: "service_token", anchor: "NRAK-", tail: "u27"},           // New Relic
+	{kind: "service_token", anchor: "NRII-", tail: "d32"},
+	{kind: "service_token", anchor: "sntrys_", tail: "b60+"}, // Sentry
+	{kind: "service_token", anchor: "sntryu_", tail: "h60+"},
+	{kind: "service_token", anchor: "PMAK-", tail: "h24\\-h34"}, // Postman
+	{kind: "service_token", anchor: "lin_api_", tail: "a30+"},   // Linear
+	{kind: "service_token", anchor: "ntn_", tail: "a40+"},       // Notion
+	{kind: "service_token", anchor: "secret_", tail: "a43", mixed: true},
+	{kind: "service_token", anchor: "figd_", tail: "d30+"},
+	{kind: "service_token", anchor: "pscale_tkn_", tail: "s30+"}, // PlanetScale
+	{kind: "service_token", anchor: "pscale_pw_", tail: "s30+"},
+	{kind: "service_token", anchor: "pscale_oauth_", tail: "s30+"},
+	{kind: "service_token", anchor: "sbp_", tail: "h40"}, // Supabase
+	{kind: "service_token", anchor: "sb_secret_", tail: "d20+"},
+	{kind: "service_token", anchor: "nfp_", tail: "a36+"},              // Netlify
+	{kind: "service_token", anchor: "rnd_", tail: "a28+", mixed: true}, // Render
+	{kind: "service_token", anchor: "fm2_", tail: "b60+"},              // Fly.io
+	{kind: "service_token", anchor: "fo1_", tail: "d40+"},              // Fly.io
+	{kind: "service_token", anchor: "bkua_", tail: "h40"},              // Buildkite
+	{kind: "service_token", anchor: "CCIPAT_", tail: "a20+\\_h40"},     // CircleCI
+	{kind: "service_token", anchor: "squ_", tail: "h40"},               // SonarQube
+	{kind: "service_token", anchor: "sqp_", tail: "h40"},               // SonarQube
+	{kind: "service_token", anchor: "sqa_", tail: "h40"},               // SonarQube
+	{kind: "service_token", anchor: "sgp_", tail: "w40+"},              // Sourcegraph
+	{kind: "service_token", anchor: "CFPAT-", tail: "d43"},             // Contentful
+	{kind: "service_token", anchor: "pnu_", tail: "a36"},               // Prefect
+	{kind: "service_token", anchor: "dt0c01.", tail: "u24\\.u64"},      // Dynatrace
+	{kind: "service_token", anchor: "dt0s01.", tail: "u24\\.u64"},      // Dynatrace
+	{kind: "service_token", anchor: "EZAK", tail: "a54"},               // EasyPost
+	{kind: "service_token", anchor: "sl.", tail: "d100+"},              // Dropbox
+	{kind: "service_token", anchor: "sk.eyJ", tail: "d40+\\.d20+"},     // Mapbox
+	{kind: "service_token", anchor: "phx_", tail: "a40+"},              // PostHog
+	{kind: "service_token", anchor: "duffel_live_", tail: "d40+"},
+	{kind: "service_token", anchor: "pat", tail: "a14\\.h64"},            // Airtable
+	{kind: "service_token", anchor: "EAA", tail: "a100+", mixed: true},   // Facebook
+	{kind: "service_token", anchor: "amzn.mws.", tail: "h8\\-d27"},       // Amazon marketplace
+	{kind: "service_token", anchor: "AQVN", tail: "d35-38", mixed: true}, // Yandex
+	{kind: "service_token", anchor: "vcp_", tail: "a40+"},                // Vercel
+	{kind: "service_token", anchor: "cursor_", tail: "h60+"},
+	{kind: "service_token", anchor: "aio_", tail: "a28", mixed: true}, // Adafruit
+	{kind: "service_token", anchor: "tfp_", tail: "s44+"},             // Typeform
+	{kind: "service_token", anchor: "hooks.zapier.com/hooks/catch/", tail: "n4+\\/a5+", keep: true},
+
+	// Keys.
+	{kind: "age_key", anchor: "AGE-SECRET-KEY-1", tail: "u40+"},
+	{kind: "age_key", anchor: "AGE-SECRET-KEY-PQ-1", tail: "u40+"},
+	{kind: "age_key", anchor: "AGE-PLUGIN-", tail: "u2+\\-u20+"},
+	{kind: "jwt", anchor: "eyJ", tail: "d10+\\.\\e\\yd4+\\.d0+"},
+	{kind: "jwt", anchor: "eyJ", tail: "d10+\\.d0+\\.d10+\\.d10+\\.d10+"}, // encrypted (JWE)
+}
