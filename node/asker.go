@@ -42,8 +42,8 @@ const (
 	Failed       Outcome = "error"
 )
 
-// NodeOutcome is the outcome of one node, with one sentence unless it answered.
-type NodeOutcome struct {
+// Asked is what became of asking one node, with one sentence unless it answered.
+type Asked struct {
 	Node    protocol.NodeID
 	Name    string
 	Outcome Outcome
@@ -58,7 +58,7 @@ type Result struct {
 	Data         *protocol.ResponseData // exact sums; nil unless Status is success, and for node_health
 	Health       []protocol.NodeHealth  // for node_health
 	Contributors []protocol.Fingerprint // sorted
-	Outcomes     []NodeOutcome          // in the order of asking
+	Outcomes     []Asked                // in the order of asking
 	Took         time.Duration
 }
 
@@ -84,7 +84,7 @@ type candidate struct {
 
 // reply is what came back from one candidate.
 type reply struct {
-	outcome  NodeOutcome
+	outcome  Asked
 	response *protocol.MeshResponse
 }
 
@@ -128,7 +128,7 @@ func (a *asker) askAll(ctx context.Context, q *protocol.MeshQuery, wire []byte) 
 			case slots <- struct{}{}:
 				defer func() { <-slots }()
 			case <-ctx.Done():
-				replies[i].outcome = NodeOutcome{c.id, c.name, TimedOut, "it was not asked before the time was over"}
+				replies[i].outcome = Asked{c.id, c.name, TimedOut, "it was not asked before the time was over"}
 				return
 			}
 			response, err := a.ask(ctx, c.id, q, wire)
@@ -139,15 +139,15 @@ func (a *asker) askAll(ctx context.Context, q *protocol.MeshQuery, wire []byte) 
 	return replies
 }
 
-func notConnected(c candidate) NodeOutcome {
+func notConnected(c candidate) Asked {
 	if c.refusedUs {
-		return NodeOutcome{c.id, c.name, Denied, c.reason}
+		return Asked{c.id, c.name, Denied, c.reason}
 	}
-	return NodeOutcome{c.id, c.name, Offline, c.reason}
+	return Asked{c.id, c.name, Offline, c.reason}
 }
 
-func outcomeOf(c candidate, r *protocol.MeshResponse, err error) NodeOutcome {
-	o := NodeOutcome{Node: c.id, Name: c.name}
+func outcomeOf(c candidate, r *protocol.MeshResponse, err error) Asked {
+	o := Asked{Node: c.id, Name: c.name}
 	switch {
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
 		o.Outcome, o.Reason = TimedOut, "it did not answer in time"

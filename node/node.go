@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
+	"sync"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -17,6 +18,7 @@ import (
 	"github.com/caro-mesh/caro-node/policy/audit"
 	"github.com/caro-mesh/caro-node/protocol"
 	"github.com/caro-mesh/caro-node/protocol/exchange"
+	"github.com/caro-mesh/caro-node/protocol/goodbye"
 	"github.com/caro-mesh/caro-node/protocol/hello"
 	"github.com/caro-mesh/caro-node/protocol/ping"
 	"github.com/caro-mesh/caro-node/protocol/query"
@@ -38,6 +40,9 @@ type Config struct {
 	Logger      *slog.Logger
 }
 
+// goodbyeTimeout is how long a node that stops waits for its peers to hear it.
+const goodbyeTimeout = time.Second
+
 // Node is one member of the mesh.
 type Node struct {
 	c        Config
@@ -47,6 +52,7 @@ type Node struct {
 	endpoint *exchange.Endpoint
 	registry *hello.Registry
 	keeper   *discovery.Keeper
+	denials  denials
 	servers  []*exchange.Server
 
 	publisher *publisher
@@ -125,6 +131,7 @@ func (n *Node) connectParts(ctx context.Context) error {
 		hello.Serve(n.endpoint, n.registry, local),
 		ping.Serve(n.endpoint),
 		summary.Serve(n.endpoint, n.takeSummary),
+		goodbye.Serve(n.endpoint, func(from protocol.NodeID, why goodbye.Reason) { n.registry.SaidGoodbye(from, string(why)) }),
 		query.Serve(n.endpoint, func(ctx context.Context, from exchange.From, q *protocol.MeshQuery, _ []byte) ([]byte, error) {
 			return n.answerer.answer(ctx, from.ID, from.Addr, q)
 		}),
@@ -161,10 +168,27 @@ func (n *Node) Run(ctx context.Context) error {
 	g.Go(func() error { return n.publisher.run(gctx) })
 	g.Go(func() error { return n.pinger.run(gctx) })
 	err := g.Wait()
+	n.sayGoodbye(context.WithoutCancel(ctx))
 	err = errors.Join(err, n.Close())
 	stopClerk()
 	<-clerkDone
 	return err
+}
+
+// sayGoodbye tells the connected peers that this node leaves on purpose, so that nobody takes it for a crash. It waits
+// for them no longer than goodbyeTimeout.
+func (n *Node) sayGoodbye(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, goodbyeTimeout)
+	defer cancel()
+	var wg sync.WaitGroup
+	for _, p := range n.registry.Peers() {
+		wg.Go(func() {
+			if err := goodbye.Say(ctx, n.endpoint, p.Identity.NodeID, goodbye.ReasonShutdown); err != nil {
+				n.c.Logger.Debug("goodbye was not heard", "peer", p.Identity.Fingerprint, "error", err)
+			}
+		})
+	}
+	wg.Wait()
 }
 
 // Close ends all connections. Run does it itself.

@@ -293,10 +293,14 @@ func (n *Node) peerUp(p hello.Peer) {
 func (n *Node) peerDown(p hello.Peer) {
 	id := p.Identity.NodeID
 	now := n.c.Now()
-	n.c.Logger.Info("peer disconnected", "peer", id.Fingerprint(), "name", p.Identity.DisplayName)
+	how := p.Goodbye
+	if how == "" {
+		how = "it vanished without goodbye"
+	}
+	n.c.Logger.Info("peer disconnected", "peer", id.Fingerprint(), "name", p.Identity.DisplayName, "goodbye", how)
 	n.clerk.note(func(ctx context.Context) error {
 		_, err := n.clerk.log.Append(ctx, audit.Event{Type: protocol.AuditPeerDisconnected, Peer: id, Success: true,
-			Details: map[string]string{"connected_seconds": strconv.Itoa(int(now.Sub(p.Since).Seconds()))}})
+			Details: map[string]string{"connected_seconds": strconv.Itoa(int(now.Sub(p.Since).Seconds())), "goodbye": how}})
 		return errors.Join(err, n.clerk.seen(ctx, id, func(s *store.Peer) { s.LastSeen = now }))
 	})
 }

@@ -4,7 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net/netip"
+	"sync"
+	"time"
 
 	"github.com/caro-mesh/caro-node/policy"
 	"github.com/caro-mesh/caro-node/policy/audit"
@@ -52,6 +55,7 @@ func (n *Node) trustChanged(ctx context.Context, id protocol.NodeID) error {
 		return fmt.Errorf("the change is stored, but the policy that it makes is refused: %w", err)
 	}
 	n.gate.SetEngine(engine)
+	n.denials.forget(id)
 	n.c.Logger.Info("trust changed", "peer", id.Fingerprint())
 	for _, p := range n.registry.Peers() {
 		pid := p.Identity.NodeID
@@ -76,12 +80,53 @@ func (n *Node) disconnect(id protocol.NodeID) {
 
 // admit decides about a peer that introduced itself, and records the decision.
 func (n *Node) admit(ctx context.Context, id protocol.NodeID, addr netip.Addr, _ protocol.NodeIdentity) error {
-	_, err := n.gate.Allow(ctx, policy.Request{Peer: id, Addr: addr, Action: policy.ActionConnect, Now: n.c.Now()},
-		audit.Event{Type: protocol.AuditPeerConnected})
+	request := policy.Request{Peer: id, Addr: addr, Action: policy.ActionConnect, Now: n.c.Now()}
+	if d := n.gate.Peek(request); !d.Allowed && !n.denials.worthARecord(id, n.c.Now()) {
+		return &hello.DeniedError{Reason: d.Reason}
+	}
+	_, err := n.gate.Allow(ctx, request, audit.Event{Type: protocol.AuditPeerConnected})
 	var denied *audit.DeniedError
 	if errors.As(err, &denied) {
 		n.c.Logger.Warn("refused a peer", "peer", id.Fingerprint(), "address", addr, "rule", denied.Decision.Rule.Name, "reason", denied.Decision.Reason)
 		return &hello.DeniedError{Reason: denied.Decision.Reason, Err: err}
 	}
 	return err
+}
+
+const (
+	// denialQuiet is how long further refusals of the same peer are not recorded: a refused node comes back every
+	// minute for as long as it runs, and a thousand equal records a day would bury the others.
+	denialQuiet = time.Hour
+	// maxDenials bounds the memory for it; strangers beyond it are recorded each time, within the gate's budget.
+	maxDenials = 1024
+)
+
+// denials remembers when the refusal of a peer was last recorded.
+type denials struct {
+	mu   sync.Mutex
+	last map[protocol.NodeID]time.Time
+}
+
+// worthARecord reports whether a refusal of id now should be recorded, and remembers that it is.
+func (d *denials) worthARecord(id protocol.NodeID, now time.Time) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if at, ok := d.last[id]; ok && now.Sub(at) < denialQuiet {
+		return false
+	}
+	maps.DeleteFunc(d.last, func(_ protocol.NodeID, at time.Time) bool { return now.Sub(at) >= denialQuiet })
+	if d.last == nil {
+		d.last = make(map[protocol.NodeID]time.Time)
+	}
+	if len(d.last) < maxDenials {
+		d.last[id] = now
+	}
+	return true
+}
+
+// forget makes the next refusal of id worth a record again, because trust has changed in between.
+func (d *denials) forget(id protocol.NodeID) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	delete(d.last, id)
 }

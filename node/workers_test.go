@@ -1,0 +1,322 @@
+package node
+
+import (
+	"errors"
+	"log/slog"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"pgregory.net/rapid"
+
+	"github.com/caro-mesh/caro-node/policy"
+	"github.com/caro-mesh/caro-node/protocol"
+	"github.com/caro-mesh/caro-node/protocol/exchange"
+	"github.com/caro-mesh/caro-node/store"
+)
+
+func TestAPeerIsAnsweredAndTheAnswerIsOnRecordBeforeItLeaves(t *testing.T) {
+	asker := newKey(t)
+	b := newBench(t, trusting(asker.NodeID(), "query_from"))
+	b.typed(3, protocol.CategoryGit, protocol.RiskSafe, noon.Add(-2*time.Hour))
+	b.typed(1, protocol.CategoryDocker, protocol.RiskHigh, noon.Add(-time.Hour))
+	r := b.ask(asker, protocol.QueryToolUsage)
+	if r.Status != protocol.StatusSuccess || r.Data.ToolUsage.TotalCommands != 4 {
+		t.Fatalf("got %+v", r)
+	}
+	if want := []protocol.Fingerprint{b.key.Fingerprint()}; !slices.Equal(r.Contributors, want) {
+		t.Errorf("contributors %v, want %v", r.Contributors, want)
+	}
+	sent := b.records(protocol.AuditResponseSent)
+	if len(sent) != 1 || sent[0].Peer != asker.NodeID() || sent[0].Details["query_id"] != r.QueryID || sent[0].Details["bytes"] == "" {
+		t.Errorf("recorded %+v", sent)
+	}
+}
+
+func TestADeniedQueryIsAnAnswerWithAReasonAndReadsNothing(t *testing.T) {
+	asker := newKey(t)
+	b := newBench(t, trusting(asker.NodeID(), "share_to"))
+	b.reads = nil // reading would panic
+	b.typed(1, protocol.CategoryGit, protocol.RiskSafe, noon)
+	r := b.ask(asker, protocol.QueryToolUsage)
+	if r.Status != protocol.StatusAccessDenied || r.Reason == "" || r.Data != nil {
+		t.Errorf("got %+v", r)
+	}
+	got := b.records(protocol.AuditQueryReceived)
+	if len(got) != 1 || got[0].Success || got[0].Details["rule"] == "" {
+		t.Errorf("recorded %+v", got)
+	}
+}
+
+func TestDeniedCategoriesAreInNoAnswer(t *testing.T) {
+	asker := newKey(t)
+	doc := trusting(asker.NodeID(), "peer")
+	doc.DeniedCategories = []string{"docker"}
+	b := newBench(t, doc)
+	b.typed(3, protocol.CategoryGit, protocol.RiskSafe, noon.Add(-2*time.Hour))
+	b.typed(5, protocol.CategoryDocker, protocol.RiskCritical, noon.Add(-2*time.Hour))
+	if r := b.ask(asker, protocol.QueryToolUsage); r.Data.ToolUsage.TotalCommands != 3 {
+		t.Errorf("tool usage counts %+v", r.Data.ToolUsage)
+	}
+	if r := b.ask(asker, protocol.QuerySafetyPosture); r.Data.Safety.TotalCommands != 3 || r.Data.Safety.ByRisk.Critical != 0 {
+		t.Errorf("safety counts %+v", r.Data.Safety)
+	}
+	if r := b.ask(asker, protocol.QueryActivityPatterns); r.Data.Activity.Hourly[10] != 3 {
+		t.Errorf("activity counts %+v", r.Data.Activity)
+	}
+	if r := b.ask(asker, protocol.QueryToolUsage, protocol.Filter{Field: "category", Operator: protocol.OpEquals, Value: "docker"}); r.Status != protocol.StatusNoData {
+		t.Errorf("asking for the denied category gives %s", r.Status)
+	}
+}
+
+func TestABadFilterIsToldToTheAsker(t *testing.T) {
+	asker := newKey(t)
+	b := newBench(t, trusting(asker.NodeID(), "peer"))
+	r := b.ask(asker, protocol.QueryToolUsage, protocol.Filter{Field: "cwd", Operator: protocol.OpEquals, Value: "/"})
+	if r.Status != protocol.StatusError || !strings.Contains(r.Reason, "unknown field") {
+		t.Errorf("got %+v", r)
+	}
+}
+
+func TestASupervisorGetsSumsOverEnoughNodesOnly(t *testing.T) {
+	boss := newKey(t)
+	b := newBench(t, trusting(boss.NodeID(), "supervisor"))
+	b.typed(2, protocol.CategoryGit, protocol.RiskSafe, noon.Add(-2*time.Hour))
+	receive(t, b, 3) // with this node's own: 4 contributors of at least 5
+	if r := b.ask(boss, protocol.QueryToolUsage); r.Status != protocol.StatusAccessDenied || !strings.Contains(r.Reason, "at least 5") || r.Data != nil {
+		t.Errorf("below the threshold: %+v", r)
+	}
+	receive(t, b, 1)
+	r := b.ask(boss, protocol.QueryToolUsage)
+	if r.Status != protocol.StatusSuccess || r.Data.ToolUsage.TotalCommands != 42 || len(r.Contributors) != 5 {
+		t.Fatalf("above the threshold: %+v", r)
+	}
+	if git := r.Data.ToolUsage.ByCategory[0]; git.NodeCount != 5 {
+		t.Errorf("five nodes used git, the answer says %d", git.NodeCount)
+	}
+	if r := b.ask(boss, protocol.QueryToolUsage, protocol.Filter{Field: "category", Operator: protocol.OpEquals, Value: "git"}); r.Status == protocol.StatusSuccess {
+		t.Errorf("a filtered aggregate was answered: %+v", r)
+	}
+	for _, qt := range []protocol.QueryType{protocol.QueryNodeHealth, protocol.QueryAnomalies} {
+		if r := b.ask(boss, qt); r.Status == protocol.StatusSuccess {
+			t.Errorf("%s singles out a node and was answered: %+v", qt, r)
+		}
+	}
+}
+
+func TestSummariesOfFuturePeriodsAreRefusedAndRecorded(t *testing.T) {
+	b := newBench(t, policy.Document{})
+	in := &intake{db: b.db, log: b.db.AuditLog(), now: func() time.Time { return noon.AddDate(0, 0, -30) }, logger: slog.New(slog.DiscardHandler)}
+	key := newKey(t)
+	s, wire := summaryOf(t, key, 1)
+	v, reason, err := in.accept(t.Context(), key.NodeID(), s, wire)
+	if v != refused || err != nil || !strings.Contains(reason, "future") {
+		t.Errorf("verdict %d, %q, %v", v, reason, err)
+	}
+	if got := b.records(protocol.AuditPolicyViolation); len(got) != 1 || got[0].Peer != key.NodeID() {
+		t.Errorf("recorded %+v", got)
+	}
+}
+
+func TestASummaryIsStoredOnceAndASecondContentForItsPeriodIsRefused(t *testing.T) {
+	b := newBench(t, policy.Document{})
+	in := &intake{db: b.db, log: b.db.AuditLog(), now: b.clock, logger: slog.New(slog.DiscardHandler)}
+	key := newKey(t)
+	s, wire := summaryOf(t, key, 7)
+	other, otherWire := summaryOf(t, key, 8)
+	for i, c := range []struct {
+		s    *protocol.NodeSummary
+		wire []byte
+		want verdict
+	}{{s, wire, accepted}, {s, wire, duplicate}, {other, otherWire, refused}} {
+		if got, reason, err := in.accept(t.Context(), key.NodeID(), c.s, c.wire); got != c.want || err != nil {
+			t.Errorf("summary %d: verdict %d, %q, %v; want %d", i, got, reason, err, c.want)
+		}
+	}
+}
+
+func TestEndedPeriodsAreSummarizedOnceAndPushedOnce(t *testing.T) {
+	peer, stranger := newKey(t), newKey(t)
+	b := newBench(t, trusting(peer.NodeID(), "share_to"))
+	b.typed(4, protocol.CategoryGit, protocol.RiskSafe, noon.Add(-26*time.Hour))
+	b.typed(2, protocol.CategoryGit, protocol.RiskSafe, noon) // its hour, day and week have not ended
+	var pushed []store.StoredSummary
+	p := b.publisher(func(s store.StoredSummary) error { pushed = append(pushed, s); return nil }, peer.NodeID(), stranger.NodeID())
+	for range 2 {
+		if err := p.generate(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		p.pushAll(t.Context())
+	}
+	if len(pushed) != 2 {
+		t.Fatalf("pushed %d summaries, want the hour and the day", len(pushed))
+	}
+	for _, s := range pushed {
+		opened, err := protocol.OpenSummary(s.Wire)
+		if err != nil || opened.TotalCommands != 4 || opened.UniquePatterns != 2 {
+			t.Errorf("pushed %+v, %v", opened, err)
+		}
+	}
+	if got := b.records(protocol.AuditSummaryGenerated); len(got) != 2 {
+		t.Errorf("recorded %d generated summaries", len(got))
+	}
+	for _, r := range b.records(protocol.AuditSummaryShared) {
+		if r.Peer != peer.NodeID() {
+			t.Errorf("recorded a summary for %s", r.Peer)
+		}
+	}
+}
+
+func TestAFailedPushIsTriedAgainAndOnRecordEachTime(t *testing.T) {
+	peer := newKey(t)
+	b := newBench(t, trusting(peer.NodeID(), "share_to"))
+	b.typed(1, protocol.CategoryGit, protocol.RiskSafe, noon.Add(-2*time.Hour))
+	fail, attempts := true, 0
+	p := b.publisher(func(store.StoredSummary) error {
+		// What may leave is recorded before it does.
+		if attempts++; len(b.records(protocol.AuditSummaryShared)) < attempts {
+			t.Error("the summary was sent before it was recorded")
+		}
+		if fail {
+			return errors.New("the line is dead")
+		}
+		return nil
+	}, peer.NodeID())
+	if err := p.generate(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	p.pushAll(t.Context())
+	fail = false
+	p.pushAll(t.Context())
+	p.pushAll(t.Context())
+	if attempts != 2 {
+		t.Errorf("%d attempts, want one that failed and one that did not", attempts)
+	}
+}
+
+func TestASummaryWithACategoryThatIsDeniedByNowStaysHere(t *testing.T) {
+	peer := newKey(t)
+	b := newBench(t, trusting(peer.NodeID(), "share_to"))
+	b.typed(1, protocol.CategoryDocker, protocol.RiskSafe, noon.Add(-2*time.Hour))
+	p := b.publisher(func(store.StoredSummary) error { t.Error("it was pushed"); return nil }, peer.NodeID())
+	if err := p.generate(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	doc := trusting(peer.NodeID(), "share_to")
+	doc.DeniedCategories = []string{"docker"}
+	engine, err := policy.New(doc, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.gate.SetEngine(engine)
+	p.pushAll(t.Context())
+}
+
+// TestTheOutcomesAddUp checks the ledger of a query for any mixture of replies.
+func TestTheOutcomesAddUp(t *testing.T) {
+	errs := []error{exchange.ErrNotConnected, exchange.ErrRateLimited, exchange.ErrBusy, errors.New("anything")}
+	statuses := []protocol.ResponseStatus{protocol.StatusAccessDenied, protocol.StatusNoData, protocol.StatusNotSupported, protocol.StatusError}
+	rapid.Check(t, func(t *rapid.T) {
+		var replies []reply
+		var want uint64
+		for i := range rapid.IntRange(0, 12).Draw(t, "nodes") {
+			c := candidate{id: protocol.NodeID(uuid.NewString())}
+			fp := protocol.Fingerprint(strings.Repeat("0", 15) + string("0123456789abcdef"[i]))
+			switch rapid.IntRange(0, 3).Draw(t, "kind") {
+			case 0:
+				replies = append(replies, reply{outcome: notConnected(candidate{refusedUs: rapid.Bool().Draw(t, "refused")})})
+			case 1:
+				replies = append(replies, reply{outcome: outcomeOf(c, nil, rapid.SampledFrom(errs).Draw(t, "error"))})
+			case 2:
+				r := &protocol.MeshResponse{Status: rapid.SampledFrom(statuses).Draw(t, "status")}
+				replies = append(replies, reply{outcomeOf(c, r, nil), r})
+			default:
+				n := rapid.Uint64Range(1, 1000).Draw(t, "commands")
+				want += n
+				r := &protocol.MeshResponse{Status: protocol.StatusSuccess, Contributors: []protocol.Fingerprint{fp},
+					Data: &protocol.ResponseData{Safety: &protocol.SafetySums{ByRisk: protocol.RiskCounts{Safe: n}, TotalCommands: n}}}
+				replies = append(replies, reply{outcomeOf(c, r, nil), r})
+			}
+		}
+		var res Result
+		res.merge(replies)
+		if len(res.Outcomes) != len(replies) {
+			t.Fatalf("%d were asked, %d have an outcome", len(replies), len(res.Outcomes))
+		}
+		answered := 0
+		for _, o := range res.Outcomes {
+			if o.Outcome == Answered {
+				answered++
+			}
+		}
+		if answered != len(res.Contributors) || (res.Status == protocol.StatusSuccess) != (answered > 0) || (res.Data != nil) != (answered > 0) {
+			t.Fatalf("%d answered, %d contributors, status %s, data %t", answered, len(res.Contributors), res.Status, res.Data != nil)
+		}
+		if res.Data != nil && res.Data.Safety.TotalCommands != want {
+			t.Fatalf("sum %d, want %d", res.Data.Safety.TotalCommands, want)
+		}
+	})
+}
+
+func TestNoNodeIsCountedTwice(t *testing.T) {
+	answer := func(n uint64, who ...protocol.Fingerprint) reply {
+		r := &protocol.MeshResponse{Status: protocol.StatusSuccess, Contributors: who,
+			Data: &protocol.ResponseData{Safety: &protocol.SafetySums{ByRisk: protocol.RiskCounts{Safe: n}, TotalCommands: n}}}
+		return reply{outcomeOf(candidate{}, r, nil), r}
+	}
+	var res Result
+	res.merge([]reply{answer(10, "a"), answer(60, "a", "b", "c"), answer(5, "d")})
+	if res.Data.Safety.TotalCommands != 65 || !slices.Equal(res.Contributors, []protocol.Fingerprint{"a", "b", "c", "d"}) {
+		t.Errorf("counted %d over %v", res.Data.Safety.TotalCommands, res.Contributors)
+	}
+	if o := res.Outcomes[0]; o.Outcome != Suppressed || !strings.Contains(o.Reason, "counts already") {
+		t.Errorf("the answer that is in another one is %+v", o)
+	}
+}
+
+func TestRepeatedRefusalsOfOnePeerAreRecordedOnceAnHour(t *testing.T) {
+	var d denials
+	a, b := newKey(t).NodeID(), newKey(t).NodeID()
+	for i, step := range []struct {
+		id    protocol.NodeID
+		after time.Duration
+		want  bool
+	}{{a, 0, true}, {a, time.Minute, false}, {b, time.Minute, true}, {a, 59 * time.Minute, false}, {a, time.Hour, true}, {a, 61 * time.Minute, false}} {
+		if got := d.worthARecord(step.id, noon.Add(step.after)); got != step.want {
+			t.Errorf("step %d: %t, want %t", i, got, step.want)
+		}
+	}
+	d.forget(a)
+	if !d.worthARecord(a, noon.Add(62*time.Minute)) {
+		t.Error("after a change of trust the next refusal is not recorded")
+	}
+	for range 2 * maxDenials {
+		d.worthARecord(protocol.NodeID(uuid.NewString()), noon.Add(3*time.Hour))
+	}
+	if len(d.last) > maxDenials {
+		t.Errorf("it remembers %d peers", len(d.last))
+	}
+}
+
+func TestSequenceNumbersRiseAcrossBlocksAndRestarts(t *testing.T) {
+	b := newBench(t, policy.Document{})
+	var last uint64
+	for range 3 { // a restart each
+		s, err := newSequencer(t.Context(), b.db)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for range sequenceBlock + 5 {
+			n, err := s.Next()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if n <= last {
+				t.Fatalf("%d after %d", n, last)
+			}
+			last = n
+		}
+	}
+}
