@@ -11,7 +11,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/caro-mesh/caro-node/api/v1"
+	v1 "github.com/caro-mesh/caro-node/api/v1"
 	"github.com/caro-mesh/caro-node/protocol"
 	"github.com/caro-mesh/caro-node/scripts/nodeproc"
 )

@@ -16,7 +16,7 @@ import (
 
 	_ "modernc.org/sqlite" // to make a database of a newer version
 
-	"github.com/caro-mesh/caro-node/api/v1"
+	v1 "github.com/caro-mesh/caro-node/api/v1"
 	"github.com/caro-mesh/caro-node/observer/spool"
 	"github.com/caro-mesh/caro-node/protocol"
 	"github.com/caro-mesh/caro-node/scripts/nodeproc"

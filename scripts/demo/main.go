@@ -16,7 +16,7 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/caro-mesh/caro-node/api/v1"
+	v1 "github.com/caro-mesh/caro-node/api/v1"
 	"github.com/caro-mesh/caro-node/observer/spool"
 	"github.com/caro-mesh/caro-node/protocol"
 	"github.com/caro-mesh/caro-node/scripts/nodeproc"
@@ -79,10 +79,10 @@ func run(ctx context.Context, bin string, commands int) (err error) {
 
 // unlessInterrupted drops the errors that a Ctrl-C causes.
 func unlessInterrupted(ctx context.Context, err error) error {
-	if ctx.Err() != nil {
-		return nil
+	if ctx.Err() == nil {
+		return err
 	}
-	return err
+	return nil
 }
 
 func prepare(ctx context.Context, bin, dir string, commands int) ([]*nodeproc.Node, error) {

@@ -17,7 +17,7 @@ import (
 	"time"
 
 	"github.com/caro-mesh/caro-node/api/client"
-	"github.com/caro-mesh/caro-node/api/v1"
+	v1 "github.com/caro-mesh/caro-node/api/v1"
 )
 
 // stopWithin is how long a process may take to end after SIGTERM.

@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"github.com/caro-mesh/caro-node/api"
-	"github.com/caro-mesh/caro-node/api/v1"
+	v1 "github.com/caro-mesh/caro-node/api/v1"
 	"github.com/caro-mesh/caro-node/node"
 	"github.com/caro-mesh/caro-node/node/aggregate"
 	"github.com/caro-mesh/caro-node/policy"

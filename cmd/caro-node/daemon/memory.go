@@ -9,7 +9,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/caro-mesh/caro-node/api/v1"
+	v1 "github.com/caro-mesh/caro-node/api/v1"
 )
 
 const (
