@@ -50,7 +50,7 @@ var tools = []toolRule{
 	{names: "rabbitmqctl", sub: "authenticate_user", operand: 2},
 	{names: "rabbitmqadmin", next: "-p --password"},
 	{names: "mosquitto_pub mosquitto_sub mosquitto_rr", next: "-P --pw"}, //nolint:misspell // the tool's name
-	{names: "mosquitto_passwd", needs: "-b", operand: -1, least: 3}, //nolint:misspell // the tool's name
+	{names: "mosquitto_passwd", needs: "-b", operand: -1, least: 3},      //nolint:misspell // the tool's name
 	{names: "etcdctl", pair: "--user"},
 
 	// Web clients.
