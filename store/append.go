@@ -13,14 +13,24 @@ import (
 
 // Append stores events, all or none. Those whose ID is stored already are skipped.
 func (s *Store) Append(ctx context.Context, events []event.Event) error {
+	_, err := s.AppendNew(ctx, events)
+	return err
+}
+
+// AppendNew is [Store.Append], and tells for each of the events whether it is new.
+func (s *Store) AppendNew(ctx context.Context, events []event.Event) (isNew []bool, err error) {
 	const doing = "store events"
 	if err := checkEvents(events); err != nil {
-		return fmt.Errorf("%s: %w", doing, err)
+		return nil, fmt.Errorf("%s: %w", doing, err)
 	}
 	if len(events) == 0 {
-		return nil
+		return nil, nil
 	}
-	return s.write(ctx, doing, func(t *tx) error { return t.append(events) })
+	isNew = make([]bool, len(events))
+	if err := s.write(ctx, doing, func(t *tx) error { return t.appendNew(events, isNew) }); err != nil {
+		return nil, err
+	}
+	return isNew, nil
 }
 
 func checkEvents(events []event.Event) error {
@@ -50,6 +60,11 @@ const insertEvent = `INSERT INTO event
 
 // append needs checked events.
 func (t *tx) append(events []event.Event) error {
+	return t.appendNew(events, make([]bool, len(events)))
+}
+
+// appendNew is append, and notes in isNew, which is as long, which of the events were not stored already.
+func (t *tx) appendNew(events []event.Event, isNew []bool) error {
 	known := &t.w.known
 	counts := make(delta)
 	for i := range events {
@@ -65,6 +80,7 @@ func (t *tx) append(events []event.Event) error {
 		if !inserted {
 			continue
 		}
+		isNew[i] = true
 		counts.add(e, category, +1)
 		known.events.loose++
 		if key <= known.events.packedThrough {

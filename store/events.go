@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"encoding/json"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 	"time"
@@ -45,6 +46,23 @@ func (s *Store) Events(ctx context.Context, f EventFilter) ([]event.Event, strin
 		return err
 	})
 	return list, cursor, s.explain("read events", err)
+}
+
+// CountMatching returns the number of events that f chooses; Limit and Cursor of f do not count. It reads as much as a
+// search through all of them.
+func (s *Store) CountMatching(ctx context.Context, f EventFilter) (int64, error) {
+	f.Cursor = ""
+	var n int64
+	err := s.read(ctx, func(r *sql.Tx) error {
+		m, ok, err := newMatcher(ctx, r, &f)
+		if err != nil || !ok {
+			return err
+		}
+		keys, err := matchingKeys(ctx, r, &m, math.MaxInt)
+		n = int64(len(keys))
+		return err
+	})
+	return n, s.explain("count events", err)
 }
 
 // Event returns the event with this ID, or [ErrNotFound].

@@ -203,3 +203,20 @@ func FuzzSegment(f *testing.F) {
 		_, _, _ = s.without(last, map[int64]bool{last: true})
 	})
 }
+
+func TestAppendTellsWhichEventsAreNew(t *testing.T) {
+	s := open(t, Options{})
+	one, two, three := plainEvent(noon, "one"), plainEvent(noon, "two"), plainEvent(noon, "three")
+	check(t, s.Append(t.Context(), []event.Event{two}))
+	isNew, err := s.AppendNew(t.Context(), []event.Event{one, two, three, one})
+	if err != nil || !slices.Equal(isNew, []bool{true, false, true, false}) {
+		t.Errorf("new: %v, %v", isNew, err)
+	}
+	isNew, err = s.AppendNew(t.Context(), []event.Event{one, two, three})
+	if err != nil || !slices.Equal(isNew, []bool{false, false, false}) {
+		t.Errorf("the second time: %v, %v", isNew, err)
+	}
+	if n, err := s.CountEvents(t.Context()); err != nil || n != 3 {
+		t.Errorf("%d events, %v", n, err)
+	}
+}

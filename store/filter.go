@@ -26,6 +26,7 @@ type EventFilter struct {
 	MinRisk  protocol.RiskLevel
 	Category protocol.CommandCategory
 	Failed   *bool // true: exit code known and not 0; false: all others
+	ExitCode *int  // exit code known, and this one
 	// Limit is the number of events of a page, 1 to MaxEvents; 0 means DefaultEvents.
 	Limit int
 	// Cursor is what the page before returned; empty for the first.
@@ -50,6 +51,16 @@ type traits struct {
 	key, folder, category int64
 	risk                  protocol.RiskLevel
 	failed                bool
+	exit                  sql.NullInt64 // not valid: unknown, or read from a segment, which holds its mark alone
+	mark                  byte          // of the exit code, see markOf
+}
+
+// markOf tells most exit codes apart in five bits, which is what a segment has room for; 0 for success and unknown.
+func markOf(exit sql.NullInt64) byte {
+	if !exit.Valid || exit.Int64 == 0 {
+		return 0
+	}
+	return byte(1 + uint64(exit.Int64)%31)
 }
 
 // matcher is an EventFilter with names resolved to numbers.
@@ -60,11 +71,20 @@ type matcher struct {
 	category  int64 // 0: all
 	minRisk   protocol.RiskLevel
 	failed    *bool
+	exit      *int // implies failed
+	mark      byte // of exit
 }
 
 // newMatcher returns ok false when nothing can match.
 func newMatcher(ctx context.Context, r *sql.Tx, f *EventFilter) (m matcher, ok bool, err error) {
-	m = matcher{low: noKey + 1, high: math.MaxInt64, words: searchWords(f.Search), minRisk: f.MinRisk, failed: f.Failed}
+	m = matcher{low: noKey + 1, high: math.MaxInt64, words: searchWords(f.Search), minRisk: f.MinRisk, failed: f.Failed, exit: f.ExitCode}
+	if f.ExitCode != nil {
+		failed := *f.ExitCode != 0
+		if f.Failed != nil && *f.Failed != failed {
+			return m, false, nil
+		}
+		m.failed, m.mark = &failed, markOf(sql.NullInt64{Int64: int64(*f.ExitCode), Valid: true})
+	}
 	if !f.Since.IsZero() {
 		m.low = firstKey(f.Since)
 	}
@@ -137,7 +157,13 @@ func (m *matcher) matches(t *traits) bool {
 	return t.key >= m.low && t.key < m.high && t.risk >= m.minRisk &&
 		(m.category == 0 || t.category == m.category) &&
 		(m.failed == nil || t.failed == *m.failed) &&
+		(m.mark == 0 || t.mark == 0 || t.mark == m.mark) &&
 		(m.folders == nil || m.folders.has(t.folder))
+}
+
+// exits reports whether the exit code is the one that is asked for, if any.
+func (m *matcher) exits(code sql.NullInt64) bool {
+	return m.exit == nil || code.Valid && code.Int64 == int64(*m.exit)
 }
 
 // contains reports whether the folded command contains every word from the given one on.

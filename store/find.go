@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"database/sql"
+	"encoding/json"
 	"errors"
 	"slices"
 )
@@ -95,7 +96,7 @@ func (f *finder) findLoose(from string, low int64) error {
 	found := 0
 	err := eachRow(f.ctx, f.r, `SELECT `+traitColumns+` `+from, []any{low, f.m.high}, func(rows *sql.Rows) error {
 		e, command, err := scanTraits(rows)
-		if err != nil || !f.m.matches(&e) {
+		if err != nil || !f.m.matches(&e) || !f.m.exits(e.exit) {
 			return err
 		}
 		if len(f.m.words) > 0 {
@@ -153,8 +154,26 @@ func (f *finder) findInSegment(rows *sql.Rows) error {
 	if len(f.m.words) > 0 {
 		return f.findInCommands(&s)
 	}
-	f.pending = append(f.pending, f.all()...)
-	return nil
+	return f.take(f.all())
+}
+
+// take adds keys from a segment to the pending ones.
+func (f *finder) take(keys []int64) error {
+	if f.m.exit == nil || len(keys) == 0 {
+		f.pending = append(f.pending, keys...)
+		return nil
+	}
+	array, err := json.Marshal(keys)
+	if err != nil {
+		return err
+	}
+	return eachRow(f.ctx, f.r, `SELECT e.key FROM json_each(?) AS wanted CROSS JOIN event e ON e.key = wanted.value WHERE e.exit_code = ?`,
+		[]any{string(array), *f.m.exit}, func(rows *sql.Rows) error {
+			var key int64
+			err := rows.Scan(&key)
+			f.pending = append(f.pending, key)
+			return err
+		})
 }
 
 // findInCommands reads the commands of s, whose traits have been looked at before when they matter.
@@ -178,7 +197,9 @@ func (f *finder) findInCommands(s *segment) error {
 			}
 		}
 		keys, err := f.withWords(s)
-		f.pending = append(f.pending, keys...)
-		return err
+		if err != nil {
+			return err
+		}
+		return f.take(keys)
 	})
 }

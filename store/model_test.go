@@ -42,6 +42,7 @@ func (m *model) matching(f EventFilter) []event.Event {
 		if slices.ContainsFunc(strings.Fields(strings.ToLower(f.Search)), func(w string) bool { return !strings.Contains(command, w) }) ||
 			!f.Since.IsZero() && at.Before(f.Since.Truncate(time.Microsecond)) || !f.Until.IsZero() && !at.Before(f.Until.Truncate(time.Microsecond)) ||
 			e.RiskLevel < f.MinRisk || f.Category != "" && e.Category != f.Category ||
+			f.ExitCode != nil && (e.ExitCode == nil || *e.ExitCode != *f.ExitCode) ||
 			f.Failed != nil && *f.Failed != (e.ExitCode != nil && *e.ExitCode != 0) ||
 			f.CWD != "" && e.CWD != f.CWD && !strings.HasPrefix(e.CWD, strings.TrimSuffix(f.CWD, "/")+"/") {
 			continue
@@ -185,6 +186,7 @@ var modelFilter = rapid.Custom(func(t *rapid.T) EventFilter {
 	f.MinRisk = protocol.RiskLevel(rapid.SampledFrom([]int{0, 0, 1, 3}).Draw(t, "min risk"))
 	f.Category = rapid.SampledFrom(append([]protocol.CommandCategory{"", "", "", "", "npm"}, modelCategories...)).Draw(t, "category")
 	f.Failed = rapid.SampledFrom([]*bool{nil, nil, ptr(true), ptr(false)}).Draw(t, "failed")
+	f.ExitCode = rapid.SampledFrom([]*int{nil, nil, nil, ptr(0), ptr(1), ptr(130), ptr(7)}).Draw(t, "exit")
 	return f
 })
 
@@ -239,7 +241,12 @@ func TestTheStoreAgreesWithANaiveRecount(t *testing.T) {
 			"delete matching": func(t *rapid.T) {
 				f := modelFilter.Draw(t, "filter")
 				gone := m.matching(f)
-				n, err := s.DeleteMatching(ctx, f)
+				n, err := s.CountMatching(ctx, f)
+				noErr(t, err)
+				if n != int64(len(gone)) {
+					t.Fatalf("counted %d, want %d", n, len(gone))
+				}
+				n, err = s.DeleteMatching(ctx, f)
 				noErr(t, err)
 				if n != int64(len(gone)) {
 					t.Fatalf("deleted %d of %d", n, len(gone))

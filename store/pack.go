@@ -158,9 +158,8 @@ func (s *segment) without(key int64, gone map[int64]bool) (rest segment, found b
 
 // scanTraits reads the columns key, folder, category, risk, exit_code, command.
 func scanTraits(rows *sql.Rows) (t traits, command string, err error) {
-	var exit sql.NullInt64
 	var risk uint8
-	err = rows.Scan(&t.key, &t.folder, &t.category, &risk, &exit, &command)
-	t.risk, t.failed = protocol.RiskLevel(risk), exit.Valid && exit.Int64 != 0
+	err = rows.Scan(&t.key, &t.folder, &t.category, &risk, &t.exit, &command)
+	t.risk, t.failed, t.mark = protocol.RiskLevel(risk), t.exit.Valid && t.exit.Int64 != 0, markOf(t.exit)
 	return t, command, err
 }

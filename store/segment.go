@@ -25,6 +25,7 @@ const separator = 0
 const (
 	riskMask   = 0x03
 	failedFlag = 0x04
+	markShift  = 3
 )
 
 func (s *segment) add(t *traits, folded []byte) {
@@ -32,7 +33,7 @@ func (s *segment) add(t *traits, folded []byte) {
 		s.first, s.last = t.key, t.key
 		s.grams = newGrams()
 	}
-	state := byte(t.risk) & riskMask
+	state := byte(t.risk)&riskMask | t.mark<<markShift
 	if t.failed {
 		state |= failedFlag
 	}
@@ -76,6 +77,7 @@ func (s *segment) each(fn func(t *traits, start, end int) error) error {
 			break
 		}
 		t.risk, t.failed = protocol.RiskLevel(b[0]&riskMask), b[0]&failedFlag != 0
+		t.mark = b[0] >> markShift
 		b = b[1:]
 		t.folder, t.category = number(), number()
 		end := start + int(number())
