@@ -48,6 +48,9 @@ func newTable(w io.Writer, head ...string) *table {
 }
 
 func (t *table) row(cells ...string) {
+	for len(cells) > 1 && cells[len(cells)-1] == "" { // or the line would end in spaces
+		cells = cells[:len(cells)-1]
+	}
 	for i := range cells {
 		cells[i] = oneLine(cells[i])
 	}
@@ -128,6 +131,14 @@ func ago(t, now time.Time) string {
 		return fmt.Sprintf("%dh ago", int(d.Hours()))
 	}
 	return fmt.Sprintf("%dd ago", int(d.Hours()/24))
+}
+
+// counted writes a number with the word for what is counted.
+func counted(n int, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return fmt.Sprintf("%d %s", n, many)
 }
 
 // bytesText writes a size with a binary prefix.

@@ -102,8 +102,8 @@ func (o queryOptions) request(qt string) (v1.QueryRequest, error) {
 }
 
 func (c *cli) printResult(r v1.QueryResult) error {
-	if err := c.print("%s, %s to %s UTC: %s from %d nodes", r.QueryType, r.TimeRange.Start.Time().Format("2006-01-02 15:04"),
-		r.TimeRange.End.Time().Format("2006-01-02 15:04"), r.Status, len(r.Contributors)); err != nil {
+	if err := c.print("%s, %s to %s UTC: %s from %s", r.QueryType, r.TimeRange.Start.Time().Format("2006-01-02 15:04"),
+		r.TimeRange.End.Time().Format("2006-01-02 15:04"), r.Status, counted(len(r.Contributors), "node", "nodes")); err != nil {
 		return err
 	}
 	if r.Data != nil {
