@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"database/sql"
+	"fmt"
 	"path/filepath"
 	"slices"
 	"testing"
@@ -11,6 +12,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/caro-mesh/caro-node/observer/event"
+	"github.com/caro-mesh/caro-node/policy/audit"
 	"github.com/caro-mesh/caro-node/protocol"
 )
 
@@ -198,6 +200,71 @@ func BenchmarkMillion(b *testing.B) {
 			}))
 		}
 	})
+}
+
+// BenchmarkDeleteOneOfAMillion includes that the whole file is looked through for traces.
+func BenchmarkDeleteOneOfAMillion(b *testing.B) {
+	s := filled(b)
+	for b.Loop() {
+		b.StopTimer()
+		list, _, err := s.Events(b.Context(), EventFilter{Limit: 1, Until: benchStart.AddDate(0, 0, 10)})
+		check(b, err)
+		b.StartTimer()
+		n, err := s.DeleteEvents(b.Context(), []string{list[0].ID})
+		check(b, err)
+		if n != 1 {
+			b.Fatal("nothing was deleted")
+		}
+	}
+}
+
+// BenchmarkLateEvents stores what many shells wrote while nobody read it: each file spans the same week.
+func BenchmarkLateEvents(b *testing.B) {
+	s := open(b, Options{})
+	week := 7 * 24 * time.Hour
+	check(b, s.Append(b.Context(), newGenerator(1, benchStart, week/10_000).batch(10_000)))
+	stored := 0
+	var spent time.Duration
+	for i := 0; b.Loop(); i++ {
+		events := newGenerator(uint64(i), benchStart, week/500).batch(500)
+		start := time.Now()
+		check(b, s.AppendFromSpool(b.Context(), fmt.Sprint("file", i), 1, events))
+		spent += time.Since(start)
+		stored += len(events)
+	}
+	b.ReportMetric(float64(stored)/spent.Seconds(), "events/s(must:20000)")
+}
+
+// BenchmarkVerifyAudit checks a long log.
+func BenchmarkVerifyAudit(b *testing.B) {
+	s := open(b, Options{})
+	const n = 50_000
+	check(b, s.write(b.Context(), "fill", func(t *tx) error {
+		for i := range n {
+			if _, err := t.audit(audit.Event{Type: protocol.AuditResponseSent, Peer: nodeID(1), Details: map[string]string{"query_id": fmt.Sprint(i), "rule": "node bob", "source": "config.toml"}}); err != nil {
+				return err
+			}
+		}
+		return nil
+	}))
+	for b.Loop() {
+		v, err := s.VerifyAudit(b.Context())
+		check(b, err)
+		if !v.OK {
+			b.Fatal(v.Reason)
+		}
+	}
+	b.ReportMetric(b.Elapsed().Seconds()/float64(b.N)*1e6/n, "s/million(goal:10)")
+}
+
+// BenchmarkAppendAudit writes records one by one; the goal is 200 µs each.
+func BenchmarkAppendAudit(b *testing.B) {
+	s := open(b, Options{})
+	e := audit.Event{Type: protocol.AuditResponseSent, Peer: nodeID(1), Details: map[string]string{"query_id": "x", "rule": "node bob"}, Success: true}
+	for b.Loop() {
+		_, err := s.AuditLog().Append(b.Context(), e)
+		check(b, err)
+	}
 }
 
 func percentile(d []time.Duration, p int) time.Duration {

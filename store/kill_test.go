@@ -99,7 +99,7 @@ func TestKillingTheWriterAtAnyMomentLosesNothingAndDoublesNothing(t *testing.T) 
 	acknowledged := make(map[string]int64)
 	reserved := make(map[uint64]bool)
 	rounds := 12
-	if testing.Short() {
+	if testing.Short() || raceDetector {
 		rounds = 4
 	}
 	for round := range rounds {

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"encoding/base64"
 	"errors"
+	"flag"
 	"os"
 	"path/filepath"
 	"testing"
@@ -19,6 +20,12 @@ import (
 func TestMain(m *testing.M) {
 	if dir := os.Getenv(writerDirVariable); dir != "" {
 		os.Exit(writeUntilKilled(dir))
+	}
+	flag.Parse()
+	if raceDetector { // single-threaded tests find no races; what runs at the same time is tested in full
+		if err := flag.Set("rapid.checks", "10"); err != nil {
+			panic(err)
+		}
 	}
 	goleak.VerifyTestMain(m)
 }

@@ -248,3 +248,23 @@ func TestAStoredSummaryThatWasChangedIsNotBelieved(t *testing.T) {
 	_, err = s.Summary(t.Context(), sum.ID)
 	wantErr(t, err, ErrDamaged)
 }
+
+func TestPushedToNamesWhoAcknowledgedWhat(t *testing.T) {
+	s := open(t, Options{})
+	a, wireA := summary(t, newKey(1), noon, protocol.Daily, 1)
+	b, wireB := summary(t, newKey(1), noon, protocol.Hourly, 1)
+	check(t, s.SaveSummary(t.Context(), a, wireA, generated))
+	check(t, s.SaveSummary(t.Context(), b, wireB, generated))
+	peers := []protocol.NodeID{nodeID(1), nodeID(2)}
+	slices.Sort(peers)
+	for _, p := range slices.Backward(peers) {
+		check(t, s.MarkPushed(t.Context(), a.ID, p, shared))
+	}
+	got, err := s.PushedTo(t.Context(), []string{a.ID, b.ID, uuid.NewString()})
+	if err != nil || len(got) != 1 || !slices.Equal(got[a.ID], peers) {
+		t.Errorf("%v, %v", got, err)
+	}
+	if got, err = s.PushedTo(t.Context(), nil); err != nil || len(got) != 0 {
+		t.Errorf("%v, %v", got, err)
+	}
+}
