@@ -57,6 +57,11 @@ func (c *Config) complete() error {
 	if c.Sink == nil {
 		return errors.New("the observer needs a sink")
 	}
+	c.defaults()
+	return nil
+}
+
+func (c *Config) defaults() {
 	if c.Logger == nil {
 		c.Logger = slog.Default()
 	}
@@ -72,7 +77,6 @@ func (c *Config) complete() error {
 	c.Grace = orElse(c.Grace, 5*time.Second)
 	c.retryMin, c.retryMax = orElse(c.retryMin, time.Second), orElse(c.retryMax, time.Minute)
 	c.batchEvents, c.batchBytes = orElse(c.batchEvents, 500), orElse(c.batchBytes, 4<<20)
-	return nil
 }
 
 func orElse[T comparable](v, otherwise T) T {

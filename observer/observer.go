@@ -13,9 +13,9 @@ import (
 
 // Observer watches a spool folder.
 type Observer struct {
-	c      Config
-	ignore *Ignore
-	files  map[string]*file // claimed, by name; touched by Run's goroutine alone
+	c        Config
+	preparer *Preparer
+	files    map[string]*file // claimed, by name; touched by Run's goroutine alone
 
 	mu     sync.Mutex
 	status Status
@@ -26,12 +26,15 @@ func New(c Config) (*Observer, error) {
 	if err := c.complete(); err != nil {
 		return nil, err
 	}
-	ignore, err := ParseIgnore(c.Ignore)
+	preparer, err := NewPreparer(c)
 	if err != nil {
 		return nil, err
 	}
-	return &Observer{c: c, ignore: ignore, files: map[string]*file{}}, nil
+	return &Observer{c: c, preparer: preparer, files: map[string]*file{}}, nil
 }
+
+// Preparer is what prepares the events of this observer, for events that come another way.
+func (o *Observer) Preparer() *Preparer { return o.preparer }
 
 // settle is the pause between the news of a change and the reading, so that a burst is read at once.
 const settle = 30 * time.Millisecond

@@ -7,7 +7,7 @@ type Status struct {
 	PendingFiles int       // spool files not yet stored and released
 	PendingBytes int64     // their size
 	Stored       uint64    // events since the start
-	Ignored      uint64    // commands left out by a pattern since the start
+	Ignored      uint64    // commands that the Preparer left out since the start
 	Torn         int       // pieces in the folder torn/
 	LastEvent    time.Time // time of the youngest event stored since the start; zero: none
 	Watching     bool      // the system tells of changes; false: the folder is looked at every Poll
@@ -19,7 +19,9 @@ type Status struct {
 func (o *Observer) Status() Status {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	return o.status
+	s := o.status
+	s.Ignored = o.preparer.ignored.Load()
+	return s
 }
 
 func (o *Observer) update(f func(*Status)) {
