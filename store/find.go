@@ -121,14 +121,14 @@ func (f *finder) findPacked() (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, f.load.Close()) }()
-	grams, attributes := "NULL", "NULL"
+	first, second := "NULL", "NULL"
 	if len(f.bits) > 0 {
-		grams = "grams"
+		first = "grams"
 	}
 	if f.m.hasTraits() {
-		attributes = "attributes"
+		second = "attributes"
 	}
-	return eachRow(f.ctx, f.r, `SELECT last, first, events, `+grams+`, `+attributes+` FROM segment
+	return eachRow(f.ctx, f.r, `SELECT last, first, events, `+first+`, `+second+` FROM segment
 		WHERE last >= ? AND first < ? ORDER BY last DESC`, []any{f.m.low, f.m.high}, f.findInSegment)
 }
 
@@ -147,7 +147,7 @@ func (f *finder) findInSegment(rows *sql.Rows) error {
 	}
 	if f.m.hasTraits() {
 		s.attributes = attributes
-		if any, err := f.unpack(&s); err != nil || !any {
+		if match, err := f.unpack(&s); err != nil || !match {
 			return err
 		}
 	}

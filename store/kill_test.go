@@ -62,7 +62,9 @@ func writeUntilKilled(dir string) int {
 			if err != nil {
 				return err
 			}
-			fmt.Printf("sequence - %d\n", first)
+			if _, err := fmt.Fprintf(os.Stdout, "sequence - %d\n", first); err != nil {
+				return err
+			}
 		}
 	})
 	fmt.Fprintln(os.Stderr, group.Wait())
@@ -89,7 +91,9 @@ func storeRecords(ctx context.Context, s *Store, file string) error {
 		if err := s.AppendFromSpool(ctx, file, next*recordBytes, events); err != nil {
 			return err
 		}
-		fmt.Printf("offset %s %d\n", file, next*recordBytes)
+		if _, err := fmt.Fprintf(os.Stdout, "offset %s %d\n", file, next*recordBytes); err != nil {
+			return err
+		}
 	}
 }
 

@@ -135,7 +135,7 @@ func (t *tx) unpackOne(key int64, gone map[int64]bool) error {
 
 // without returns what remains of s, and whether key was in it.
 func (s *segment) without(key int64, gone map[int64]bool) (rest segment, found bool, err error) {
-	err = s.each(func(t *traits, start, end int) error {
+	err = s.each(func(t *traits, _, _ int) error {
 		found = found || t.key == key
 		return nil
 	})

@@ -111,15 +111,15 @@ type packedRow struct {
 }
 
 // unpack reads the attributes of s, and reports whether the traits of any event match.
-func (f *searcher) unpack(s *segment) (any bool, err error) {
+func (f *searcher) unpack(s *segment) (match bool, err error) {
 	f.rows = f.rows[:0]
 	err = s.each(func(t *traits, start, _ int) error {
 		matches := f.m.matches(t)
-		any = any || matches
+		match = match || matches
 		f.rows = append(f.rows, packedRow{key: t.key, start: start, matches: matches})
 		return nil
 	})
-	return any, err
+	return match, err
 }
 
 // all returns the keys of the unpacked events that match, in rising order. The slice is valid until the next call.

@@ -212,8 +212,11 @@ func (s *Store) summaries(ctx context.Context, where string, args ...any) ([]Sto
 		if err != nil {
 			return err
 		}
-		if st.Summary, err = protocol.OpenSummary(st.Wire); err != nil || st.Summary.ID != id {
-			return fmt.Errorf("%w: stored summary %s is not what was signed (%v)", ErrDamaged, id, err)
+		if st.Summary, err = protocol.OpenSummary(st.Wire); err != nil {
+			return fmt.Errorf("%w: stored summary %s is not what was signed: %w", ErrDamaged, id, err)
+		}
+		if st.Summary.ID != id {
+			return fmt.Errorf("%w: summary %s is stored as %s", ErrDamaged, st.Summary.ID, id)
 		}
 		if received.Valid {
 			at := timeOrZero(received)

@@ -169,20 +169,29 @@ func (w *writer) dataVersion() (v uint32, err error) {
 	return v, err
 }
 
-func (w *writer) prepare(ctx context.Context, query string) (*sql.Stmt, error) {
+// statement returns a prepared statement, which close closes.
+func (w *writer) statement(ctx context.Context, query string) (statement, error) {
 	if s, ok := w.stmts[query]; ok {
 		return s, nil
 	}
 	s, err := w.conn.PrepareContext(ctx, query)
-	if err == nil {
-		w.stmts[query] = s
+	if err != nil {
+		return nil, err
 	}
-	return s, err
+	w.stmts[query] = s
+	return s, nil
+}
+
+// statement is what users of a prepared statement may do with it.
+type statement interface {
+	ExecContext(ctx context.Context, args ...any) (sql.Result, error)
+	QueryContext(ctx context.Context, args ...any) (*sql.Rows, error)
+	QueryRowContext(ctx context.Context, args ...any) *sql.Row
 }
 
 // exec returns the number of rows that changed.
 func (w *writer) exec(ctx context.Context, query string, args ...any) (int64, error) {
-	s, err := w.prepare(ctx, query)
+	s, err := w.statement(ctx, query)
 	if err != nil {
 		return 0, err
 	}
@@ -198,7 +207,7 @@ func (t *tx) exec(query string, args ...any) (int64, error) { return t.w.exec(t.
 
 // get scans the first row of the result; it returns [sql.ErrNoRows] when there is none.
 func (t *tx) get(query string, args []any, dest ...any) error {
-	s, err := t.w.prepare(t.ctx, query)
+	s, err := t.w.statement(t.ctx, query)
 	if err != nil {
 		return err
 	}
@@ -207,7 +216,7 @@ func (t *tx) get(query string, args []any, dest ...any) error {
 
 // each calls row for every row of the result.
 func (t *tx) each(query string, args []any, row func(*sql.Rows) error) error {
-	s, err := t.w.prepare(t.ctx, query)
+	s, err := t.w.statement(t.ctx, query)
 	if err != nil {
 		return err
 	}
