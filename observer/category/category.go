@@ -131,7 +131,8 @@ func ofProgram(name string) protocol.CommandCategory {
 	case strings.HasPrefix(name, "mkfs"):
 		return protocol.CategorySystem
 	}
-	if versioned := strings.TrimRight(name, "0123456789.-"); versioned != name && !protocol.IsPublicTool(name) && versioned != "" {
+	if versioned := strings.TrimRight(name, "0123456789.-"); versioned != name && !protocol.IsPublicTool(name) &&
+		versioned != "" {
 		return protocol.OtherCategory(versioned) // python3.12, gcc-13
 	}
 	return protocol.OtherCategory(name)
@@ -145,15 +146,32 @@ var byName = func() map[string]protocol.CommandCategory {
 		protocol.CategoryKubernetes: `kubectl k helm k9s kustomize minikube kind k3d k3s kubeadm kubectx kubens stern eksctl istioctl flux helmfile velero kops kubeseal microk8s linkerd cilium`,
 		protocol.CategoryNPM:        `npm npx`,
 		protocol.CategoryCargo:      `cargo cross`,
-		protocol.CategoryFileOps: `ls cd cp mv rm mkdir rmdir touch cat find chmod chown chgrp ln tar zip unzip gzip gunzip bzip2 xz zstd 7z unxz zcat less more head tail
-			grep egrep fgrep sort uniq wc cut paste tee du df stat file tree diff cmp patch split truncate shred readlink realpath basename dirname pwd pushd popd rename
-			dd install md5sum tac nl rev column tr xargs eza exa lsd bat zgrep ack ag locate updatedb rsnapshot cpio ar ranger nnn mc yazi trash trash-put rmdir unlink lsattr chattr getfacl setfacl ncdu dust comm join fold fmt unrar sponge`,
-		protocol.CategoryNetwork: `curl wget ssh scp sftp rsync ping ping6 dig nslookup host nc ncat netcat socat telnet ftp nmap ip ifconfig netstat ss route arp traceroute tracepath mtr whois tcpdump tshark
-			iptables ip6tables nft ufw firewall-cmd nmcli iw iwconfig ethtool wg wg-quick openvpn tailscale ngrok aria2c ssh-keygen ssh-copy-id ssh-add ssh-agent mosh resolvectl dhclient iperf iperf3 lynx w3m rclone cloudflared lsof-net xh websocat grpcurl arping bridge tc ab wrk hey k6`,
-		protocol.CategorySystem: `ps top htop btop kill killall pkill pgrep systemctl service journalctl dmesg uname uptime free vmstat iostat mount umount lsblk blkid fdisk parted mkfs fsck apt apt-get aptitude apt-cache dpkg yum rpm pacman yay zypper apk brew
-			snap flatpak sudo su doas useradd usermod userdel groupadd groupdel passwd who w whoami id last crontab at shutdown reboot poweroff halt init sysctl modprobe lsmod insmod rmmod lsof env export unset set source . alias unalias history clear exit logout
-			which whereis type command man help date cal hostname hostnamectl timedatectl localectl loginctl lscpu lspci lsusb lshw dmidecode nproc ulimit jobs fg bg disown wait trap eval exec nohup nice renice watch swapon swapoff chroot
-			launchctl defaults diskutil pmset softwareupdate sw_vers mdadm lvs vgs pvs lvcreate lvremove wipefs smartctl zpool zfs btrfs printenv stty reset tput locale read local declare typeset readonly umask test [ [[ true false : sleep dnf nix-env fuser pstree pidof chsh getent groups update-grub grub-install update-alternatives visudo logrotate auditctl ausearch virsh vmstat sar cryptsetup losetup sync hash shopt setopt bind fc xdg-open open pbcopy pbpaste`,
+		protocol.CategoryFileOps: `ls cd cp mv rm mkdir rmdir touch cat find chmod chown chgrp ln tar zip unzip gzip
+			gunzip bzip2 xz zstd 7z unxz zcat less more head tail
+			grep egrep fgrep sort uniq wc cut paste tee du df stat file tree diff cmp patch split truncate shred
+			readlink realpath basename dirname pwd pushd popd rename
+			dd install md5sum tac nl rev column tr xargs eza exa lsd bat zgrep ack ag locate updatedb rsnapshot cpio ar
+			ranger nnn mc yazi trash trash-put rmdir unlink lsattr chattr getfacl setfacl ncdu dust comm join fold fmt
+			unrar sponge`,
+		protocol.CategoryNetwork: `curl wget ssh scp sftp rsync ping ping6 dig nslookup host nc ncat netcat socat telnet
+			ftp nmap ip ifconfig netstat ss route arp traceroute tracepath mtr whois tcpdump tshark
+			iptables ip6tables nft ufw firewall-cmd nmcli iw iwconfig ethtool wg wg-quick openvpn tailscale ngrok aria2c
+			ssh-keygen ssh-copy-id ssh-add ssh-agent mosh resolvectl dhclient iperf iperf3 lynx w3m rclone cloudflared
+			lsof-net xh websocat grpcurl arping bridge tc ab wrk hey k6`,
+		protocol.CategorySystem: `ps top htop btop kill killall pkill pgrep systemctl service journalctl dmesg uname
+			uptime free vmstat iostat mount umount lsblk blkid fdisk parted mkfs fsck apt apt-get aptitude apt-cache
+			dpkg yum rpm pacman yay zypper apk brew
+			snap flatpak sudo su doas useradd usermod userdel groupadd groupdel passwd who w whoami id last crontab at
+			shutdown reboot poweroff halt init sysctl modprobe lsmod insmod rmmod lsof env export unset set source .
+			alias unalias history clear exit logout
+			which whereis type command man help date cal hostname hostnamectl timedatectl localectl loginctl lscpu lspci
+			lsusb lshw dmidecode nproc ulimit jobs fg bg disown wait trap eval exec nohup nice renice watch swapon
+			swapoff chroot
+			launchctl defaults diskutil pmset softwareupdate sw_vers mdadm lvs vgs pvs lvcreate lvremove wipefs smartctl
+			zpool zfs btrfs printenv stty reset tput locale read local declare typeset readonly umask test [ [[ true
+			false : sleep dnf nix-env fuser pstree pidof chsh getent groups update-grub grub-install update-alternatives
+			visudo logrotate auditctl ausearch virsh vmstat sar cryptsetup losetup sync hash shopt setopt bind fc
+			xdg-open open pbcopy pbpaste`,
 		protocol.CategoryEditor: `vim vi nvim nano emacs emacsclient code codium subl hx helix micro ed ex kak kate gedit idea pycharm webstorm goland clion rubymine phpstorm atom zed cursor joe pico mcedit view sudoedit vimdiff mate notepad xed pluma windsurf`,
 	} {
 		for _, n := range strings.Fields(list) {

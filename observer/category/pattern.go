@@ -119,9 +119,12 @@ func depthOf(r *shellparse.Run) int {
 
 var subcommands = func() map[string]int {
 	m := map[string]int{}
-	for _, n := range strings.Fields(`git docker npm cargo go yarn bun deno systemctl apt apt-cache dnf pacman brew pip pip3 terraform helm poetry uv conda gem bundle
-		rails mix dotnet nix flatpak snap zypper apk rustup ip nmcli ufw kind k3d minikube vagrant pulumi ansible-galaxy jj hg svn vault consul nomad packer
-		journalctl loginctl hostnamectl timedatectl launchctl zfs zpool btrfs tmux firewall-cmd virsh heroku fly flyctl vercel netlify pm2 just mise asdf cmake flutter dart composer kubectl`) {
+	for _, n := range strings.Fields(`git docker npm cargo go yarn bun deno systemctl apt apt-cache dnf pacman brew pip
+		pip3 terraform helm poetry uv conda gem bundle
+		rails mix dotnet nix flatpak snap zypper apk rustup ip nmcli ufw kind k3d minikube vagrant pulumi ansible-galaxy
+		jj hg svn vault consul nomad packer
+		journalctl loginctl hostnamectl timedatectl launchctl zfs zpool btrfs tmux firewall-cmd virsh heroku fly flyctl
+		vercel netlify pm2 just mise asdf cmake flutter dart composer kubectl`) {
 		m[n] = 1
 	}
 	for _, n := range strings.Fields(`aws gh glab az gcloud doctl oci ibmcloud openstack argocd istioctl`) {
@@ -136,8 +139,11 @@ var groups = func() map[string]bool {
 	for tool, list := range map[string]string{
 		"docker":  "compose container image volume network system buildx builder manifest stack service swarm secret config context plugin trust node",
 		"kubectl": "get describe delete edit create rollout config top scale annotate label patch explain expose set auth api-resources wait",
-		"git":     "remote stash worktree submodule bisect flow lfs reflog config notes", "go": "mod tool work", "npm": "config cache", "cargo": "install", "helm": "repo", "terraform": "state workspace",
-		"uv": "pip tool", "nix": "profile flake store", "ip": "addr address link route a r neigh netns", "dotnet": "nuget tool ef", "brew": "services", "rustup": "toolchain target component", "vault": "kv secrets auth token", "flutter": "pub", "dart": "pub",
+		"git":     "remote stash worktree submodule bisect flow lfs reflog config notes", "go": "mod tool work",
+		"npm": "config cache", "cargo": "install", "helm": "repo", "terraform": "state workspace",
+		"uv": "pip tool", "nix": "profile flake store", "ip": "addr address link route a r neigh netns",
+		"dotnet": "nuget tool ef", "brew": "services", "rustup": "toolchain target component",
+		"vault": "kv secrets auth token", "flutter": "pub", "dart": "pub",
 	} {
 		for _, s := range strings.Fields(list) {
 			m[tool+" "+s] = true
@@ -154,7 +160,8 @@ func isSubcommand(w string) bool {
 	kind, _, _ := strings.Cut(w, "/")
 	for i := 0; i < len(kind); i++ {
 		c := kind[i]
-		if (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && c != '-' && c != '_' && (c < '0' || c > '9' || i == 0) && c != ':' {
+		if (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && c != '-' && c != '_' && (c < '0' || c > '9' || i == 0) &&
+			c != ':' {
 			return false
 		}
 	}

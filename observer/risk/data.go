@@ -7,31 +7,140 @@ import (
 )
 
 var dataRules = []Rule{
-	{ID: "sql.drop", Level: high, Reason: "It deletes a database, a table or a schema with its data.", Suggestion: "Take a dump first, and rename before dropping.", when: []string{
-		"dropdb|dropuser ...", "mysqladmin drop|shutdown", "mongosh ~dropDatabase", "influx delete|bucket", "clickhouse-client ~DROP|TRUNCATE", "cqlsh ~DROP|TRUNCATE|drop|truncate", "curator_cli ~delete", "neo4j-admin database|unbind drop",
-	}},
-	{ID: "sql.delete-all", Level: high, Reason: "Without a WHERE, the statement changes or deletes every row.", Suggestion: "Add a WHERE, and run it inside a transaction."},
-	{ID: "sql.delete", Level: moderate, Reason: "It changes or deletes rows.", Suggestion: "Run a SELECT with the same WHERE first, inside a transaction."},
-	{ID: "sql.schema", Level: moderate, Reason: "It changes the shape or the rights of a database.", Suggestion: "Try it on a copy first."},
-	{ID: "sql.column-drop", Level: high, Reason: "It drops a column with its data.", Suggestion: "Rename it first, and drop it when nothing misses it."},
-	{ID: "sql.program", Level: critical, Reason: "It runs a program, or writes a file, with the database server's rights.", Suggestion: "Run the program yourself."},
-	{ID: "sql.grant-all", Level: high, Reason: "It gives an account all rights in the database.", Suggestion: "Give the rights that are needed."},
-	{ID: "sql.restore", Level: moderate, Reason: "It loads a dump over a database.", Suggestion: "Load it into a new database first.", when: []string{"pg_restore !-l|--list", "mongorestore ...", "mysqlimport ...", "pgloader ...", "sqlcmd ~RESTORE"}},
-	{ID: "sql.restore-clean", Level: high, Reason: "It drops what exists before it loads a dump.", Suggestion: "Load it into a new database first.", when: []string{"pg_restore -c|--clean", "mongorestore --drop"}},
-	{ID: "mongo.delete", Level: high, Reason: "It deletes a database, a collection or all documents.", Suggestion: "Run mongodump first."},
-	{ID: "redis.flush", Level: high, Reason: "It deletes all keys or stops the server.", Suggestion: "Delete keys by name, and check the database number.", when: []string{"redis-cli flushall|FLUSHALL|flushdb|FLUSHDB|FlushAll|shutdown|SHUTDOWN", "memcached-tool ... flush", "memcflush|memcrm ..."}},
-	{ID: "redis.delete", Level: moderate, Reason: "It deletes keys or changes settings of the server.", Suggestion: "Check the keys first.", when: []string{"redis-cli del|DEL|unlink|UNLINK|rename|RENAME|expire|EXPIRE|set|SET|hdel|HDEL", "redis-cli config|CONFIG set|SET", "redis-cli script|SCRIPT flush|FLUSH"}},
-	{ID: "app.database-reset", Level: high, Reason: "It drops and makes anew the application's database.", Suggestion: "Check which environment it is connected to, and take a dump.", when: []string{
-		"rails|rake|bin/rails db:drop|db:reset|db:drop:all|db:schema:load|db:purge|db:migrate:reset|db:truncate_all|db:setup", "php artisan migrate:fresh|migrate:reset|db:wipe|migrate:refresh", "artisan migrate:fresh|migrate:reset|db:wipe|migrate:refresh", "sail artisan migrate:fresh|migrate:reset|db:wipe|migrate:refresh",
-		"python|python3 *manage.py flush|reset_db|sqlflush", "manage.py|django-admin flush|reset_db", "python|python3 *manage.py migrate * zero", "prisma migrate reset", "prisma db push --force-reset|--accept-data-loss", "prisma db execute", "npx prisma migrate reset", "sequelize|sequelize-cli db:drop|db:migrate:undo:all", "typeorm schema:drop", "knex migrate:rollback --all", "alembic downgrade base", "flask db downgrade", "mix ecto.drop|ecto.reset", "diesel database|migration reset|drop", "sqlx database drop|reset", "dotnet ef database drop", "flyway clean", "liquibase drop-all|dropAll", "dbmate drop", "migrate drop", "doctrine ... ~drop", "bin/console|console doctrine:database:drop|doctrine:schema:drop", "goose reset|down-to", "drizzle-kit drop", "hasura ... ~down", "symfony console doctrine:database:drop|doctrine:schema:drop", "wp db|site reset|drop|empty|delete|clean", "drush sql:drop|sql-drop|site:install", "strapi ~reset", "meteor reset", "airflow db reset", "superset ~reset", "magento ~uninstall", "kong migrations reset", "rake jobs:clear",
-	}},
-	{ID: "app.migrate", Level: moderate, Reason: "It changes the application's database.", Suggestion: "Check which environment it is connected to.", when: []string{"rails|rake|bin/rails db:migrate|db:rollback|db:seed", "php artisan migrate|migrate:rollback|db:seed", "python|python3 *manage.py migrate", "manage.py migrate", "alembic downgrade|upgrade", "flask db upgrade", "prisma migrate deploy|dev", "prisma db push", "knex migrate:rollback|migrate:latest", "flyway migrate|repair", "sequelize|sequelize-cli db:migrate|db:migrate:undo", "mix ecto.migrate|ecto.rollback", "goose|dbmate|migrate ... up|down", "sqlx migrate run|revert", "diesel migration run|revert|redo", "liquibase update|rollback"}},
-	{ID: "search.delete", Level: high, Reason: "It deletes an index of a search server.", Suggestion: "Take a snapshot first, and name the index."},
-	{ID: "http.delete", Level: moderate, Reason: "It asks a server to delete something.", Suggestion: "Run the same address with GET first."},
+	{
+		ID: "sql.drop", Level: high,
+		Reason:     "It deletes a database, a table or a schema with its data.",
+		Suggestion: "Take a dump first, and rename before dropping.",
+		when: []string{
+			"dropdb|dropuser ...", "mysqladmin drop|shutdown", "mongosh ~dropDatabase", "influx delete|bucket",
+			"clickhouse-client ~DROP|TRUNCATE", "cqlsh ~DROP|TRUNCATE|drop|truncate", "curator_cli ~delete",
+			"neo4j-admin database|unbind drop",
+		},
+	},
+	{
+		ID: "sql.delete-all", Level: high,
+		Reason:     "Without a WHERE, the statement changes or deletes every row.",
+		Suggestion: "Add a WHERE, and run it inside a transaction.",
+	},
+	{
+		ID: "sql.delete", Level: moderate,
+		Reason:     "It changes or deletes rows.",
+		Suggestion: "Run a SELECT with the same WHERE first, inside a transaction.",
+	},
+	{
+		ID: "sql.schema", Level: moderate,
+		Reason:     "It changes the shape or the rights of a database.",
+		Suggestion: "Try it on a copy first.",
+	},
+	{
+		ID: "sql.column-drop", Level: high,
+		Reason:     "It drops a column with its data.",
+		Suggestion: "Rename it first, and drop it when nothing misses it.",
+	},
+	{
+		ID: "sql.program", Level: critical,
+		Reason:     "It runs a program, or writes a file, with the database server's rights.",
+		Suggestion: "Run the program yourself.",
+	},
+	{
+		ID: "sql.grant-all", Level: high,
+		Reason:     "It gives an account all rights in the database.",
+		Suggestion: "Give the rights that are needed.",
+	},
+	{
+		ID: "sql.restore", Level: moderate,
+		Reason:     "It loads a dump over a database.",
+		Suggestion: "Load it into a new database first.",
+		when: []string{
+			"pg_restore !-l|--list", "mongorestore ...", "mysqlimport ...", "pgloader ...", "sqlcmd ~RESTORE",
+		},
+	},
+	{
+		ID: "sql.restore-clean", Level: high,
+		Reason:     "It drops what exists before it loads a dump.",
+		Suggestion: "Load it into a new database first.",
+		when: []string{
+			"pg_restore -c|--clean", "mongorestore --drop",
+		},
+	},
+	{
+		ID: "mongo.delete", Level: high,
+		Reason:     "It deletes a database, a collection or all documents.",
+		Suggestion: "Run mongodump first.",
+	},
+	{
+		ID: "redis.flush", Level: high,
+		Reason:     "It deletes all keys or stops the server.",
+		Suggestion: "Delete keys by name, and check the database number.",
+		when: []string{
+			"redis-cli flushall|FLUSHALL|flushdb|FLUSHDB|FlushAll|shutdown|SHUTDOWN", "memcached-tool ... flush",
+			"memcflush|memcrm ...",
+		},
+	},
+	{
+		ID: "redis.delete", Level: moderate,
+		Reason:     "It deletes keys or changes settings of the server.",
+		Suggestion: "Check the keys first.",
+		when: []string{
+			"redis-cli del|DEL|unlink|UNLINK|rename|RENAME|expire|EXPIRE|set|SET|hdel|HDEL",
+			"redis-cli config|CONFIG set|SET", "redis-cli script|SCRIPT flush|FLUSH",
+		},
+	},
+	{
+		ID: "app.database-reset", Level: high,
+		Reason:     "It drops and makes anew the application's database.",
+		Suggestion: "Check which environment it is connected to, and take a dump.",
+		when: []string{
+			"rails|rake|bin/rails db:drop|db:reset|db:drop:all|db:schema:load|db:purge|db:migrate:reset",
+			"rails|rake|bin/rails db:truncate_all|db:setup",
+			"php artisan migrate:fresh|migrate:reset|db:wipe|migrate:refresh",
+			"artisan migrate:fresh|migrate:reset|db:wipe|migrate:refresh",
+			"sail artisan migrate:fresh|migrate:reset|db:wipe|migrate:refresh",
+			"python|python3 *manage.py flush|reset_db|sqlflush", "manage.py|django-admin flush|reset_db",
+			"python|python3 *manage.py migrate * zero", "prisma migrate reset",
+			"prisma db push --force-reset|--accept-data-loss", "prisma db execute", "npx prisma migrate reset",
+			"sequelize|sequelize-cli db:drop|db:migrate:undo:all", "typeorm schema:drop",
+			"knex migrate:rollback --all", "alembic downgrade base", "flask db downgrade",
+			"mix ecto.drop|ecto.reset", "diesel database|migration reset|drop", "sqlx database drop|reset",
+			"dotnet ef database drop", "flyway clean", "liquibase drop-all|dropAll", "dbmate drop", "migrate drop",
+			"doctrine ... ~drop", "bin/console|console doctrine:database:drop|doctrine:schema:drop",
+			"goose reset|down-to", "drizzle-kit drop", "hasura ... ~down",
+			"symfony console doctrine:database:drop|doctrine:schema:drop",
+			"wp db|site reset|drop|empty|delete|clean", "drush sql:drop|sql-drop|site:install", "strapi ~reset",
+			"meteor reset", "airflow db reset", "superset ~reset", "magento ~uninstall", "kong migrations reset",
+			"rake jobs:clear",
+		},
+	},
+	{
+		ID: "app.migrate", Level: moderate,
+		Reason:     "It changes the application's database.",
+		Suggestion: "Check which environment it is connected to.",
+		when: []string{
+			"rails|rake|bin/rails db:migrate|db:rollback|db:seed", "php artisan migrate|migrate:rollback|db:seed",
+			"python|python3 *manage.py migrate", "manage.py migrate", "alembic downgrade|upgrade",
+			"flask db upgrade", "prisma migrate deploy|dev", "prisma db push",
+			"knex migrate:rollback|migrate:latest", "flyway migrate|repair",
+			"sequelize|sequelize-cli db:migrate|db:migrate:undo", "mix ecto.migrate|ecto.rollback",
+			"goose|dbmate|migrate ... up|down", "sqlx migrate run|revert", "diesel migration run|revert|redo",
+			"liquibase update|rollback",
+		},
+	},
+	{
+		ID: "search.delete", Level: high,
+		Reason:     "It deletes an index of a search server.",
+		Suggestion: "Take a snapshot first, and name the index.",
+	},
+	{
+		ID: "http.delete", Level: moderate,
+		Reason:     "It asks a server to delete something.",
+		Suggestion: "Run the same address with GET first.",
+	},
 }
 
 func init() {
-	register(sqlClient, "psql", "mysql", "sqlite3", "sqlcmd", "duckdb", "sqlplus", "bq", "impala-shell", "beeline", "hive", "presto", "trino", "snowsql", "isql", "osql", "tsql", "usql", "litecli", "clickhouse-client", "clickhouse", "cqlsh")
+	register(sqlClient, "psql", "mysql", "sqlite3", "sqlcmd", "duckdb", "sqlplus", "bq", "impala-shell", "beeline",
+		"hive", "presto", "trino", "snowsql", "isql", "osql", "tsql", "usql", "litecli", "clickhouse-client",
+		"clickhouse", "cqlsh")
 	register(mongoClient, "mongosh")
 	register(redisClient, "redis-cli")
 }
@@ -47,7 +156,8 @@ func sqlClient(a *assessor, r *shellparse.Run) {
 	switch {
 	case r.Stdin.Known:
 		a.sql(r.Stdin.Text)
-	case r.Stdin.File != "" && (r.Name == "mysql" || sameAs[r.Name] == "mysql" || r.Name == "psql" || r.Name == "sqlite3"):
+	case r.Stdin.File != "" && (r.Name == "mysql" || sameAs[r.Name] == "mysql" || r.Name == "psql" ||
+		r.Name == "sqlite3"):
 		a.hit("sql.restore")
 	case len(r.Stdin.From) > 0:
 		a.hit("sql.restore")
@@ -61,7 +171,8 @@ func (a *assessor) sql(text string) {
 	}
 	for _, stmt := range strings.Split(plainSQL(text), ";") {
 		words := strings.Fields(stmt)
-		for len(words) > 0 && (words[0] == "BEGIN" || words[0] == "EXPLAIN" || strings.HasSuffix(words[0], ".EXE") || strings.HasPrefix(words[0], "--")) {
+		for len(words) > 0 && (words[0] == "BEGIN" || words[0] == "EXPLAIN" || strings.HasSuffix(words[0], ".EXE") ||
+			strings.HasPrefix(words[0], "--")) {
 			words = words[1:]
 		}
 		if len(words) < 2 {
@@ -81,7 +192,8 @@ func (a *assessor) statement(words []string, stmt string) {
 	switch words[0] {
 	case "DROP":
 		switch words[1] {
-		case "INDEX", "VIEW", "FUNCTION", "TRIGGER", "PROCEDURE", "POLICY", "EXTENSION", "CONSTRAINT", "RULE", "TYPE", "AGGREGATE", "OPERATOR", "STATISTICS", "PUBLICATION", "SUBSCRIPTION", "TEMPORARY":
+		case "INDEX", "VIEW", "FUNCTION", "TRIGGER", "PROCEDURE", "POLICY", "EXTENSION", "CONSTRAINT", "RULE", "TYPE",
+			"AGGREGATE", "OPERATOR", "STATISTICS", "PUBLICATION", "SUBSCRIPTION", "TEMPORARY":
 			a.hit("sql.schema")
 		default:
 			a.hit("sql.drop")
@@ -96,7 +208,8 @@ func (a *assessor) statement(words []string, stmt string) {
 		}
 	case "ALTER":
 		switch {
-		case strings.Contains(stmt, " DROP ") && !strings.Contains(stmt, "DROP CONSTRAINT") && !strings.Contains(stmt, "DROP INDEX") && !strings.Contains(stmt, "DROP DEFAULT") && !strings.Contains(stmt, "DROP NOT NULL"):
+		case strings.Contains(stmt, " DROP ") && !strings.Contains(stmt, "DROP CONSTRAINT") && !strings.Contains(stmt,
+			"DROP INDEX") && !strings.Contains(stmt, "DROP DEFAULT") && !strings.Contains(stmt, "DROP NOT NULL"):
 			a.hit("sql.column-drop")
 		case strings.Contains(stmt, "SUPERUSER") && !strings.Contains(stmt, "NOSUPERUSER"):
 			a.hit("sql.grant-all")
@@ -104,8 +217,10 @@ func (a *assessor) statement(words []string, stmt string) {
 			a.hit("sql.schema")
 		}
 	case "GRANT":
-		a.pick(strings.Contains(stmt, "ALL PRIVILEGES ON *") || strings.Contains(stmt, "GRANT ALL ON *"), "sql.grant-all", "sql.schema")
-	case "CREATE", "REVOKE", "RENAME", "REINDEX", "VACUUM", "INSERT", "REPLACE", "MERGE", "FLUSH", "SHUTDOWN", "KILL", "PURGE", "RESET":
+		a.pick(strings.Contains(stmt, "ALL PRIVILEGES ON *") || strings.Contains(stmt, "GRANT ALL ON *"),
+			"sql.grant-all", "sql.schema")
+	case "CREATE", "REVOKE", "RENAME", "REINDEX", "VACUUM", "INSERT", "REPLACE", "MERGE", "FLUSH", "SHUTDOWN", "KILL",
+		"PURGE", "RESET":
 		switch {
 		case words[0] == "SHUTDOWN" || words[0] == "PURGE":
 			a.hit("sql.drop")
@@ -124,7 +239,8 @@ func (a *assessor) statement(words []string, stmt string) {
 		}
 	case "SELECT", "WITH":
 		switch {
-		case strings.Contains(stmt, " INTO OUTFILE ") || strings.Contains(stmt, " INTO DUMPFILE ") || strings.Contains(stmt, "SYS_EXEC(") || strings.Contains(stmt, "LO_EXPORT("):
+		case strings.Contains(stmt, " INTO OUTFILE ") || strings.Contains(stmt, " INTO DUMPFILE ") ||
+			strings.Contains(stmt, "SYS_EXEC(") || strings.Contains(stmt, "LO_EXPORT("):
 			a.hit("sql.program")
 		case words[0] == "WITH" && strings.Contains(stmt, " DELETE FROM "):
 			a.pick(where, "sql.delete", "sql.delete-all")
@@ -193,12 +309,14 @@ func plainSQL(text string) string {
 
 func mongoClient(a *assessor, r *shellparse.Run) {
 	text := r.Line() + r.Stdin.Text
-	for _, x := range []string{"dropDatabase(", ".drop(", "deleteMany({})", "remove({})", "dropAllUsers", "dropCollection", "drop_database", "shutdownServer", "dropUser("} {
+	for _, x := range []string{"dropDatabase(", ".drop(", "deleteMany({})", "remove({})", "dropAllUsers",
+		"dropCollection", "drop_database", "shutdownServer", "dropUser("} {
 		if strings.Contains(text, x) {
 			a.hit("mongo.delete")
 		}
 	}
-	for _, x := range []string{"deleteOne(", "deleteMany(", "updateMany(", "updateOne(", "insertMany(", "insertOne(", "createUser(", "dropIndex"} {
+	for _, x := range []string{"deleteOne(", "deleteMany(", "updateMany(", "updateOne(", "insertMany(", "insertOne(",
+		"createUser(", "dropIndex"} {
 		if strings.Contains(text, x) {
 			a.hit("sql.delete")
 		}

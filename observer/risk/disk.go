@@ -1,39 +1,110 @@
 package risk
 
 import (
+	"strconv"
 	"strings"
 
 	"github.com/caro-mesh/caro-node/observer/shellparse"
 )
 
 var diskRules = []Rule{
-	{ID: "disk.overwrite", Level: critical, Reason: "It writes straight to a disk and destroys what is on it.", Suggestion: "Check the device with lsblk, and make sure that it is not mounted."},
-	{ID: "disk.remove-device", Level: critical, Reason: "It removes device files that the system needs.", Suggestion: "Leave /dev to the system."},
-	{ID: "disk.format", Level: critical, Reason: "It makes a new file system over a disk and destroys what is on it.", Suggestion: "Check the device with lsblk -f first."},
-	{ID: "disk.partition", Level: critical, Reason: "It changes the partition table of a disk.", Suggestion: "Save the table with sfdisk -d first.", when: []string{
-		"parted ... mklabel|mktable|rm|mkpart|resizepart", "parted =mklabel|mktable|rm", "sgdisk -Z|-z|-o|-d|-n|-g|--zap-all|--zap|--clear|--delete*|--new*|--load-backup*|-l",
-		"sfdisk --delete|--wipe*|--force|-f", "diskutil eraseDisk|eraseVolume|zeroDisk|randomDisk|secureErase|partitionDisk|reformat|apfs", "diskpart", "format.com|format C:|c:|D:|d:",
-		"Clear-Disk|Format-Volume|Initialize-Disk|Remove-Partition",
-	}},
-	{ID: "disk.partition-tool", Level: high, Reason: "It opens a partition table for changes.", Suggestion: "Look with -l first, and save the table with sfdisk -d."},
-	{ID: "disk.wipe", Level: critical, Reason: "It erases a disk or its signatures.", Suggestion: "Check the device with lsblk first, and keep a backup of the header.", when: []string{
-		"wipefs -a|--all|-o|--offset", "blkdiscard !--help", "hdparm --security-erase|--security-erase-enhanced|--trim-sector-ranges", "nvme format|sanitize|delete-ns", "cryptsetup luksFormat|luksErase|erase|reencrypt|luksKillSlot|luksRemoveKey",
-		"badblocks -w", "scrub ...", "nwipe", "sg_format|sg_sanitize", "mdadm --zero-superblock|--zero-superblock=*", "zpool destroy|labelclear", "pvremove|vgremove", "pvcreate -f|-ff|--force", "dmsetup remove_all|wipe_table", "lvremove ...",
-		"bcache make-bcache|wipe*", "sedutil-cli ...", "storcli* ~delete|init", "megacli ~CfgLdDel|CfgClr",
-	}},
-	{ID: "disk.volume", Level: high, Reason: "It destroys or shrinks a volume, a data set or a snapshot.", Suggestion: "Take a snapshot or a backup first.", when: []string{
-		"zfs destroy|rollback", "btrfs subvolume delete|del", "btrfs device remove|delete", "lvreduce|vgreduce|pvmove", "mdadm --fail|-f|--remove|-r|--stop|-S", "resize2fs -M", "xfs_repair -L", "e2fsck|fsck -y|-p|-f|-a", "fsck.ext4|fsck.xfs|fsck.vfat -y|-a",
-		"debugfs -w", "tune2fs -f", "ceph osd ... purge|destroy|rm", "ceph ... --yes-i-really-mean-it|--yes-i-really-really-mean-it", "rbd rm|remove", "gluster volume delete|stop", "drbdadm wipe-md|create-md|invalidate", "lvconvert --merge", "snapper delete", "vgcfgrestore",
-		"tmutil delete*|disable", "vgchange -an", "swapoff -a",
-	}},
-	{ID: "disk.mount", Level: moderate, Reason: "It attaches or detaches a file system.", Suggestion: "Check with findmnt what uses it.", when: []string{"umount|mount|losetup|swapon|swapoff ...", "diskutil unmount*|mount*|eject", "cryptsetup open|close|luksOpen|luksClose"}},
-	{ID: "disk.unmount-all", Level: high, Reason: "It detaches file systems that are in use.", Suggestion: "Name the one mount point.", when: []string{"umount -a|--all", "umount -l|-f /|/home|/var|/usr"}},
-	{ID: "disk.image", Level: moderate, Reason: "It writes a file system or raw data into a file.", Suggestion: "Check the name of the output."},
-	{ID: "disk.quota", Level: moderate, Reason: "It changes a file system's settings.", Suggestion: "Note the old settings first.", when: []string{"tune2fs|xfs_growfs|resize2fs|lvextend|lvcreate|vgcreate|pvcreate ...", "zfs set|create|snapshot", "zpool add|attach|detach|create|offline|replace"}},
+	{
+		ID: "disk.overwrite", Level: critical,
+		Reason:     "It writes straight to a disk and destroys what is on it.",
+		Suggestion: "Check the device with lsblk, and make sure that it is not mounted.",
+	},
+	{
+		ID: "disk.remove-device", Level: critical,
+		Reason:     "It removes device files that the system needs.",
+		Suggestion: "Leave /dev to the system.",
+	},
+	{
+		ID: "disk.format", Level: critical,
+		Reason:     "It makes a new file system over a disk and destroys what is on it.",
+		Suggestion: "Check the device with lsblk -f first.",
+	},
+	{
+		ID: "disk.partition", Level: critical,
+		Reason:     "It changes the partition table of a disk.",
+		Suggestion: "Save the table with sfdisk -d first.",
+		when: []string{
+			"parted ... mklabel|mktable|rm|mkpart|resizepart", "parted =mklabel|mktable|rm",
+			"sgdisk -Z|-z|-o|-d|-n|-g|--zap-all|--zap|--clear|--delete*|--new*|--load-backup*|-l",
+			"sfdisk --delete|--wipe*|--force|-f",
+			"diskutil eraseDisk|eraseVolume|zeroDisk|randomDisk|secureErase|partitionDisk|reformat|apfs",
+			"diskpart", "format.com|format C:|c:|D:|d:",
+			"Clear-Disk|Format-Volume|Initialize-Disk|Remove-Partition",
+		},
+	},
+	{
+		ID: "disk.partition-tool", Level: high,
+		Reason:     "It opens a partition table for changes.",
+		Suggestion: "Look with -l first, and save the table with sfdisk -d.",
+	},
+	{
+		ID: "disk.wipe", Level: critical,
+		Reason:     "It erases a disk or its signatures.",
+		Suggestion: "Check the device with lsblk first, and keep a backup of the header.",
+		when: []string{
+			"wipefs -a|--all|-o|--offset", "blkdiscard !--help",
+			"hdparm --security-erase|--security-erase-enhanced|--trim-sector-ranges",
+			"nvme format|sanitize|delete-ns",
+			"cryptsetup luksFormat|luksErase|erase|reencrypt|luksKillSlot|luksRemoveKey", "badblocks -w",
+			"scrub ...", "nwipe", "sg_format|sg_sanitize", "mdadm --zero-superblock|--zero-superblock=*",
+			"zpool destroy|labelclear", "pvremove|vgremove", "pvcreate -f|-ff|--force",
+			"dmsetup remove_all|wipe_table", "lvremove ...", "bcache make-bcache|wipe*", "sedutil-cli ...",
+			"storcli* ~delete|init", "megacli ~CfgLdDel|CfgClr",
+		},
+	},
+	{
+		ID: "disk.volume", Level: high,
+		Reason:     "It destroys or shrinks a volume, a data set or a snapshot.",
+		Suggestion: "Take a snapshot or a backup first.",
+		when: []string{
+			"zfs destroy|rollback", "btrfs subvolume|sub|subvol delete|del", "btrfs device remove|delete",
+			"lvreduce|vgreduce|pvmove", "mdadm --fail|-f|--remove|-r|--stop|-S", "resize2fs -M", "xfs_repair -L",
+			"e2fsck|fsck -y|-p|-f|-a", "fsck.ext4|fsck.xfs|fsck.vfat -y|-a", "debugfs -w", "tune2fs -f",
+			"ceph osd ... purge|destroy|rm", "ceph ... --yes-i-really-mean-it|--yes-i-really-really-mean-it",
+			"rbd rm|remove", "gluster volume delete|stop", "drbdadm wipe-md|create-md|invalidate",
+			"lvconvert --merge", "snapper delete", "vgcfgrestore", "tmutil delete*|disable", "vgchange -an",
+		},
+	},
+	{
+		ID: "disk.mount", Level: moderate,
+		Reason:     "It attaches or detaches a file system.",
+		Suggestion: "Check with findmnt what uses it.",
+		when: []string{
+			"umount|mount|losetup|swapon|swapoff *", "umount|mount|swapon|swapoff -a|--all",
+			"diskutil unmount*|mount*|eject", "cryptsetup open|close|luksOpen|luksClose",
+		},
+	},
+	{
+		ID: "disk.unmount-all", Level: high,
+		Reason:     "It detaches file systems that are in use.",
+		Suggestion: "Name the one mount point.",
+		when: []string{
+			"umount -a|--all", "umount -l|-f /|/home|/var|/usr",
+		},
+	},
+	{
+		ID: "disk.image", Level: moderate,
+		Reason:     "It writes a file system or raw data into a file.",
+		Suggestion: "Check the name of the output.",
+	},
+	{
+		ID: "disk.quota", Level: moderate,
+		Reason:     "It changes a file system's settings.",
+		Suggestion: "Note the old settings first.",
+		when: []string{
+			"tune2fs|xfs_growfs|resize2fs|lvextend|lvcreate|vgcreate|pvcreate ...", "zfs set|create|snapshot",
+			"zpool add|attach|detach|create|offline|replace",
+		},
+	},
 }
 
 func init() {
 	register(copyBlocks, "dd")
+	register(allocate, "fallocate", "mkfile")
 	register(makeFilesystem, "mkfs", "mke2fs", "mkswap", "mkdosfs", "newfs", "mkntfs", "format", "mkfs.ext4")
 	register(partitionTool, "fdisk", "cfdisk", "gdisk", "sfdisk", "parted", "gparted", "cgdisk")
 }
@@ -55,9 +126,57 @@ func copyBlocks(a *assessor, r *shellparse.Run) {
 			a.hit("file.fill-disk")
 		case w.Open && !w.Guarded && strings.HasPrefix(target, "$"):
 			a.hit("disk.partition-tool")
+		case huge(r):
+			a.hit("file.fill-disk")
 		default:
 			a.hit("disk.image")
 		}
+	}
+}
+
+// huge reports whether dd or fallocate is asked for 100 GiB or more.
+func huge(r *shellparse.Run) bool {
+	block, count := int64(512), int64(0)
+	for i := range r.Args {
+		key, value, _ := strings.Cut(r.Args[i].Text, "=")
+		switch key {
+		case "bs":
+			block = sizeOf(value)
+		case "count":
+			count = sizeOf(value)
+		case "-l", "--length":
+			if value == "" {
+				value = r.Arg(i + 1)
+			}
+			block, count = sizeOf(value), 1
+		}
+	}
+	return block > 0 && count > 0 && block > (100<<30)/count
+}
+
+// sizeOf reads a number with a binary suffix; 0 if it is none.
+func sizeOf(s string) int64 {
+	digits := strings.TrimRight(s, "kKMGTPiB")
+	n, err := strconv.ParseInt(digits, 10, 40)
+	if err != nil {
+		return 0
+	}
+	switch strings.ToUpper(s[len(digits):] + " ")[0] {
+	case 'K':
+		n <<= 10
+	case 'M':
+		n <<= 20
+	case 'G':
+		n <<= 30
+	case 'T', 'P':
+		n <<= 40
+	}
+	return max(n, 0)
+}
+
+func allocate(a *assessor, r *shellparse.Run) {
+	if huge(r) {
+		a.hit("file.fill-disk")
 	}
 }
 
@@ -80,7 +199,9 @@ func makeFilesystem(a *assessor, r *shellparse.Run) {
 }
 
 func partitionTool(a *assessor, r *shellparse.Run) {
-	if hasOption(r, []string{"-l", "--list", "-s", "--dump", "-d", "-x", "--version", "--help", "-V"}) && r.Name != "parted" || r.Has("print") && r.Name == "parted" || r.Name == "parted" && hasOption(r, []string{"-l", "--list"}) {
+	if hasOption(r, []string{"-l", "--list", "-s", "--dump", "-d", "-x", "--version", "--help", "-V"}) &&
+		r.Name != "parted" || r.Has("print") && r.Name == "parted" || r.Name == "parted" && hasOption(r, []string{"-l",
+		"--list"}) {
 		return
 	}
 	if len(r.Args) == 0 {

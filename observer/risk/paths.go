@@ -30,25 +30,40 @@ var systemTop = set(`bin boot dev etc lib lib32 lib64 libx32 lost+found opt proc
 	System Library Applications Volumes private cores Users home Windows`)
 
 // systemSecond are needed folders one level further down.
-var systemSecond = set(`/usr/bin /usr/sbin /usr/lib /usr/lib64 /usr/lib32 /usr/libexec /usr/local /usr/share /usr/include /usr/local/bin /usr/local/lib
-	/var/lib /var/log /var/spool /var/run /var/db /var/www /var/mail /var/backups /etc/ssh /etc/pam.d /etc/systemd /etc/init.d /etc/ssl /etc/security /etc/apt /etc/default /etc/network
-	/lib/modules /lib/systemd /usr/lib/modules /usr/lib/systemd /lib/x86_64-linux-gnu /usr/lib/x86_64-linux-gnu /boot/efi /boot/grub /boot/grub2 /boot/loader /var/lib/dpkg /var/lib/rpm /var/lib/pacman
-	/System/Library /Library/Preferences /private/etc /private/var /Windows/System32 /var/lib/docker /var/lib/mysql /var/lib/postgresql /var/lib/kubelet /var/lib/etcd /nix/store`)
+var systemSecond = set(`/usr/bin /usr/sbin /usr/lib /usr/lib64 /usr/lib32 /usr/libexec /usr/local /usr/share
+	/usr/include /usr/local/bin /usr/local/lib
+	/var/lib /var/log /var/spool /var/run /var/db /var/www /var/mail /var/backups /etc/ssh /etc/pam.d /etc/systemd
+	/etc/init.d /etc/ssl /etc/security /etc/apt /etc/default /etc/network
+	/lib/modules /lib/systemd /usr/lib/modules /usr/lib/systemd /lib/x86_64-linux-gnu /usr/lib/x86_64-linux-gnu
+	/boot/efi /boot/grub /boot/grub2 /boot/loader /var/lib/dpkg /var/lib/rpm /var/lib/pacman
+	/System/Library /Library/Preferences /private/etc /private/var /Windows/System32 /var/lib/docker /var/lib/mysql
+	/var/lib/postgresql /var/lib/kubelet /var/lib/etcd /nix/store`)
 
 // vitalFiles break a system or an account when they are lost or replaced.
-var vitalFiles = set(`/etc/passwd /etc/shadow /etc/group /etc/gshadow /etc/sudoers /etc/fstab /etc/crypttab /etc/ld.so.preload /etc/ld.so.conf
-	/etc/pam.d /etc/pam.conf /etc/inittab /etc/mtab /etc/ssh/sshd_config /etc/nsswitch.conf /etc/machine-id /etc/sudoers.d /etc/security/access.conf /etc/master.passwd /etc/login.defs`)
+var vitalFiles = set(`/etc/passwd /etc/shadow /etc/group /etc/gshadow /etc/sudoers /etc/fstab /etc/crypttab
+	/etc/ld.so.preload /etc/ld.so.conf
+	/etc/pam.d /etc/pam.conf /etc/inittab /etc/mtab /etc/ssh/sshd_config /etc/nsswitch.conf /etc/machine-id
+	/etc/sudoers.d /etc/security/access.conf /etc/master.passwd /etc/login.defs`)
 
 // disposed are folders and files that a build, an installation or a program makes again.
-var disposed = set(`node_modules dist build out target coverage .cache .next .nuxt .turbo .parcel-cache .vite .venv venv __pycache__ .pytest_cache
-	.mypy_cache .ruff_cache .tox .nox .gradle .terraform .DS_Store tmp temp .tmp vendor bin obj Pods DerivedData .eggs htmlcov _site .angular
-	.svelte-kit .serverless cdk.out .dart_tool .stack-work dist-newstyle elm-stuff _build deps bower_components CMakeFiles CMakeCache.txt
-	.nyc_output .sass-cache .bundle cache caches .coverage test-results playwright-report storybook-static .expo .output .webpack .rollup.cache
-	.eslintcache .stylelintcache .tsbuildinfo tsconfig.tsbuildinfo package-lock.json yarn.lock pnpm-lock.yaml .ipynb_checkpoints target-docker lib-cov .hypothesis
-	.yarn .pnp.cjs .docusaurus .mypy .bazel bazel-out bazel-bin zig-cache zig-out .zig-cache nimcache Debug Release x64 artifacts generated gen .aws-sam .vercel .netlify .wrangler
-	.idea .vscode-test logs log .log thumbs.db .scannerwork .jekyll-cache .cargo-cache .ccache .metals .bloop .cpcache .lein-repl-history resources/_gen result`)
+var disposed = set(`node_modules dist build out target coverage .cache .next .nuxt .turbo .parcel-cache .vite .venv venv
+	__pycache__ .pytest_cache
+	.mypy_cache .ruff_cache .tox .nox .gradle .terraform .DS_Store tmp temp .tmp vendor bin obj Pods DerivedData .eggs
+	htmlcov _site .angular
+	.svelte-kit .serverless cdk.out .dart_tool .stack-work dist-newstyle elm-stuff _build deps bower_components
+	CMakeFiles CMakeCache.txt
+	.nyc_output .sass-cache .bundle cache caches .coverage test-results playwright-report storybook-static .expo .output
+	.webpack .rollup.cache
+	.eslintcache .stylelintcache .tsbuildinfo tsconfig.tsbuildinfo package-lock.json yarn.lock pnpm-lock.yaml
+	.ipynb_checkpoints target-docker lib-cov .hypothesis
+	.yarn .pnp.cjs .docusaurus .mypy .bazel bazel-out bazel-bin zig-cache zig-out .zig-cache nimcache Debug Release x64
+	artifacts generated gen .aws-sam .vercel .netlify .wrangler
+	.idea .vscode-test logs log .log thumbs.db .scannerwork .jekyll-cache .cargo-cache .ccache .metals .bloop .cpcache
+	.lein-repl-history resources/_gen result`)
 
-var disposedSuffixes = []string{".pyc", ".pyo", ".o", ".obj", ".class", ".tmp", ".temp", ".swp", ".swo", ".bak~", "~", ".egg-info", ".tsbuildinfo", ".log", ".orig", ".rej", ".pid", ".cache", ".test", ".prof", ".coverage", "-tmp", "_tmp", ".dSYM"}
+var disposedSuffixes = []string{".pyc", ".pyo", ".o", ".obj", ".class", ".tmp", ".temp", ".swp", ".swo", ".bak~", "~",
+	".egg-info", ".tsbuildinfo", ".log", ".orig", ".rej", ".pid", ".cache", ".test", ".prof", ".coverage", "-tmp",
+	"_tmp", ".dSYM"}
 
 func set(list string) map[string]bool {
 	m := map[string]bool{}
@@ -136,7 +151,8 @@ func isWindowsRoot(s string) bool {
 		return false
 	}
 	rest := strings.Trim(s[2:], `\/*.`)
-	return rest == "" || strings.EqualFold(rest, "windows") || strings.EqualFold(rest, `windows\system32`) || strings.EqualFold(rest, "users")
+	return rest == "" || strings.EqualFold(rest, "windows") || strings.EqualFold(rest, `windows\system32`) ||
+		strings.EqualFold(rest, "users")
 }
 
 // placeOfOpen classifies what begins with something unknown.
@@ -240,17 +256,21 @@ func placeOfAbsolute(p string, whole bool) place {
 		return placeSystem
 	}
 	switch {
-	case strings.HasPrefix(p, "/var/tmp/"), strings.HasPrefix(p, "/var/cache/"), strings.HasPrefix(p, "/dev/shm/"), strings.HasPrefix(p, "/var/crash/"),
-		strings.HasPrefix(p, "/private/tmp/"), strings.HasPrefix(p, "/run/user/"), strings.HasPrefix(p, "/var/lib/apt/lists"), strings.HasPrefix(p, "/private/var/folders/"):
+	case strings.HasPrefix(p, "/var/tmp/"), strings.HasPrefix(p, "/var/cache/"), strings.HasPrefix(p, "/dev/shm/"),
+		strings.HasPrefix(p, "/var/crash/"),
+		strings.HasPrefix(p, "/private/tmp/"), strings.HasPrefix(p, "/run/user/"), strings.HasPrefix(p,
+			"/var/lib/apt/lists"), strings.HasPrefix(p, "/private/var/folders/"):
 		return placeDisposed
 	case p == "/var/tmp" || p == "/var/cache":
 		return placeWhole
-	case parts[0] == "opt" || parts[0] == "srv" || strings.HasPrefix(p, "/var/www/") || strings.HasPrefix(p, "/usr/local/") || strings.HasPrefix(p, "/usr/src/"):
+	case parts[0] == "opt" || parts[0] == "srv" || strings.HasPrefix(p, "/var/www/") || strings.HasPrefix(p,
+		"/usr/local/") || strings.HasPrefix(p, "/usr/src/"):
 		if isDisposed(p) {
 			return placeDisposed
 		}
 		return placePlain
-	case strings.HasPrefix(p, "/usr/bin/"), strings.HasPrefix(p, "/usr/sbin/"), parts[0] == "bin", parts[0] == "sbin", parts[0] == "lib", parts[0] == "lib64":
+	case strings.HasPrefix(p, "/usr/bin/"), strings.HasPrefix(p, "/usr/sbin/"), parts[0] == "bin", parts[0] == "sbin",
+		parts[0] == "lib", parts[0] == "lib64":
 		return placeVital
 	}
 	if systemTop[parts[0]] {
@@ -263,8 +283,10 @@ func placeOfAbsolute(p string, whole bool) place {
 }
 
 // vitalHome are parts of a home folder that hold keys, accounts, or everything that a person has.
-var vitalHome = set(`~/.ssh ~/.gnupg ~/.aws ~/.kube ~/.config ~/.local ~/.local/share ~/.password-store ~/.docker ~/.azure ~/Documents ~/Desktop ~/Pictures ~/Library
-	~/Downloads ~/Music ~/Videos ~/Movies ~/.mozilla ~/.thunderbird ~/.bashrc ~/.zshrc ~/.profile ~/.bash_profile ~/.gitconfig ~/projects ~/work ~/src ~/code ~/dev`)
+var vitalHome = set(`~/.ssh ~/.gnupg ~/.aws ~/.kube ~/.config ~/.local ~/.local/share ~/.password-store ~/.docker
+	~/.azure ~/Documents ~/Desktop ~/Pictures ~/Library
+	~/Downloads ~/Music ~/Videos ~/Movies ~/.mozilla ~/.thunderbird ~/.bashrc ~/.zshrc ~/.profile ~/.bash_profile
+	~/.gitconfig ~/projects ~/work ~/src ~/code ~/dev`)
 
 func placeOfHome(p string) place {
 	if i := strings.IndexByte(p, '/'); i < 0 || p[i:] == "/.." {
@@ -276,7 +298,8 @@ func placeOfHome(p string) place {
 	if strings.HasPrefix(p, "~/.ssh/") || strings.HasPrefix(p, "~/.gnupg/") {
 		return placeVital
 	}
-	if strings.HasPrefix(p, "~/.cache") || strings.HasPrefix(p, "~/Library/Caches") || strings.HasPrefix(p, "~/.npm") || strings.HasPrefix(p, "~/.local/share/Trash") || isDisposed(p) {
+	if strings.HasPrefix(p, "~/.cache") || strings.HasPrefix(p, "~/Library/Caches") || strings.HasPrefix(p, "~/.npm") ||
+		strings.HasPrefix(p, "~/.local/share/Trash") || isDisposed(p) {
 		return placeDisposed
 	}
 	return placePlain
@@ -300,14 +323,16 @@ func isDisposed(p string) bool {
 		}
 		rest = rest[:i]
 		switch b := path.Base(rest); b {
-		case "node_modules", "__pycache__", "dist", "build", "target", ".cache", ".next", "tmp", ".venv", "venv", ".terraform", "coverage", "out", "_build":
+		case "node_modules", "__pycache__", "dist", "build", "target", ".cache", ".next", "tmp", ".venv", "venv",
+			".terraform", "coverage", "out", "_build":
 			return true
 		}
 	}
 }
 
 // diskPrefixes begin the names of block devices.
-var diskPrefixes = []string{"sd", "hd", "vd", "xvd", "nvme", "mmcblk", "disk", "rdisk", "dm-", "md", "mapper/", "loop", "sr", "nbd", "zd", "vg", "ram", "rbd"}
+var diskPrefixes = []string{"sd", "hd", "vd", "xvd", "nvme", "mmcblk", "disk", "rdisk", "dm-", "md", "mapper/", "loop",
+	"sr", "nbd", "zd", "vg", "ram", "rbd"}
 
 // isDisk reports whether a path names a block device, a partition, or the raw memory of the machine.
 func isDisk(p string) bool {
@@ -319,7 +344,8 @@ func isDisk(p string) bool {
 		return true
 	}
 	for _, prefix := range diskPrefixes {
-		if rest, ok := strings.CutPrefix(name, prefix); ok && !strings.HasPrefix(rest, "out") && (strings.Contains(prefix, "/") || rest != "" || strings.ContainsAny(name, "*?[$")) {
+		if rest, ok := strings.CutPrefix(name, prefix); ok && !strings.HasPrefix(rest, "out") &&
+			(strings.Contains(prefix, "/") || rest != "" || strings.ContainsAny(name, "*?[$")) {
 			return true
 		}
 	}

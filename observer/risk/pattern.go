@@ -19,6 +19,8 @@ import (
 //	=-word       exactly this word is given, for programs with long options behind one dash
 //	!-x|--long   none of these options is given
 //	~text        some word contains text
+//	$word|word   the last operand is one of these
+//	^word|word   no operand is one of these
 //
 // Words may hold * as in the shell.
 type pattern struct {
@@ -27,7 +29,7 @@ type pattern struct {
 }
 
 type term struct {
-	kind  byte // 'o' operand, '.' gap, '-' option, '=' word, '!' no option, '~' contains
+	kind  byte // 'o' operand, '.' gap, '-' option, and the marks of the notation
 	words []string
 }
 
@@ -50,12 +52,17 @@ var patternsByName = func() map[string][]pattern {
 // sameAs lists programs that are judged by the rules of another one.
 var sameAs = map[string]string{
 	"podman": "docker", "nerdctl": "docker", "docker-compose": "docker", "podman-compose": "docker",
-	"oc": "kubectl", "k": "kubectl", "g": "git", "tf": "terraform", "tofu": "terraform", "terragrunt": "terraform", "opentofu": "terraform",
-	"grm": "rm", "srm": "rm", "gfind": "find", "gdd": "dd", "dcfldd": "dd", "dc3dd": "dd", "gshred": "shred",
-	"mariadb": "mysql", "mycli": "mysql", "pgcli": "psql", "cockroach": "psql", "mongo": "mongosh", "valkey-cli": "redis-cli", "keydb-cli": "redis-cli",
-	"ncat": "nc", "netcat": "nc", "nc.traditional": "nc", "nc.openbsd": "nc", "gmv": "mv", "gcp": "cp", "gchmod": "chmod", "gchown": "chown", "chgrp": "chown",
-	"apt-get": "apt", "aptitude": "apt", "nala": "apt", "yum": "dnf", "microdnf": "dnf", "yay": "pacman", "paru": "pacman", "pip3": "pip", "pnpm": "npm", "ip6tables": "iptables",
-	"fdfind": "fd", "deluser": "userdel", "adduser": "useradd", "halt": "shutdown", "poweroff": "shutdown", "reboot": "shutdown", "gsutil": "gcloud",
+	"oc": "kubectl", "k": "kubectl", "g": "git", "tf": "terraform", "tofu": "terraform", "terragrunt": "terraform",
+	"opentofu": "terraform",
+	"grm":      "rm", "srm": "rm", "gfind": "find", "gdd": "dd", "dcfldd": "dd", "dc3dd": "dd", "gshred": "shred",
+	"mariadb": "mysql", "mycli": "mysql", "pgcli": "psql", "cockroach": "psql", "mongo": "mongosh",
+	"valkey-cli": "redis-cli", "keydb-cli": "redis-cli",
+	"ncat": "nc", "netcat": "nc", "nc.traditional": "nc", "nc.openbsd": "nc", "gmv": "mv", "gcp": "cp",
+	"gchmod": "chmod", "gchown": "chown", "chgrp": "chown",
+	"apt-get": "apt", "aptitude": "apt", "nala": "apt", "yum": "dnf", "microdnf": "dnf", "yay": "pacman",
+	"paru": "pacman", "pip3": "pip", "pnpm": "npm", "ip6tables": "iptables",
+	"fdfind": "fd", "deluser": "userdel", "adduser": "useradd", "halt": "shutdown", "poweroff": "shutdown",
+	"reboot": "shutdown", "gsutil": "gcloud",
 }
 
 func compile(rule, line string) ([]string, pattern) {
@@ -68,7 +75,7 @@ func compile(rule, line string) ([]string, pattern) {
 			t = term{kind: '.'}
 		case f[0] == '-':
 			t.kind = '-'
-		case f[0] == '!' || f[0] == '=' || f[0] == '~':
+		case strings.IndexByte("!=~$^", f[0]) >= 0:
 			t = term{kind: f[0], words: strings.Split(f[1:], "|")}
 		}
 		p.terms = append(p.terms, t)
@@ -118,6 +125,21 @@ func (p *pattern) matches(r *shellparse.Run) bool {
 		case '~':
 			if !containsText(r, t.words) {
 				return false
+			}
+		case '$':
+			if !t.any(lastOperand(r)) {
+				return false
+			}
+		case '^':
+			for at := 0; ; {
+				w, i := r.Operand(at)
+				if i < 0 {
+					break
+				}
+				if t.any(w) {
+					return false
+				}
+				at = i + 1
 			}
 		}
 	}
@@ -177,6 +199,15 @@ func bundle(t string) bool {
 		}
 	}
 	return true
+}
+
+func lastOperand(r *shellparse.Run) string {
+	for i := len(r.Args) - 1; i >= 0; i-- {
+		if t := r.Args[i].Text; t == "-" || t == "" || t[0] != '-' {
+			return t
+		}
+	}
+	return ""
 }
 
 func hasWord(r *shellparse.Run, words []string) bool {

@@ -13,8 +13,11 @@ func netcat(a *assessor, r *shellparse.Run) {
 		program, network := false, false
 		for _, w := range r.Args {
 			up := strings.ToUpper(w.Text)
-			program = program || strings.HasPrefix(up, "EXEC:") || strings.HasPrefix(up, "SYSTEM:") || strings.HasPrefix(up, "SHELL:") || strings.Contains(up, "OPENSSL") && strings.Contains(up, "EXEC")
-			network = network || strings.HasPrefix(up, "TCP") || strings.HasPrefix(up, "UDP") || strings.HasPrefix(up, "OPENSSL") || strings.HasPrefix(up, "SSL") || strings.HasPrefix(up, "SCTP") || strings.HasPrefix(up, "VSOCK")
+			program = program || strings.HasPrefix(up, "EXEC:") || strings.HasPrefix(up, "SYSTEM:") ||
+				strings.HasPrefix(up, "SHELL:") || strings.Contains(up, "OPENSSL") && strings.Contains(up, "EXEC")
+			network = network || strings.HasPrefix(up, "TCP") || strings.HasPrefix(up, "UDP") || strings.HasPrefix(up,
+				"OPENSSL") || strings.HasPrefix(up, "SSL") || strings.HasPrefix(up, "SCTP") || strings.HasPrefix(up,
+				"VSOCK")
 		}
 		if program && network {
 			a.hit("network.reverse-shell")
@@ -24,9 +27,11 @@ func netcat(a *assessor, r *shellparse.Run) {
 		for i, w := range r.Args {
 			t := w.Text
 			switch {
-			case t == "--exec" || t == "--sh-exec" || t == "--lua-exec" || strings.HasPrefix(t, "--exec=") || strings.HasPrefix(t, "--sh-exec="):
+			case t == "--exec" || t == "--sh-exec" || t == "--lua-exec" || strings.HasPrefix(t, "--exec=") ||
+				strings.HasPrefix(t, "--sh-exec="):
 				a.hit("network.reverse-shell")
-			case len(t) > 1 && t[0] == '-' && t[1] != '-' && (strings.HasSuffix(t, "e") || strings.HasSuffix(t, "c")) && len(t) <= 8 && programLike(r.Arg(i+1)):
+			case len(t) > 1 && t[0] == '-' && t[1] != '-' && (strings.HasSuffix(t, "e") || strings.HasSuffix(t, "c")) &&
+				len(t) <= 8 && programLike(r.Arg(i+1)):
 				a.hit("network.reverse-shell")
 			}
 		}
@@ -37,7 +42,8 @@ func netcat(a *assessor, r *shellparse.Run) {
 func programLike(s string) bool {
 	first, _, _ := strings.Cut(s, " ")
 	base := first[strings.LastIndexByte(first, '/')+1:]
-	return strings.HasPrefix(s, "/") || shells[base] || base == "cmd" || strings.HasPrefix(base, "cmd.") || base == "python" || base == "python3" || base == "perl" || base == "powershell" || s == "$SHELL"
+	return strings.HasPrefix(s, "/") || shells[base] || base == "cmd" || strings.HasPrefix(base, "cmd.") ||
+		base == "python" || base == "python3" || base == "perl" || base == "powershell" || s == "$SHELL"
 }
 
 // connects reports whether a run is a plain connection to another machine.
@@ -66,8 +72,9 @@ func interactive(r *shellparse.Run) bool {
 	return true
 }
 
-// reverseShells finds shells whose input or output is a connection, however the parts are spread over the line.
-func (a *assessor) reverseShells() {
+// sockets finds shells whose input or output is a connection, however the parts are spread over the line, and secrets
+// that are written to a connection opened earlier.
+func (a *assessor) sockets() {
 	socket, fifo := false, false
 	for i := range a.cmd.Runs {
 		r := &a.cmd.Runs[i]
@@ -86,6 +93,9 @@ func (a *assessor) reverseShells() {
 	}
 	for i := range a.cmd.Runs {
 		r := &a.cmd.Runs[i]
+		if socket && carries(r) == secret && r.Name != "" {
+			a.hit("network.exfiltrate")
+		}
 		switch {
 		case socket && (interactive(r) || strings.HasPrefix(r.Path, "$") && r.Path != "$()" && r.Name != "sh"):
 			a.hit("network.reverse-shell")
@@ -103,26 +113,6 @@ func (a *assessor) reverseShells() {
 			}
 		case r.Name == "xterm" && hasOption(r, []string{"-display"}):
 			a.hit("network.reverse-shell")
-		}
-	}
-}
-
-// foreignShell finds program text that connects a shell to a socket; blanks are removed from the text.
-func (a *assessor) foreignShell(flat string) {
-	socket := false
-	for _, s := range [...]string{"socket.socket(", "socket(S,", "socket(SOCKET", "Socket::INET", "IO::Socket", "TCPSocket", "fsockopen(", "net.connect(", "net.Socket(", "net.createConnection", "createServer(", "socket.tcp(", "/inet/tcp/", "socket.create_connection(", "java.net.Socket", "TCPClient", "pfsockopen(", "stream_socket_client(", "usesocket", "require('net')", `require("net")`, "socket.connect("} {
-		if strings.Contains(flat, strings.ReplaceAll(s, " ", "")) {
-			socket = true
-			break
-		}
-	}
-	if !socket {
-		return
-	}
-	for _, s := range [...]string{"pty.spawn", "os.dup2", "/bin/sh", "/bin/bash", "subprocess.", "exec(", "child_process", "popen(", "system(", "os.execute", "cmd.exe", "|&getline", "shell_exec", "proc_open", "Runtime.getRuntime", "IO.popen", "spawn("} {
-		if strings.Contains(flat, s) {
-			a.hit("network.reverse-shell")
-			return
 		}
 	}
 }

@@ -113,8 +113,8 @@ func limit(level protocol.RiskLevel, r *shellparse.Run) protocol.RiskLevel {
 	case shellparse.PlaceContainer:
 		level = min(level, protocol.RiskHigh)
 	}
-	if r.Deferred { // defined here, run later or never
-		level--
+	if r.Deferred && level == protocol.RiskHigh { // defined here, run later or never
+		level = protocol.RiskModerate
 	}
 	return level
 }
@@ -128,9 +128,13 @@ func (a *assessor) run(i int) {
 	if r.Name == "" {
 		return
 	}
-	for _, p := range patternsByName[r.Name] {
-		if p.matches(r) {
-			a.hit(p.rule)
+	if asksOnly(r) {
+		return
+	}
+	patterns := patternsByName[r.Name]
+	for i := range patterns {
+		if patterns[i].matches(r) {
+			a.hit(patterns[i].rule)
 		}
 	}
 	if check := checks[r.Name]; check != nil {
@@ -161,5 +165,23 @@ func (a *assessor) line() {
 	if a.cmd.Truncated {
 		a.hit("shell.too-large")
 	}
-	a.reverseShells()
+	a.sockets()
+}
+
+// asksOnly reports whether a run only asks for help or a version, or shows what it would do.
+func asksOnly(r *shellparse.Run) bool {
+	for i := range r.Args {
+		switch t := r.Args[i].Text; t {
+		case "--":
+			return false
+		case "--help", "--version", "--usage":
+			return true
+		default:
+			if strings.HasPrefix(t, "--dry") && (t == "--dry-run" || t == "--dryrun" || strings.HasPrefix(t,
+				"--dry-run=") && t != "--dry-run=none" && t != "--dry-run=false") && len(patternsByName[r.Name]) > 0 {
+				return true
+			}
+		}
+	}
+	return false
 }

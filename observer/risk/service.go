@@ -7,26 +7,139 @@ import (
 )
 
 var serviceRules = []Rule{
-	{ID: "service.power", Level: high, Reason: "It shuts the machine down or restarts it, with everything that runs on it.", Suggestion: "Check with who and uptime, and announce it with shutdown +5.", when: []string{
-		"systemctl reboot|poweroff|halt|kexec|rescue|emergency|suspend|hibernate|soft-reboot", "systemctl isolate", "init|telinit 0|1|6|s|S", "pm-suspend|pm-hibernate ...", "Stop-Computer|Restart-Computer ...", "kexec -e|-f", "ipmitool ... off|cycle|reset", "loginctl terminate-user|terminate-session|kill-user|poweroff|reboot",
-	}},
-	{ID: "service.stop-vital", Level: high, Reason: "It stops a service without which the machine cannot be reached or is not protected.", Suggestion: "Restart instead of stop, and keep a second way in."},
-	{ID: "service.stop", Level: moderate, Reason: "It stops, restarts or changes a service.", Suggestion: "Check with systemctl status who needs it.", when: []string{
-		"systemctl stop|restart|disable|mask|kill|reload|start|enable|unmask|try-restart|reload-or-restart|daemon-reload|daemon-reexec|set-default|edit|revert|set-property|reset-failed|link", "service * stop|restart|reload|start|force-reload", "rc-service|sv|svc|supervisorctl|s6-svc|initctl stop|restart|start|down|up|reload|shutdown|remove|-d|-t|-u", "rc-service * stop|restart|start", "rc-update add|del|delete", "update-rc.d|chkconfig|insserv ...", "launchctl unload|load|bootout|bootstrap|kickstart|stop|start|remove|disable|enable", "brew services stop|restart|start", "pm2 delete|stop|kill|restart|reload|start|flush", "monit stop|restart|unmonitor", "nginx|apachectl|httpd -s|-k", "apachectl|apache2ctl stop|restart|graceful", "pg_ctl|pg_ctlcluster ... stop|restart|reload|promote", "loginctl ... enable-linger", "invoke-rc.d ...", "net stop|start", "sc stop|delete|config", "Stop-Service|Restart-Service ...", "forever stop|stopall", "passenger-config restart-app", "timedatectl set-time|set-timezone|set-ntp", "date -s|--set", "hwclock -w|-s|--systohc|--hctosys", "rabbitmqctl stop", "nodetool decommission|removenode|drain|cleanup|assassinate",
-	}},
-	{ID: "service.cron-remove", Level: high, Reason: "It deletes all scheduled jobs of the account.", Suggestion: "Save them first with crontab -l > file.", when: []string{"crontab -r"}},
-	{ID: "service.cron", Level: moderate, Reason: "It replaces the scheduled jobs of the account.", Suggestion: "Save them first with crontab -l > file."},
-	{ID: "service.cron-write", Level: moderate, Reason: "It adds a job that runs on its own later.", Suggestion: "Check who owns the file, and what the job runs."},
-	{ID: "service.exhaust", Level: high, Reason: "It uses up memory or processors until the machine stands still.", Suggestion: "Limit it with ulimit, timeout or systemd-run.", when: []string{"stress|stress-ng ... ~100%|--vm|--fork|--class"}},
-	{ID: "process.kill-all", Level: high, Reason: "It ends every process, or one that the system or a session needs.", Suggestion: "Name the one process by its ID."},
-	{ID: "process.kill", Level: moderate, Reason: "It ends processes.", Suggestion: "Look with ps or pgrep first."},
-	{ID: "kernel.sysrq", Level: critical, Reason: "It makes the kernel crash, restart or kill at once, without saving anything.", Suggestion: "Use systemctl reboot."},
-	{ID: "kernel.module", Level: high, Reason: "It loads code into the kernel, or removes some that may be in use.", Suggestion: "Use modprobe with modules of the distribution.", when: []string{"insmod|rmmod ...", "modprobe -r|--remove", "dkms remove|uninstall", "kldunload|kextunload ...", "kpatch load|install"}},
-	{ID: "kernel.setting", Level: moderate, Reason: "It changes settings of the kernel or the start of the system.", Suggestion: "Note the old value first.", when: []string{"sysctl -w|--write|-p|--system", "sysctl *=*", "modprobe ... !-n|--show-depends|-c", "update-initramfs|dracut|mkinitcpio|depmod|update-grub|grub-mkconfig|grub2-mkconfig|bootctl|dkms|kernel-install|plymouth-set-default-theme ...", "localectl|hostnamectl set-locale|set-keymap|set-hostname", "update-alternatives --set|--config|--install|--remove", "tuned-adm profile", "cpupower ...", "pmset|nvram|systemsetup|scutil|defaults write|delete|-a|--set", "defaults write|delete", "bless|softwareupdate -i|--install"}},
-	{ID: "kernel.boot-loader", Level: high, Reason: "It changes how the machine starts; a mistake leaves it unable to.", Suggestion: "Have a rescue medium at hand.", when: []string{"grub-install|grub2-install|lilo|extlinux|syslinux ...", "efibootmgr -B|-b|-c|-o|-O|-D", "bootctl remove", "bcdedit /delete|/set", "flashrom -w|-E|--write", "fwupdmgr install|update|downgrade|reinstall", "flash_erase|flashcp|mtd ...", "fastboot flash|erase|format|oem|flashing|-w", "esptool.py|esptool erase_flash", "csrutil disable", "nvram -c", "mokutil --disable-validation|--reset", "setpci|wrmsr ..."}},
-	{ID: "protection.off", Level: high, Reason: "It turns a protection of the system off.", Suggestion: "Find the rule that is in the way, and change only that.", when: []string{
-		"setenforce 0|Permissive|permissive", "aa-disable|aa-teardown|aa-complain ...", "spctl --master-disable|--global-disable", "Set-MpPreference ~true|True", "sysctl ~kernel.randomize_va_space=0|kernel.yama.ptrace_scope=0|kernel.kptr_restrict=0", "tpm2_clear ...", "auditctl -e|-D", "Set-ExecutionPolicy ~Bypass|Unrestricted", "apparmor_parser -R", "chcon ... unconfined_u", "semanage permissive", "xattr -d|-c|-cr|-dr com.apple.quarantine", "DisableRealtimeMonitoring ...",
-	}},
+	{
+		ID: "service.power", Level: high,
+		Reason:     "It shuts the machine down or restarts it, with everything that runs on it.",
+		Suggestion: "Check with who and uptime, and announce it with shutdown +5.",
+		when: []string{
+			"systemctl reboot|poweroff|halt|kexec|rescue|emergency|suspend|hibernate|soft-reboot",
+			"systemctl isolate", "init|telinit 0|1|6|s|S", "pm-suspend|pm-hibernate ...",
+			"Stop-Computer|Restart-Computer ...", "kexec -e|-f", "ipmitool ... off|cycle|reset",
+			"loginctl terminate-user|terminate-session|kill-user|poweroff|reboot",
+		},
+	},
+	{
+		ID: "service.stop-vital", Level: high,
+		Reason:     "It stops a service without which the machine cannot be reached or is not protected.",
+		Suggestion: "Restart instead of stop, and keep a second way in.",
+	},
+	{
+		ID: "service.stop", Level: moderate,
+		Reason:     "It stops, restarts or changes a service.",
+		Suggestion: "Check with systemctl status who needs it.",
+		when: []string{
+			"systemctl stop|restart|disable|mask|kill|reload|start|enable|unmask|try-restart|reload-or-restart",
+			"systemctl daemon-reload|daemon-reexec|set-default|edit|revert|set-property|reset-failed|link",
+			"service * stop|restart|reload|start|force-reload",
+			"rc-service|sv|svc|supervisorctl|s6-svc|initctl stop|restart|start|down|up|reload|shutdown|remove|-d",
+			"rc-service|sv|svc|supervisorctl|s6-svc|initctl -t|-u", "rc-service * stop|restart|start",
+			"rc-update add|del|delete", "update-rc.d|chkconfig|insserv ...",
+			"launchctl unload|load|bootout|bootstrap|kickstart|stop|start|remove|disable|enable",
+			"brew services stop|restart|start", "pm2 delete|stop|kill|restart|reload|start|flush",
+			"monit stop|restart|unmonitor", "nginx|apachectl|httpd -s|-k",
+			"apachectl|apache2ctl stop|restart|graceful", "pg_ctl|pg_ctlcluster ... stop|restart|reload|promote",
+			"loginctl ... enable-linger", "invoke-rc.d ...", "net stop|start", "sc stop|delete|config",
+			"Stop-Service|Restart-Service ...", "forever stop|stopall", "passenger-config restart-app",
+			"timedatectl set-time|set-timezone|set-ntp", "date -s|--set", "hwclock -w|-s|--systohc|--hctosys",
+			"rabbitmqctl stop", "nodetool decommission|removenode|drain|cleanup|assassinate",
+		},
+	},
+	{
+		ID: "service.cron-remove", Level: high,
+		Reason:     "It deletes all scheduled jobs of the account.",
+		Suggestion: "Save them first with crontab -l > file.",
+		when: []string{
+			"crontab -r",
+		},
+	},
+	{
+		ID: "service.cron", Level: moderate,
+		Reason:     "It replaces the scheduled jobs of the account.",
+		Suggestion: "Save them first with crontab -l > file.",
+	},
+	{
+		ID: "service.cron-write", Level: moderate,
+		Reason:     "It adds a job that runs on its own later.",
+		Suggestion: "Check who owns the file, and what the job runs.",
+	},
+	{
+		ID: "service.exhaust", Level: high,
+		Reason:     "It uses up memory or processors until the machine stands still.",
+		Suggestion: "Limit it with ulimit, timeout or systemd-run.",
+		when: []string{
+			"stress|stress-ng ... ~100%|--vm|--fork|--class",
+		},
+	},
+	{
+		ID: "process.kill-all", Level: high,
+		Reason:     "It ends every process, or one that the system or a session needs.",
+		Suggestion: "Name the one process by its ID.",
+	},
+	{
+		ID: "process.kill", Level: moderate,
+		Reason:     "It ends processes.",
+		Suggestion: "Look with ps or pgrep first.",
+	},
+	{
+		ID: "kernel.sysrq", Level: critical,
+		Reason:     "It makes the kernel crash, restart or kill at once, without saving anything.",
+		Suggestion: "Use systemctl reboot.",
+	},
+	{
+		ID: "kernel.module", Level: high,
+		Reason:     "It loads code into the kernel, or removes some that may be in use.",
+		Suggestion: "Use modprobe with modules of the distribution.",
+		when: []string{
+			"insmod|rmmod ...", "modprobe -r|--remove", "dkms remove|uninstall", "kldunload|kextunload ...",
+			"kpatch load|install",
+		},
+	},
+	{
+		ID: "kernel.setting", Level: moderate,
+		Reason:     "It changes settings of the kernel or the start of the system.",
+		Suggestion: "Note the old value first.",
+		when: []string{
+			"sysctl -w|--write|-p|--system", "sysctl *=*", "modprobe ... !-n|--show-depends|-c",
+			"update-initramfs|dracut|mkinitcpio|depmod|update-grub|grub-mkconfig|grub2-mkconfig|bootctl|dkms ...",
+			"kernel-install|plymouth-set-default-theme ...",
+			"localectl|hostnamectl set-locale|set-keymap|set-hostname",
+			"update-alternatives --set|--config|--install|--remove", "tuned-adm profile", "cpupower ...",
+			"pmset|nvram|systemsetup|scutil|defaults write|delete|-a|--set", "defaults write|delete",
+			"bless|softwareupdate -i|--install",
+		},
+	},
+	{
+		ID: "kernel.boot-loader", Level: high,
+		Reason:     "It changes how the machine starts; a mistake leaves it unable to.",
+		Suggestion: "Have a rescue medium at hand.",
+		when: []string{
+			"grub-install|grub2-install|lilo|extlinux|syslinux ...", "efibootmgr -B|-b|-c|-o|-O|-D",
+			"bootctl remove", "bcdedit /delete|/set", "flashrom -w|-E|--write",
+			"fwupdmgr install|update|downgrade|reinstall", "flash_erase|flashcp|mtd ...",
+			"fastboot flash|erase|format|oem|flashing|-w", "esptool.py|esptool erase_flash", "csrutil disable",
+			"nvram -c", "mokutil --disable-validation|--reset", "setpci|wrmsr ...",
+		},
+	},
+	{
+		ID: "protection.quarantine", Level: moderate,
+		Reason:     "It removes the mark of software that came from the network, so that it starts unchecked.",
+		Suggestion: "Open it once through the system's dialogue.",
+		when: []string{
+			"xattr -d|-c|-cr|-dr|-rd",
+		},
+	},
+	{
+		ID: "protection.off", Level: high,
+		Reason:     "It turns a protection of the system off.",
+		Suggestion: "Find the rule that is in the way, and change only that.",
+		when: []string{
+			"setenforce 0|Permissive|permissive", "aa-disable|aa-teardown|aa-complain ...",
+			"spctl --master-disable|--global-disable", "Set-MpPreference ~true|True",
+			"sysctl ~kernel.randomize_va_space=0|kernel.yama.ptrace_scope=0|kernel.kptr_restrict=0",
+			"tpm2_clear ...", "auditctl -e|-D", "Set-ExecutionPolicy ~Bypass|Unrestricted", "apparmor_parser -R",
+			"chcon ... unconfined_u", "semanage permissive", "DisableRealtimeMonitoring ...",
+		},
+	},
 }
 
 func init() {
@@ -44,8 +157,11 @@ func shutdownCommand(a *assessor, r *shellparse.Run) {
 }
 
 // vitalServices keep a machine reachable, protected, or in one piece.
-var vitalServices = []string{"ssh", "sshd", "networking", "network", "NetworkManager", "systemd-networkd", "systemd-resolved", "firewalld", "ufw", "iptables", "nftables", "auditd", "rsyslog", "syslog", "systemd-journald",
-	"fail2ban", "apparmor", "dbus", "systemd-logind", "docker", "containerd", "kubelet", "etcd", "crowdsec", "clamav-daemon", "falcon-sensor", "selinux", "postgresql", "mysql", "mysqld", "mariadb", "wpa_supplicant", "osqueryd", "wazuh-agent", "crond", "cron", "systemd-timesyncd", "k3s", "mongod", "ossec", "snort"}
+var vitalServices = []string{"ssh", "sshd", "networking", "network", "NetworkManager", "systemd-networkd",
+	"systemd-resolved", "firewalld", "ufw", "iptables", "nftables", "auditd", "rsyslog", "syslog", "systemd-journald",
+	"fail2ban", "apparmor", "dbus", "systemd-logind", "docker", "containerd", "kubelet", "etcd", "crowdsec",
+	"clamav-daemon", "falcon-sensor", "selinux", "postgresql", "mysql", "mysqld", "mariadb", "wpa_supplicant",
+	"osqueryd", "wazuh-agent", "crond", "cron", "systemd-timesyncd", "k3s", "mongod", "ossec", "snort"}
 
 func stopService(a *assessor, r *shellparse.Run) {
 	stops := false
@@ -80,7 +196,7 @@ func killCommand(a *assessor, r *shellparse.Run) {
 		a.hit("process.kill-all")
 		return
 	case "kill":
-		if hasOption(r, []string{"-l", "-L", "--list"}) || r.Has("-0") {
+		if r.Has("-l") || r.Has("-L") || r.Has("--list") || r.Has("-0") {
 			return
 		}
 		for i, w := range r.Args {
@@ -88,7 +204,8 @@ func killCommand(a *assessor, r *shellparse.Run) {
 			switch {
 			case w.Text == "-1" && (!signal || len(r.Args) == 1 || r.Arg(i-1) == "--"):
 				a.hit("process.kill-all")
-			case w.Text == "1" && !signal || w.Text == "1" && len(r.Args) == 1 || w.Text == "0" && i > 0 && !signal:
+			case (w.Text == "1" && !signal || w.Text == "1" && len(r.Args) == 1) && !gentle(r) || w.Text == "0" &&
+				i > 0 && !signal:
 				a.hit("process.kill-all")
 			}
 		}
@@ -97,7 +214,7 @@ func killCommand(a *assessor, r *shellparse.Run) {
 			return
 		}
 	default:
-		if hasOption(r, []string{"-l", "--list", "-V", "--version"}) || r.Has("-0") {
+		if r.Has("-l") || r.Has("--list") || r.Has("-V") || r.Has("-0") {
 			return
 		}
 		for i, w := range r.Args {
@@ -105,7 +222,8 @@ func killCommand(a *assessor, r *shellparse.Run) {
 			switch {
 			case vitalProcesses[w.Text]:
 				a.hit("process.kill-all")
-			case user && (w.Text == "root" || w.Text == "$USER" || w.Text == "0" || strings.HasPrefix(r.Arg(i-1), "-u") && countOperands(r) <= 1):
+			case user && (w.Text == "root" || w.Text == "$USER" || w.Text == "0" || strings.HasPrefix(r.Arg(i-1),
+				"-u") && countOperands(r) <= 1):
 				a.hit("process.kill-all")
 			case (r.Name == "pkill") && (w.Text == "." || w.Text == ".*" || w.Text == ""):
 				a.hit("process.kill-all")
@@ -115,6 +233,19 @@ func killCommand(a *assessor, r *shellparse.Run) {
 	if a.hits == 0 {
 		a.hit("process.kill")
 	}
+}
+
+// gentle reports whether kill sends a signal that asks for a reload or a report and ends nothing.
+func gentle(r *shellparse.Run) bool {
+	s := strings.TrimPrefix(strings.TrimPrefix(r.Arg(0), "-"), "SIG")
+	if s == "s" {
+		s = strings.TrimPrefix(r.Arg(1), "SIG")
+	}
+	switch s {
+	case "HUP", "1", "USR1", "USR2", "WINCH", "CONT", "10", "12", "28", "18", "STOP", "TSTP", "RTMIN+1":
+		return true
+	}
+	return false
 }
 
 func countOperands(r *shellparse.Run) int {

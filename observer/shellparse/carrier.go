@@ -57,7 +57,8 @@ func at(p Place) func(*context) { return func(c *context) { c.place = p; c.dir =
 func (w *walker) ssh(i int, r Run) {
 	rest, ok := behind(&Run{}, "ssh", wrapper{value: "bcDEeFIiJLlmOopQRSWwBP", skip: 1}, append([]Word{{}}, r.Args...))
 	for j, a := range r.Args {
-		if v, found := strings.CutPrefix(a.Text, "ProxyCommand="); found || strings.HasPrefix(a.Text, "-oProxyCommand=") {
+		if v, found := strings.CutPrefix(a.Text, "ProxyCommand="); found || strings.HasPrefix(a.Text,
+			"-oProxyCommand=") {
 			if !found {
 				v = strings.TrimPrefix(a.Text, "-oProxyCommand=")
 			}
@@ -89,7 +90,8 @@ func (w *walker) container(i int, r Run) {
 		switch {
 		case t == "compose" || t == "container":
 		case strings.HasPrefix(t, "-"):
-			if !strings.Contains(t, "=") && hasField("-f -p -H -c -l --file --project-name --host --context --config --profile --env-file --project-directory --log-level", t) {
+			if !strings.Contains(t, "=") &&
+				hasField("-f -p -H -c -l --file --project-name --host --context --config --profile --env-file --project-directory --log-level", t) {
 				j++
 			}
 		default:
@@ -147,7 +149,8 @@ func (w *walker) pod(i int, r Run) {
 		}
 	}
 	if r.Arg(0) == "exec" { // the old form without "--"
-		rest, ok := behind(&Run{}, "kubectl", wrapper{value: "ncf", long: "--namespace --container --context --filename", skip: 1}, r.Args)
+		rest, ok := behind(&Run{}, "kubectl", wrapper{value: "ncf",
+			long: "--namespace --container --context --filename", skip: 1}, r.Args)
 		if ok {
 			w.childWords(i, rest, r.Stdin, at(PlaceContainer))
 		}
@@ -172,7 +175,8 @@ func (w *walker) behindSub(i int, r Run, place Place, subs ...string) {
 				}
 			}
 			if place == PlaceHere {
-				if words, ok := behind(&Run{}, r.Name, wrapper{value: "pc", long: "--package"}, append([]Word{{}}, rest...)); ok {
+				if words, ok := behind(&Run{}, r.Name, wrapper{value: "pc", long: "--package"}, append([]Word{{}},
+					rest...)); ok {
 					w.childWords(i, words, r.Stdin, nil)
 				}
 			}
@@ -252,7 +256,8 @@ func (w *walker) remoteAfter(i int, r Run, subs ...string) {
 // multiplexer handles tmux new-session 'cmd', send-keys 'cmd' Enter, and screen -dm cmd.
 func (w *walker) multiplexer(i int, r Run) {
 	if r.Name == "screen" {
-		if words, ok := behind(&Run{}, "screen", wrapper{value: "SceshtTp"}, append([]Word{{}}, r.Args...)); ok && !r.Has("-X") {
+		if words, ok := behind(&Run{}, "screen", wrapper{value: "SceshtTp"}, append([]Word{{}}, r.Args...)); ok &&
+			!r.Has("-X") {
 			w.childWords(i, words, Source{}, nil)
 		}
 		for j, a := range r.Args {
@@ -265,9 +270,10 @@ func (w *walker) multiplexer(i int, r Run) {
 	starts := false
 	for j, a := range r.Args {
 		switch a.Text {
-		case "new", "new-session", "neww", "new-window", "split-window", "splitw", "respawn-pane", "run-shell", "run", "if-shell", "display-popup", "popup":
+		case "new", "new-session", "neww", "new-window", "split-window", "splitw", "respawn-pane", "run-shell", "run",
+			"if-shell", "display-popup", "popup":
 			starts = true
-			rest, ok := behind(&Run{}, "tmux", wrapper{value: "sncFtxyelhwdE"}, r.Args[j:])
+			rest, ok := behind(&Run{}, "tmux", wrapper{value: "ceFnstxylp"}, r.Args[j:])
 			if ok {
 				w.child(i, joined(rest), Source{}, nil)
 			}
@@ -328,7 +334,8 @@ func (w *walker) git(i int, r Run) {
 		case strings.HasPrefix(t, "alias.") && strings.Contains(t, "=!"):
 			_, v, _ := strings.Cut(t, "=!")
 			w.child(i, Word{Text: v, Open: a.Open, From: a.From}, Source{}, nil)
-		case strings.HasPrefix(t, "core.pager=") || strings.HasPrefix(t, "core.sshCommand=") || strings.HasPrefix(t, "core.editor="):
+		case strings.HasPrefix(t, "core.pager=") || strings.HasPrefix(t, "core.sshCommand=") || strings.HasPrefix(t,
+			"core.editor="):
 			_, v, _ := strings.Cut(t, "=")
 			w.child(i, Word{Text: v, Open: a.Open, From: a.From}, Source{}, nil)
 		}
@@ -337,7 +344,8 @@ func (w *walker) git(i int, r Run) {
 
 func (w *walker) tar(i int, r Run) {
 	for j, a := range r.Args {
-		for _, name := range [...]string{"--checkpoint-action=exec=", "--to-command=", "--use-compress-program=", "--info-script="} {
+		for _, name := range [...]string{"--checkpoint-action=exec=", "--to-command=", "--use-compress-program=",
+			"--info-script="} {
 			if v, ok := strings.CutPrefix(a.Text, name); ok {
 				a.Text = v
 				w.child(i, a, Source{}, nil)

@@ -107,7 +107,7 @@ func (r Redirect) Appends() bool { return strings.Contains(r.Op, ">>") || r.Op =
 
 // Source says where bytes come from that a run reads. The zero value is the terminal, or nothing.
 type Source struct {
-	Text  string // the bytes, if Known
+	Text  string // the bytes if Known, otherwise the parts of them that are known
 	Known bool
 	From  []int  // the runs whose output it is
 	File  string // the file from which it is read

@@ -30,7 +30,12 @@ func (w *walker) uncalled() {
 	for i := 0; i < len(w.funcs); i++ {
 		if f := w.funcs[i]; !f.called {
 			w.funcs[i].called, w.funcs[i].active = true, true
-			w.nested(func(c *context) { c.deferred = true }, func() Source { return w.stmt(f.body, Source{}) })
+			w.nested(func(c *context) { c.deferred = true }, func() Source {
+				if f.body == nil {
+					return w.runText(f.name, f.text, Source{})
+				}
+				return w.stmt(f.body, Source{})
+			})
 			w.funcs[i].active = false
 		}
 	}

@@ -11,15 +11,21 @@ func language(program string) string {
 		return "python"
 	case strings.HasPrefix(program, "perl"):
 		return "perl"
-	case strings.HasPrefix(program, "ruby") && !strings.HasPrefix(program, "rubyg"), program == "irb", program == "jruby":
+	case strings.HasPrefix(program, "ruby") && !strings.HasPrefix(program, "rubyg"), program == "irb",
+		program == "jruby":
 		return "ruby"
-	case program == "node" || program == "nodejs" || program == "deno" || program == "bun" || program == "tsx" || program == "ts-node":
+	case program == "node" || program == "nodejs" || program == "deno" || program == "bun" || program == "tsx" ||
+		program == "ts-node":
 		return "node"
 	case strings.HasPrefix(program, "php") && len(program) <= len("php8.3"):
 		return "php"
-	case strings.HasPrefix(program, "lua"), program == "osascript", program == "tclsh", program == "expect", program == "Rscript",
-		program == "groovy", program == "pwsh", program == "powershell", program == "elixir", program == "raku", program == "julia":
+	case strings.HasPrefix(program, "lua"), program == "osascript", program == "tclsh", program == "expect",
+		program == "Rscript",
+		program == "groovy", program == "pwsh", program == "powershell", program == "elixir", program == "raku",
+		program == "julia":
 		return program
+	case program == "go":
+		return "go"
 	case program == "awk" || program == "gawk" || program == "mawk" || program == "nawk":
 		return "awk"
 	case program == "sed" || program == "gsed":
@@ -50,7 +56,8 @@ func (w *walker) interpreter(i int, r Run, lang string) {
 				continue
 			}
 		case "perl", "ruby", "lua", "luajit", "julia", "elixir", "Rscript", "osascript", "groovy", "raku":
-			inline = len(t) > 1 && t[0] == '-' && t[1] != '-' && (strings.HasSuffix(t, "e") || strings.HasSuffix(t, "E"))
+			inline = len(t) > 1 && t[0] == '-' && t[1] != '-' && (strings.HasSuffix(t, "e") || strings.HasSuffix(t,
+				"E"))
 		case "node":
 			inline = t == "-e" || t == "-p" || t == "-pe" || t == "--eval" || t == "--print" || t == "eval"
 		case "php":
@@ -61,6 +68,11 @@ func (w *walker) interpreter(i int, r Run, lang string) {
 			low := strings.ToLower(t)
 			inline = low == "-c" || low == "-command"
 		}
+		if code, ok := attached(t, lang); ok {
+			w.cmd.Runs[i].Code = Source{Text: code, Known: true, From: a.From}
+			w.foreign(i, code, lang)
+			return
+		}
 		switch {
 		case inline && j+1 < len(r.Args):
 			code := r.Args[j+1]
@@ -69,8 +81,10 @@ func (w *walker) interpreter(i int, r Run, lang string) {
 			return
 		case strings.HasPrefix(t, "-") && t != "-":
 			continue
-		case t == "run" && lang == "node":
+		case t == "run" && (lang == "node" || lang == "go"):
 			continue
+		case lang == "go" && j == 0: // go build, go test, …
+			return
 		}
 		src := w.fileSource(a)
 		if t == "-" || t == "/dev/stdin" {
@@ -86,6 +100,29 @@ func (w *walker) interpreter(i int, r Run, lang string) {
 	if r.Stdin.Known {
 		w.foreign(i, r.Stdin.Text, lang)
 	}
+}
+
+// attached returns the program text that follows its option in the same word: ruby -e'code'.
+func attached(t, lang string) (string, bool) {
+	letter := byte('e')
+	switch lang {
+	case "python":
+		letter = 'c'
+	case "php":
+		letter = 'r'
+	case "perl", "ruby", "lua", "node":
+	default:
+		return "", false
+	}
+	if len(t) < 4 || t[0] != '-' || t[1] == '-' {
+		return "", false
+	}
+	k := strings.IndexByte(t, letter)
+	if k < 0 || strings.Trim(t[1:k], "abcdefghijklmnopqrstuvwxyz0123456789") != "" || !strings.ContainsAny(t[k+1:],
+		" (){};'\"`$<>") {
+		return "", false
+	}
+	return t[k+1:], true
 }
 
 // filterProgram handles awk and sed, whose first operand is their program.
@@ -123,10 +160,16 @@ func (w *walker) filterProgram(i int, r Run, lang string) {
 const maxForeign = 64 << 10
 
 // callers are the names behind which a language runs its argument as a command.
-var callers = []string{"os.system", "os.popen", "subprocess.run", "subprocess.call", "subprocess.Popen", "subprocess.check_call",
-	"subprocess.check_output", "subprocess.getoutput", "os.execvp", "os.execv", "os.execl", "os.execlp", "os.spawn", "pty.spawn", "commands.getoutput",
-	"system", "popen", "exec", "execSync", "spawn", "spawnSync", "execFile", "execFileSync", "shell_exec", "passthru", "proc_open",
+var callers = []string{"os.system", "os.popen", "subprocess.run", "subprocess.call", "subprocess.Popen",
+	"subprocess.check_call",
+	"subprocess.check_output", "subprocess.getoutput", "os.execvp", "os.execv", "os.execl", "os.execlp", "os.spawn",
+	"pty.spawn", "commands.getoutput",
+	"system", "popen", "exec", "execSync", "spawn", "spawnSync", "execFile", "execFileSync", "shell_exec", "passthru",
+	"proc_open",
 	"os.execute", "io.popen", "do shell script", "Kernel.system", "IO.popen", "Open3.capture2", "qx", "%x"}
+
+// pythonCallers adds the names that "from subprocess import" brings in.
+var pythonCallers = append([]string{"run", "call", "Popen", "check_call", "check_output", "getoutput"}, callers...)
 
 // foreign looks for shell commands in the program text of another language: string literals, or lists of them, behind a
 // name that runs commands, and backquotes where the language has them.
@@ -137,8 +180,12 @@ func (w *walker) foreign(i int, code, lang string) {
 	if len(code) > maxForeign {
 		code, w.cmd.Truncated = code[:maxForeign], true
 	}
+	names := callers
+	if lang == "python" && strings.Contains(code, "subprocess") {
+		names = pythonCallers
+	}
 	for at, n := 0, 0; at < len(code) && n < maxFields && w.step(); n++ {
-		name, end := nextCaller(code, at)
+		name, end := nextCaller(code, at, names)
 		if end < 0 {
 			break
 		}
@@ -167,10 +214,10 @@ func (w *walker) foreign(i int, code, lang string) {
 }
 
 // nextCaller finds the next caller at or behind at, and where its argument starts; -1 for none.
-func nextCaller(code string, at int) (string, int) {
+func nextCaller(code string, at int, names []string) (string, int) {
 	best, bestEnd := -1, -1
 	name := ""
-	for _, c := range callers {
+	for _, c := range names {
 		from := at
 		for {
 			k := strings.Index(code[from:], c)

@@ -32,8 +32,10 @@ func Canonical(name string) string {
 }
 
 var readAs = map[string]string{
-	"podman": "docker", "nerdctl": "docker", "docker-compose": "docker", "podman-compose": "docker", "oc": "kubectl", "k": "kubectl", "g": "git",
-	"tf": "terraform", "tofu": "terraform", "terragrunt": "terraform", "pnpm": "npm", "apt-get": "apt", "yum": "dnf", "mariadb": "mysql", "gsutil": "gcloud",
+	"podman": "docker", "nerdctl": "docker", "docker-compose": "docker", "podman-compose": "docker", "oc": "kubectl",
+	"k": "kubectl", "g": "git",
+	"tf": "terraform", "tofu": "terraform", "terragrunt": "terraform", "pnpm": "npm", "apt-get": "apt", "yum": "dnf",
+	"mariadb": "mysql", "gsutil": "gcloud",
 }
 
 // valueOptions lists, per program, the options whose value is the next word, as far as they can stand before an operand
@@ -51,10 +53,16 @@ var valueOptions = map[string]string{
 	"yarn":      "--cwd",
 	"systemctl": "-H --host -M --machine -t --type -s --signal -n --lines -o --output",
 	"service":   "", "apt": "-t --target-release -o -c", "dnf": "-c --enablerepo --disablerepo", "pacman": "--config",
+	"mysqladmin": "-u -h -P -S --user --host --port", "mount": "-t -o -L -U --types --options", "swapon": "-p",
 	"psql": "-h -p -U -d -f -v -o -L", "mysql": "-h -P -D -u --host --port --user",
-	"redis-cli": "-h -p -a -n -u --user --pass", "mongosh": "-u -p --host --port", "virsh": "-c --connect", "vault": "-address -namespace",
-	"heroku": "-a --app -r --remote", "fly": "-a --app -c", "flyctl": "-a --app -c", "doctl": "-t -c --context", "pulumi": "-s --stack -C --cwd",
-	"iptables": "-t", "nft": "-f", "ufw": "", "firewall-cmd": "", "userdel": "", "gh": "-R --repo", "cargo": "--manifest-path -p --package", "make": "-C -f -j", "bun": "--cwd",
-	"rabbitmqctl": "-n -p", "etcdctl": "--endpoints --cacert --cert --key", "consul": "", "nomad": "-address -namespace", "zfs": "", "zpool": "", "openstack": "--os-cloud", "velero": "-n",
-	"argocd": "--server", "flux": "-n --namespace", "eksctl": "--region --profile", "restic": "-r --repo -p --password-file", "borg": "", "rclone": "--config",
+	"redis-cli": "-h -p -a -n -u --user --pass", "mongosh": "-u -p --host --port", "virsh": "-c --connect",
+	"vault":  "-address -namespace",
+	"heroku": "-a --app -r --remote", "fly": "-a --app -c", "flyctl": "-a --app -c", "doctl": "-t -c --context",
+	"pulumi":   "-s --stack -C --cwd",
+	"iptables": "-t", "nft": "-f", "ufw": "", "firewall-cmd": "", "userdel": "", "gh": "-R --repo",
+	"cargo": "--manifest-path -p --package", "make": "-C -f -j", "bun": "--cwd",
+	"rabbitmqctl": "-n -p", "etcdctl": "--endpoints --cacert --cert --key", "consul": "",
+	"nomad": "-address -namespace", "zfs": "", "zpool": "", "openstack": "--os-cloud", "velero": "-n",
+	"argocd": "--server", "flux": "-n --namespace", "eksctl": "--region --profile",
+	"restic": "-r --repo -p --password-file", "borg": "", "rclone": "--config",
 }

@@ -25,7 +25,8 @@ func (w *walker) text(r *Run) (string, bool) {
 		return echoed(r.Args)
 	case "printf":
 		return formatted(r.Args)
-	case "true", ":", "cd", "export", "set", "unset", "local", "alias", "sleep", "wait", "shopt", "umask", "mkdir", "rm", "touch":
+	case "true", ":", "cd", "export", "set", "unset", "local", "alias", "sleep", "wait", "shopt", "umask", "mkdir",
+		"rm", "touch":
 		return "", true
 	case "cat", "tee", "head", "tail", "sort", "uniq", "pv", "buffer", "sponge", "less", "more":
 		return w.input(r, r.Name == "tee")
@@ -258,7 +259,8 @@ func translated(text string, args []Word) (string, bool) {
 // expandSet expands the ranges and escapes of a tr set.
 func expandSet(s string) string {
 	s = unescape(s, escapeC)
-	for class, set := range map[string]string{"[:upper:]": "A-Z", "[:lower:]": "a-z", "[:digit:]": "0-9", "[:space:]": " \t\n"} {
+	for class, set := range map[string]string{"[:upper:]": "A-Z", "[:lower:]": "a-z", "[:digit:]": "0-9",
+		"[:space:]": " \t\n"} {
 		s = strings.ReplaceAll(s, class, set)
 	}
 	var b strings.Builder
@@ -281,7 +283,8 @@ func edited(text, program string) (string, bool) {
 		return "", false
 	}
 	parts := strings.Split(program[2:], program[1:2])
-	if len(parts) != 3 || strings.ContainsAny(parts[0], `\.*[]^$+?&`) || strings.ContainsAny(parts[1], `\&`) || parts[0] == "" {
+	if len(parts) != 3 || strings.ContainsAny(parts[0], `\.*[]^$+?&`) || strings.ContainsAny(parts[1], `\&`) ||
+		parts[0] == "" {
 		return "", false
 	}
 	n := 1
@@ -316,9 +319,11 @@ func (w *walker) download(r *Run, from Source) {
 			w.write(v, from, false)
 		case (t == "--output" || t == "--output-document") && j+1 < len(r.Args):
 			w.write(r.Args[j+1].Text, from, false)
-		case len(t) > 1 && t[0] == '-' && t[1] != '-' && (r.Name == "wget" && strings.HasSuffix(t, "O") || r.Name != "wget" && strings.HasSuffix(t, "o")) && j+1 < len(r.Args):
+		case len(t) > 1 && t[0] == '-' && t[1] != '-' && (r.Name == "wget" && strings.HasSuffix(t, "O") ||
+			r.Name != "wget" && strings.HasSuffix(t, "o")) && j+1 < len(r.Args):
 			w.write(r.Args[j+1].Text, from, false)
-		case len(t) > 2 && (strings.HasPrefix(t, "-o") && r.Name != "wget" || strings.HasPrefix(t, "-O") && r.Name == "wget"):
+		case len(t) > 2 && (strings.HasPrefix(t, "-o") && r.Name != "wget" || strings.HasPrefix(t, "-O") &&
+			r.Name == "wget"):
 			w.write(t[2:], from, false)
 		case strings.Contains(t, "/") && t[0] != '-':
 			name := t[strings.LastIndexByte(t, '/')+1:]

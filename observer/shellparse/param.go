@@ -10,7 +10,8 @@ import (
 // typical values stand in for variables of the environment where a line takes them apart: ${PATH:0:1} is a slash.
 var typical = map[string]string{
 	"HOME": "/home/user", "PATH": "/usr/local/bin:/usr/bin:/bin", "SHELL": "/bin/bash", "BASH": "/bin/bash",
-	"PWD": "/home/user/dir", "OLDPWD": "/home/user", "TMPDIR": "/tmp", "IFS": " \t\n", "PS1": "$ ", "PS2": "> ", "PS4": "+ ",
+	"PWD": "/home/user/dir", "OLDPWD": "/home/user", "TMPDIR": "/tmp", "IFS": " \t\n", "PS1": "$ ", "PS2": "> ",
+	"PS4":  "+ ",
 	"USER": "user", "LOGNAME": "user", "LANG": "en_US.UTF-8", "TERM": "xterm-256color", "OSTYPE": "linux-gnu",
 	"HOSTTYPE": "x86_64", "MACHTYPE": "x86_64-pc-linux-gnu", "EUID": "1000", "UID": "1000",
 }
@@ -23,7 +24,8 @@ func (w *walker) param(b *builder, p *syntax.ParamExp, quoted, split bool) {
 		return
 	}
 	name := p.Param.Value
-	if name == "IFS" && !quoted && split && p.Index == nil && p.Exp == nil && p.Slice == nil && p.Repl == nil && !p.Length && !w.isSet("IFS") {
+	if name == "IFS" && !quoted && split && p.Index == nil && p.Exp == nil && p.Slice == nil && p.Repl == nil &&
+		!p.Length && !w.isSet("IFS") {
 		b.flush()
 		return
 	}

@@ -39,11 +39,14 @@ func Parse(cmd string, shell protocol.ShellType) *Command {
 	}
 	w := &walker{cmd: c, fish: shell == protocol.ShellFish}
 	w.ctx.parent = -1
-	dialect := syntax.LangBash
-	if shell == protocol.ShellZsh {
-		dialect = syntax.LangZsh
+	switch shell {
+	case protocol.ShellZsh:
+		w.dialects = zshFirst
+	case protocol.ShellOther:
+		w.dialects = unknownIn
+	default:
+		w.dialects = bashFirst
 	}
-	w.dialect = dialect
 	w.top(cmd)
 	return c
 }
@@ -69,31 +72,22 @@ func (w *walker) code(text string, stdin Source) Source {
 		return w.tokens(text, stdin)
 	}
 	if openings(text) <= maxOpenings {
-		for _, dialect := range [...]syntax.LangVariant{w.dialect, other(w.dialect)} {
-			if f := parseAs(text, dialect); f != nil {
-				return w.stmts(f.Stmts, stdin)
+		for _, dialect := range w.dialects {
+			if out, ok := w.grammar(text, dialect, stdin); ok {
+				return out
 			}
 		}
 	}
 	return w.tokens(text, stdin)
 }
 
-func other(d syntax.LangVariant) syntax.LangVariant {
-	if d == syntax.LangZsh {
-		return syntax.LangBash
-	}
-	return syntax.LangZsh
-}
-
-// needsFish reports whether a fish line uses words that the POSIX grammar accepts with another meaning.
-func needsFish(text string) bool {
-	for _, word := range [...]string{"end", "and ", "or ", "not ", "begin", "set "} {
-		if strings.Contains(text, word) {
-			return true
-		}
-	}
-	return false
-}
+// Grammars to try, by shell. Zsh reads brackets as patterns where other shells see an error, so that it is tried only
+// where it is meant, or where nobody knows.
+var (
+	bashFirst = []syntax.LangVariant{syntax.LangBash}
+	zshFirst  = []syntax.LangVariant{syntax.LangZsh, syntax.LangBash}
+	unknownIn = []syntax.LangVariant{syntax.LangBash, syntax.LangZsh}
+)
 
 // openings counts what could open a nested construct. It overestimates: quotes are not looked at.
 func openings(text string) int {
@@ -101,7 +95,8 @@ func openings(text string) int {
 	if n > maxOpenings {
 		return n
 	}
-	for _, word := range [...]string{"if", "while", "until", "for", "case", "select", "time", "coproc", "!", "|", "[["} {
+	for _, word := range [...]string{"if", "while", "until", "for", "case", "select", "time", "coproc", "!", "|",
+		"[["} {
 		n += strings.Count(text, word)
 	}
 	return n
@@ -116,19 +111,41 @@ type pooled struct {
 var bashParsers = sync.Pool{New: func() any { return &pooled{parser: syntax.NewParser(syntax.Variant(syntax.LangBash))} }}
 var zshParsers = sync.Pool{New: func() any { return &pooled{parser: syntax.NewParser(syntax.Variant(syntax.LangZsh))} }}
 
-// parseAs returns nil where the dialect's grammar refuses the text.
-func parseAs(text string, dialect syntax.LangVariant) *syntax.File {
+// streamFrom is the size from which a text is walked statement by statement, so that neither its tree is held in memory
+// nor more of it parsed than the bounds let through.
+const streamFrom = 32 << 10
+
+// grammar walks the text as the dialect reads it; false where the grammar refuses it.
+func (w *walker) grammar(text string, dialect syntax.LangVariant, stdin Source) (Source, bool) {
 	pool := &bashParsers
 	if dialect == syntax.LangZsh {
 		pool = &zshParsers
 	}
 	p := pool.Get().(*pooled)
 	p.reader.Reset(text)
-	f, err := p.parser.Parse(&p.reader, "")
-	p.reader.Reset("")
-	pool.Put(p) // not after a panic: that parser is dropped
-	if err != nil {
-		return nil
+	if len(text) < streamFrom {
+		f, err := p.parser.Parse(&p.reader, "")
+		p.reader.Reset("")
+		pool.Put(p) // before the walk, which may need it; not after a panic: that parser is dropped
+		if err != nil {
+			return Source{}, false
+		}
+		return w.stmts(f.Stmts, stdin), true
 	}
-	return f
+	mark := len(w.cmd.Runs)
+	var out Source
+	var prev *syntax.Stmt
+	for s, err := range p.parser.StmtsSeq(&p.reader) {
+		if err != nil {
+			w.cmd.Runs = w.cmd.Runs[:mark]
+			return Source{}, false
+		}
+		if !w.step() {
+			break
+		}
+		w.after(prev)
+		out = join(out, w.stmt(s, stdin), prev == nil)
+		prev = s
+	}
+	return out, true // a large parser is not worth keeping
 }

@@ -53,6 +53,9 @@ func (w *walker) simple(words []Word, assigns []Assign, redirs []Redirect, stdin
 	if out, ok := w.invoke(words, redirs, stdin); ok {
 		return out
 	}
+	if words[0].Text == "$0" && (w.ctx.background || w.joint == "|" || w.joint == "&") {
+		w.cmd.SelfSpawning = true // $0 & $0
+	}
 	r := Run{Assigns: assigns, Redirs: redirs, Stdin: stdin}
 	place := w.ctx.place
 	words = w.unwrap(&r, words)
@@ -89,8 +92,11 @@ func (w *walker) invoke(words []Word, redirs []Redirect, stdin Source) (Source, 
 			continue
 		}
 		f.called, f.active = true, true
-		body := f.body
+		body, text := f.body, f.text
 		out := w.nested(func(c *context) { c.args, c.argsSet = words[1:], true }, func() Source {
+			if body == nil {
+				return w.runText(name, text, stdin)
+			}
 			return w.stmt(body, stdin)
 		})
 		w.funcs[i].active = false // the slice may have moved
@@ -140,7 +146,7 @@ func programName(word Word) string {
 	if i := strings.LastIndexByte(s, '\\'); i >= 0 {
 		s = s[i+1:]
 	}
-	s = strings.TrimSuffix(s, ".exe")
+	s = strings.TrimSuffix(strings.TrimPrefix(s, "="), ".exe") // zsh: =rm is the path of rm
 	if word.Glob {
 		s = globName(s)
 	}
@@ -157,10 +163,15 @@ func dropUnknown(s string) string {
 			continue
 		}
 		j := i + 1
-		if j < len(s) && s[j] == '(' {
+		switch {
+		case j < len(s) && s[j] == '(':
 			j += 2
-		} else {
-			for j < len(s) && (isNameByte(s[j]) || j == i+1 && strings.IndexByte("@*#?!$-", s[j]) >= 0) {
+		case j < len(s) && s[j] == '{':
+			j += strings.IndexByte(s[j:], '}') + 1
+		case j < len(s) && strings.IndexByte("@*#?!$-", s[j]) >= 0:
+			j++
+		default:
+			for j < len(s) && isNameByte(s[j]) {
 				j++
 			}
 		}
@@ -178,7 +189,8 @@ func isNameByte(c byte) bool {
 
 // globbed are the programs that a glob in command position is tried against: nobody globs a command name but to hide it.
 var globbed = []string{"rm", "dd", "sh", "bash", "nc", "mkfs.ext4", "mkfs", "cat", "curl", "wget", "chmod", "chown",
-	"shred", "python3", "python", "perl", "wipefs", "find", "sudo", "kill", "shutdown", "reboot", "nc.traditional", "base64"}
+	"shred", "python3", "python", "perl", "wipefs", "find", "sudo", "kill", "shutdown", "reboot", "nc.traditional",
+	"base64"}
 
 func globName(s string) string {
 	for _, name := range globbed {
@@ -332,7 +344,8 @@ func Clean(p string) string {
 		case "..":
 			n := len(out)
 			switch {
-			case n > 0 && out[n-1] != ".." && !(n == 1 && strings.HasPrefix(out[0], "~")) && !strings.HasPrefix(out[n-1], "$"):
+			case n > 0 && out[n-1] != ".." && !(n == 1 && strings.HasPrefix(out[0], "~")) &&
+				!strings.HasPrefix(out[n-1], "$"):
 				out = out[:n-1]
 			case !rooted:
 				out = append(out, part)

@@ -11,8 +11,11 @@ func (w *walker) start(i int) {
 	case "eval":
 		w.child(i, joined(r.Args), Source{}, nil)
 	case "source", ".":
-		if len(r.Args) > 0 {
+		switch {
+		case len(r.Args) > 0:
 			w.runFile(i, r.Args[0], r.Args[1:])
+		case r.Stdin.Present(): // fish
+			w.runSource(i, r.Stdin, nil)
 		}
 	case "trap":
 		if len(r.Args) > 1 {
@@ -25,9 +28,11 @@ func (w *walker) start(i int) {
 				w.childIn(i, a, Source{}, nil, func(c *context) { c.deferred = true })
 			}
 		}
-	case "sh", "bash", "zsh", "dash", "ksh", "mksh", "ash", "rbash", "fish", "csh", "tcsh", "oksh", "ksh93", "yash", "nu":
+	case "sh", "bash", "zsh", "dash", "ksh", "mksh", "ash", "rbash", "fish", "csh", "tcsh", "oksh", "ksh93", "yash",
+		"nu":
 		w.shell(i, r)
-	case "su", "runuser", "sg", "script", "flock", "watch", "sudo", "doas", "hyperfine", "concurrently", "nix-shell", "at", "batch", "crontab":
+	case "su", "runuser", "sg", "script", "flock", "watch", "sudo", "doas", "hyperfine", "concurrently", "nix-shell",
+		"at", "batch", "crontab":
 		w.stringCommand(i, r)
 	case "find", "gfind", "fd", "fdfind":
 		w.finder(i, r)
@@ -126,7 +131,7 @@ func (w *walker) runFile(i int, name Word, args []Word) {
 
 func (w *walker) runSource(i int, src Source, args []Word) {
 	w.cmd.Runs[i].Code = src
-	if !src.Known {
+	if !src.Known && src.Text == "" {
 		return
 	}
 	if line, rest, _ := strings.Cut(src.Text, "\n"); strings.HasPrefix(line, "#!") {
@@ -224,12 +229,14 @@ func (w *walker) stringCommand(i int, r Run) {
 			}
 		}
 		if r.Name == "flock" {
-			if rest, ok := behind(&Run{}, "flock", wrapper{value: "wE", long: "--timeout --conflict-exit-code", skip: 1}, append([]Word{{}}, r.Args...)); ok {
+			if rest, ok := behind(&Run{}, "flock", wrapper{value: "wE", long: "--timeout --conflict-exit-code",
+				skip: 1}, append([]Word{{}}, r.Args...)); ok {
 				w.childWords(i, rest, r.Stdin, nil)
 			}
 		}
 	case "watch":
-		if rest, ok := behind(&Run{}, "watch", wrapper{value: "nq", long: "--interval --equexit"}, append([]Word{{}}, r.Args...)); ok {
+		if rest, ok := behind(&Run{}, "watch", wrapper{value: "nq", long: "--interval --equexit"}, append([]Word{{}},
+			r.Args...)); ok {
 			w.child(i, joined(rest), Source{}, nil)
 		}
 	case "hyperfine", "concurrently":
@@ -243,11 +250,11 @@ func (w *walker) stringCommand(i int, r Run) {
 			w.runSource(i, r.Stdin, nil)
 		}
 	case "crontab":
-		if r.Stdin.Known {
+		if r.Stdin.Text != "" {
 			w.cmd.Runs[i].Code = r.Stdin
 			for _, line := range strings.Split(r.Stdin.Text, "\n") {
 				if code := cronCommand(line); code != "" {
-					w.childCode(i, code, Source{}, nil, func(c *context) { c.deferred = true })
+					w.childCode(i, code, Source{}, nil, nil)
 				}
 			}
 		}

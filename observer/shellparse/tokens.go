@@ -47,7 +47,8 @@ func (l *lexer) list(stdin Source) Source {
 			out = c.out
 		case !c.empty():
 			l.w.ctx.background = c.op == "&"
-			if l.inFunc != "" && len(c.words) > 0 && c.words[0].Text == l.inFunc && (c.op == "|" || c.op == "&" || piped) {
+			if l.inFunc != "" && len(c.words) > 0 && c.words[0].Text == l.inFunc && (c.op == "|" || c.op == "&" ||
+				piped) {
 				l.w.cmd.SelfSpawning = true
 			}
 			out = l.w.simple(c.words, c.assigns, c.redirs, c.stdin)
@@ -90,11 +91,13 @@ type parsed struct {
 func (p *parsed) empty() bool { return len(p.words) == 0 && len(p.assigns) == 0 && len(p.redirs) == 0 }
 
 // silentWords stand where a command could stand and are followed by one.
-var silentWords = map[string]bool{"if": true, "then": true, "else": true, "elif": true, "while": true, "until": true, "do": true,
-	"!": true, "{": true, "}": true, "begin": true, "and": true, "or": true, "not": true, "time": true, "coproc": true}
+var silentWords = map[string]bool{"if": true, "then": true, "else": true, "elif": true, "while": true, "until": true,
+	"do": true,
+	"!":  true, "{": true, "}": true, "begin": true, "and": true, "or": true, "not": true, "time": true, "coproc": true}
 
 // loneWords end a construct, or head a line that holds no command.
-var loneWords = map[string]bool{"end": true, "fi": true, "done": true, "esac": true, "case": true, "switch": true, "break": true, "continue": true}
+var loneWords = map[string]bool{"end": true, "fi": true, "done": true, "esac": true, "case": true, "switch": true,
+	"break": true, "continue": true}
 
 func (l *lexer) command(stdin Source) parsed {
 	c := parsed{stdin: stdin}
@@ -143,6 +146,11 @@ func (l *lexer) command(stdin Source) parsed {
 			}
 			l.pos++
 		case '(':
+			if len(c.words) == 2 && c.words[0].Text == "for" { // zsh: for x (a b) command
+				l.w.set(c.words[1].Text, l.bracketed())
+				c.words = nil
+				continue
+			}
 			if len(c.words) == 0 && len(c.assigns) == 0 {
 				c.out, c.group = l.group(stdin), true
 				continue
@@ -155,7 +163,8 @@ func (l *lexer) command(stdin Source) parsed {
 		case '<', '>':
 			l.redirect(&c)
 		default:
-			if ch >= '0' && ch <= '9' && l.pos+1 < len(l.s) && (l.s[l.pos+1] == '>' || l.s[l.pos+1] == '<') && l.redirect(&c) {
+			if ch >= '0' && ch <= '9' && l.pos+1 < len(l.s) && (l.s[l.pos+1] == '>' || l.s[l.pos+1] == '<') &&
+				l.redirect(&c) {
 				continue
 			}
 			before := l.pos
@@ -170,6 +179,20 @@ func (l *lexer) command(stdin Source) parsed {
 		}
 	}
 	return l.keywords(c)
+}
+
+// bracketed reads a list of words in brackets.
+func (l *lexer) bracketed() []Word {
+	var out []Word
+	for l.pos++; l.pos < len(l.s) && l.s[l.pos] != ')'; {
+		before := l.pos
+		out = append(out, l.word()...)
+		if l.pos == before {
+			l.pos++
+		}
+	}
+	l.pos = min(l.pos+1, len(l.s))
+	return out
 }
 
 // group resolves a list in brackets; the lexer stands at the opening one.
@@ -194,16 +217,13 @@ func (l *lexer) keywords(c parsed) parsed {
 			c.words = c.words[1:]
 			continue
 		case loneWords[t]:
-			if t == "end" {
-				l.inFunc = ""
-			}
 			c.words = nil
 		case t == "for" && len(c.words) > 2:
 			l.w.set(c.words[1].Text, c.words[3:])
 			c.words = nil
 		case t == "function":
-			if len(c.words) > 1 {
-				l.inFunc = strings.TrimSuffix(c.words[1].Text, "()")
+			if len(c.words) > 1 && l.w.fish {
+				l.define(c.words[1].Text)
 			}
 			c.words = nil
 		case isAssignment(t):
@@ -288,172 +308,4 @@ func (l *lexer) bodies(c *parsed) {
 		c.stdin = Source{Text: b.String(), Known: true}
 	}
 	l.docs = nil
-}
-
-// word reads one word and expands it.
-func (l *lexer) word() []Word {
-	var b builder
-	start := l.pos
-	for l.pos < len(l.s) {
-		ch := l.s[l.pos]
-		switch ch {
-		case ' ', '\t', '\r', '\n', ';', '&', '|', ')', '<', '>':
-			b.flush()
-			return b.fields
-		case '\\':
-			if l.pos+1 < len(l.s) {
-				if l.s[l.pos+1] != '\n' {
-					b.add(l.s[l.pos+1 : l.pos+2])
-				}
-				l.pos++
-			}
-			l.pos++
-		case '\'':
-			end := strings.IndexByte(l.s[l.pos+1:], '\'')
-			text := l.s[l.pos+1:]
-			if end >= 0 {
-				text = text[:end]
-			}
-			if l.pos == start && strings.HasPrefix(text, "~") {
-				b.add("./")
-			}
-			b.add(text)
-			l.pos += 1 + len(text)
-			if end >= 0 {
-				l.pos++
-			}
-		case '"':
-			l.double(&b)
-		case '$':
-			l.dollar(&b, false)
-		case '`':
-			end := strings.IndexByte(l.s[l.pos+1:], '`')
-			if end < 0 {
-				l.pos++
-				continue
-			}
-			code := l.s[l.pos+1 : l.pos+1+end]
-			l.pos += end + 2
-			out := l.w.nested(nil, func() Source { return l.w.code(code, Source{}) })
-			l.w.insert(&b, outputWord(out), false, true)
-		case '(':
-			l.w.insert(&b, l.substitution(), false, true)
-		default:
-			if ch == '*' || ch == '?' || ch == '[' {
-				b.glob = true
-			}
-			b.add(l.s[l.pos : l.pos+1])
-			l.pos++
-		}
-	}
-	b.flush()
-	return b.fields
-}
-
-// substitution resolves a command substitution; the lexer stands at its bracket.
-func (l *lexer) substitution() Word {
-	inFunc := l.inFunc
-	out := l.w.nested(nil, func() Source { return l.group(Source{}) })
-	l.inFunc = inFunc
-	return outputWord(out)
-}
-
-func outputWord(out Source) Word {
-	if out.Known {
-		return Word{Text: strings.TrimRight(out.Text, "\n"), From: out.From}
-	}
-	return Word{Text: "$()", Open: true, From: out.From}
-}
-
-func (l *lexer) double(b *builder) {
-	b.has = true
-	l.pos++
-	for l.pos < len(l.s) {
-		switch ch := l.s[l.pos]; ch {
-		case '"':
-			l.pos++
-			return
-		case '\\':
-			if l.pos+1 < len(l.s) {
-				if strings.IndexByte("$`\"\\", l.s[l.pos+1]) < 0 {
-					b.add(`\`)
-				}
-				b.add(l.s[l.pos+1 : l.pos+2])
-				l.pos++
-			}
-			l.pos++
-		case '$':
-			l.dollar(b, true)
-		default:
-			b.add(l.s[l.pos : l.pos+1])
-			l.pos++
-		}
-	}
-}
-
-// dollar reads an expansion.
-func (l *lexer) dollar(b *builder, quoted bool) {
-	l.pos++
-	if l.pos >= len(l.s) {
-		b.add("$")
-		return
-	}
-	name := ""
-	switch ch := l.s[l.pos]; {
-	case ch == '(':
-		l.w.insert(b, l.substitution(), quoted, true)
-		return
-	case ch == '\'' && !quoted:
-		end := l.pos + 1
-		for end < len(l.s) && l.s[end] != '\'' {
-			if l.s[end] == '\\' {
-				end++
-			}
-			end++
-		}
-		end = min(end, len(l.s))
-		b.add(unescape(l.s[l.pos+1:end], escapeC))
-		l.pos = min(end+1, len(l.s))
-		return
-	case ch == '{':
-		end := strings.IndexByte(l.s[l.pos:], '}')
-		if end < 0 {
-			b.add("$")
-			return
-		}
-		inner := l.s[l.pos+1 : l.pos+end]
-		l.pos += end + 1
-		for len(name) < len(inner) && isNameByte(inner[len(name)]) {
-			name = inner[:len(name)+1]
-		}
-	case strings.IndexByte("@*#?$!-", ch) >= 0:
-		name = l.s[l.pos : l.pos+1]
-		l.pos++
-	default:
-		end := l.pos
-		for end < len(l.s) && isNameByte(l.s[end]) {
-			end++
-		}
-		name = l.s[l.pos:end]
-		l.pos = end
-	}
-	if name == "" {
-		b.add("$")
-		return
-	}
-	values, known := l.w.lookup(name)
-	if !known {
-		values = []Word{unknown(name, l.w.ctx.dir)}
-	}
-	if l.w.fish && l.pos < len(l.s) && l.s[l.pos] == '[' { // $list[1]
-		if end := strings.IndexByte(l.s[l.pos:], ']'); end >= 0 {
-			l.pos += end + 1
-		}
-	}
-	for i, v := range values {
-		if i > 0 {
-			b.flush()
-		}
-		l.w.insert(b, v, quoted, !l.w.fish)
-	}
 }

@@ -1,15 +1,13 @@
 package shellparse
 
 import (
-	"strings"
-
 	"mvdan.cc/sh/v3/syntax"
 )
 
 // walker carries the state of one resolution.
 type walker struct {
 	cmd      *Command
-	dialect  syntax.LangVariant
+	dialects []syntax.LangVariant
 	fish     bool
 	ctx      context
 	vars     []variable
@@ -38,22 +36,12 @@ type context struct {
 	unknown    []int // the runs whose output stands as $() in the code
 }
 
-type variable struct {
-	name   string
-	values []Word
-}
-
 type function struct {
 	name   string
 	body   *syntax.Stmt
+	text   string // instead of body, where the tokeniser read the function
 	called bool
 	active bool
-}
-
-// file is a file that the line itself writes.
-type file struct {
-	name    string
-	content Source
 }
 
 func (w *walker) step() bool {
@@ -95,11 +83,7 @@ func (w *walker) stmts(list []*syntax.Stmt, stdin Source) Source {
 	var out Source
 	for i, s := range list {
 		if i > 0 {
-			if list[i-1].Background {
-				w.joint = "&"
-			} else {
-				w.joint = ";"
-			}
+			w.after(list[i-1])
 		}
 		if !w.step() {
 			break
@@ -109,16 +93,40 @@ func (w *walker) stmts(list []*syntax.Stmt, stdin Source) Source {
 	return out
 }
 
+// after sets the operator that stands between a statement and the next one.
+func (w *walker) after(s *syntax.Stmt) {
+	switch {
+	case s == nil:
+	case s.Background:
+		w.joint = "&"
+	default:
+		w.joint = ";"
+	}
+}
+
+// Bounds of what a list of commands prints together, so that a long list costs no more than its length.
+const (
+	maxJoined = 64 << 10
+	maxFrom   = 64
+)
+
 // join concatenates what two commands print.
 func join(a, b Source, first bool) Source {
 	if first {
 		return b
 	}
-	return Source{
-		Text:  a.Text + b.Text,
-		Known: a.Known && b.Known,
-		From:  append(append([]int(nil), a.From...), b.From...),
+	out := Source{Text: a.Text, Known: a.Known && b.Known, From: a.From}
+	switch {
+	case b.Text == "":
+	case len(a.Text)+len(b.Text) > maxJoined:
+		out.Known = false
+	default:
+		out.Text = a.Text + b.Text
 	}
+	if len(b.From) > 0 && len(a.From) < maxFrom {
+		out.From = append(append(make([]int, 0, len(a.From)+len(b.From)), a.From...), b.From...)
+	}
+	return out
 }
 
 func (w *walker) stmt(s *syntax.Stmt, stdin Source) Source {
@@ -269,68 +277,6 @@ func (w *walker) substitutions(n syntax.Node) {
 	})
 }
 
-// decl handles export, declare, local, readonly, typeset.
-func (w *walker) decl(c *syntax.DeclClause, redirs []Redirect) Source {
-	var args []Word
-	for _, a := range c.Args {
-		if a.Naked && a.Name == nil {
-			args = append(args, w.words(a.Value)...)
-			continue
-		}
-		as := w.assign(a)
-		if as.Value.Text == "" && a.Naked {
-			args = append(args, Word{Text: as.Name})
-			continue
-		}
-		v := as.Value
-		v.Text = as.Name + "=" + v.Text
-		args = append(args, v)
-	}
-	words := append([]Word{{Text: c.Variant.Value}}, args...)
-	return w.simple(words, nil, redirs, Source{})
-}
-
-func (w *walker) assign(a *syntax.Assign) Assign {
-	if a.Name == nil {
-		return Assign{}
-	}
-	as := Assign{Name: a.Name.Value}
-	switch {
-	case a.Array != nil:
-		var values []Word
-		for _, e := range a.Array.Elems {
-			if e.Value != nil && len(values) < maxFields {
-				values = append(values, w.words(e.Value)...)
-			}
-		}
-		if a.Append {
-			values = append(w.get(as.Name), values...)
-		}
-		w.set(as.Name, values)
-		if len(values) > 0 {
-			as.Value = values[0]
-		}
-	case a.Value != nil:
-		as.Value = w.word(a.Value, true)
-		if a.Append {
-			if old := w.get(as.Name); len(old) == 1 && w.spend(len(old[0].Text)) {
-				as.Value = concat(old[0], as.Value)
-			}
-		}
-		w.set(as.Name, []Word{as.Value})
-	case !a.Naked:
-		w.set(as.Name, []Word{{}})
-	}
-	return as
-}
-
-func concat(a, b Word) Word {
-	return Word{
-		Text: a.Text + b.Text, Open: a.Open || b.Open, Glob: a.Glob || b.Glob,
-		From: append(append([]int(nil), a.From...), b.From...),
-	}
-}
-
 func (w *walker) call(c *syntax.CallExpr, rs []*syntax.Redirect, stdin Source) Source {
 	var assigns []Assign
 	for _, a := range c.Assigns {
@@ -357,160 +303,4 @@ func (w *walker) call(c *syntax.CallExpr, rs []*syntax.Redirect, stdin Source) S
 		w.nested(nil, func() Source { return w.stmts(p.Stmts, out) })
 	}
 	return out
-}
-
-// redirs resolves redirections and returns those to files, and the input that they leave the command with.
-func (w *walker) redirs(rs []*syntax.Redirect, stdin Source) ([]Redirect, Source) {
-	var out []Redirect
-	for _, r := range rs {
-		switch r.Op {
-		case syntax.Hdoc, syntax.DashHdoc:
-			text := Word{}
-			if r.Hdoc != nil {
-				text = w.heredoc(r)
-			}
-			stdin = Source{Text: text.Text, Known: !text.Open || len(text.From) == 0, From: text.From}
-			continue
-		case syntax.WordHdoc:
-			text := w.word(r.Word, true)
-			stdin = Source{Text: text.Text + "\n", Known: !text.Open || len(text.From) == 0, From: text.From}
-			continue
-		}
-		rd := Redirect{Op: r.Op.String(), Target: w.word(r.Word, false)}
-		if r.N != nil {
-			rd.FD = r.N.Value
-		}
-		if r.Op == syntax.RdrIn && (rd.FD == "" || rd.FD == "0") {
-			stdin = w.fileSource(rd.Target)
-		}
-		if (rd.Op == ">&" || rd.Op == "<&") && isFD(rd.Target.Text) {
-			continue // 2>&1
-		}
-		out = append(out, rd)
-	}
-	return out, stdin
-}
-
-func isFD(s string) bool {
-	s = strings.TrimSuffix(s, "-")
-	for i := 0; i < len(s); i++ {
-		if s[i] < '0' || s[i] > '9' {
-			return false
-		}
-	}
-	return true
-}
-
-// heredoc returns the body: literal where the delimiter is quoted, expanded otherwise.
-func (w *walker) heredoc(r *syntax.Redirect) Word {
-	for _, p := range r.Word.Parts {
-		if lit, ok := p.(*syntax.Lit); !ok || strings.Contains(lit.Value, "\\") {
-			return Word{Text: literal(r.Hdoc)}
-		}
-	}
-	return w.word(r.Hdoc, true)
-}
-
-// literal joins the literal parts of a body that is not expanded.
-func literal(word *syntax.Word) string {
-	var b strings.Builder
-	for _, p := range word.Parts {
-		if l, ok := p.(*syntax.Lit); ok {
-			b.WriteString(l.Value)
-		}
-	}
-	return b.String()
-}
-
-// fileSource is what reading the named file gives: known where the line wrote it.
-func (w *walker) fileSource(name Word) Source {
-	if f := w.file(name.Text); f != nil {
-		return f.content
-	}
-	if len(name.From) > 0 {
-		return Source{From: name.From, File: name.Text}
-	}
-	return Source{File: name.Text}
-}
-
-func (w *walker) file(name string) *file {
-	name = strings.TrimPrefix(name, "./")
-	for i := len(w.files) - 1; i >= 0; i-- {
-		if w.files[i].name == name {
-			return &w.files[i]
-		}
-	}
-	return nil
-}
-
-func (w *walker) write(name string, content Source, appendTo bool) {
-	name = strings.TrimPrefix(name, "./")
-	if name == "" || len(w.files) >= maxFields {
-		return
-	}
-	if f := w.file(name); f != nil {
-		if appendTo {
-			content = join(f.content, content, false)
-		}
-		f.content = content
-		return
-	}
-	if appendTo {
-		content.Known = false
-	}
-	w.files = append(w.files, file{name, content})
-}
-
-// capture remembers what a redirection wrote, for a later command that runs the file.
-func (w *walker) capture(redirs []Redirect, out Source) {
-	for _, r := range redirs {
-		if r.Writes() && (r.FD == "" || r.FD == "1") && !strings.HasPrefix(r.Target.Text, "/dev/") {
-			w.write(r.Target.Text, out, r.Appends())
-		}
-	}
-}
-
-// sends reports whether standard output goes to a file and not to the next command.
-func sends(redirs []Redirect) bool {
-	for _, r := range redirs {
-		if !r.Writes() || r.FD != "" && r.FD != "1" {
-			continue
-		}
-		switch r.Target.Text {
-		case "/dev/stdout", "/dev/stderr", "/dev/fd/63": // still read by somebody
-		default:
-			return true
-		}
-	}
-	return false
-}
-
-func (w *walker) get(name string) []Word {
-	for i := len(w.vars) - 1; i >= 0; i-- {
-		if w.vars[i].name == name {
-			return w.vars[i].values
-		}
-	}
-	return nil
-}
-
-func (w *walker) isSet(name string) bool {
-	for i := range w.vars {
-		if w.vars[i].name == name {
-			return true
-		}
-	}
-	return false
-}
-
-func (w *walker) set(name string, values []Word) {
-	for i := range w.vars {
-		if w.vars[i].name == name {
-			w.vars[i].values = values
-			return
-		}
-	}
-	if len(w.vars) < maxVars {
-		w.vars = append(w.vars, variable{name, values})
-	}
 }

@@ -16,9 +16,17 @@ type builder struct {
 	unsafe  bool // an unknown part that is not guarded
 	guarded bool
 	from    []int
+	tail    int // where an unknown variable at the end of cur begins, plus one
 }
 
 func (b *builder) add(s string) {
+	if b.tail > 0 && s != "" {
+		if isNameByte(s[0]) { // $x followed by y is ${x}y, not $xy
+			name := string(b.cur[b.tail:])
+			b.cur = append(append(append(b.cur[:b.tail], '{'), name...), '}')
+		}
+		b.tail = 0
+	}
 	b.cur = append(b.cur, s...)
 	b.has = true
 }
@@ -38,6 +46,9 @@ func (b *builder) addWord(v Word, quoted bool) {
 		return // an unquoted empty expansion leaves no field of its own
 	}
 	b.add(v.Text)
+	if v.Open && len(v.Text) > 1 && v.Text[0] == '$' && isName(v.Text[1:]) {
+		b.tail = len(b.cur) - len(v.Text) + 1
+	}
 	b.open = b.open || v.Open
 	b.glob = b.glob || (v.Glob && !quoted)
 	if v.Open {
@@ -237,7 +248,7 @@ func (w *walker) lit(b *builder, s string, quoted, first bool) {
 				continue
 			}
 		}
-		b.cur = append(b.cur, s[i])
+		b.add(s[i : i+1])
 	}
 }
 
@@ -310,16 +321,19 @@ func orDot(dir string) string {
 	return dir
 }
 
+// freeText is the length up to which an inserted value is not counted against maxComputed.
+const freeText = 64
+
 // insert adds an expanded value, split into fields at blanks where it is not quoted.
 func (w *walker) insert(b *builder, v Word, quoted, split bool) {
+	if len(v.Text) > freeText && !w.spend(len(v.Text)) {
+		return
+	}
 	if quoted || !split || !strings.ContainsAny(v.Text, w.separators()) {
 		if !quoted && !v.Open && hasGlob(v.Text) {
 			v.Glob = true
 		}
 		b.addWord(v, quoted)
-		return
-	}
-	if !w.spend(len(v.Text)) {
 		return
 	}
 	seps := w.separators()

@@ -18,37 +18,54 @@ type wrapper struct {
 
 // wrappers are transparent: what counts is the command behind them.
 var wrappers = map[string]wrapper{
-	"sudo":   {value: "aCcDghprRtTuU", long: "--user --group --prompt --chdir --host --close-from --role --type --chroot --command-timeout --other-user", assign: true, root: true},
+	"sudo": {value: "aCcDghprRtTuU",
+		long: "--user --group --prompt --chdir --host --close-from --role --type --chroot --command-timeout --other-user", assign: true, root: true},
 	"doas":   {value: "Cu", root: true},
 	"pkexec": {long: "--user", root: true},
 	"gosu":   {skip: 1, root: true}, "su-exec": {skip: 1, root: true},
 	"run0": {long: "--user --unit --chdir --property", value: "upD", root: true},
-	"env":  {value: "uCS", long: "--unset --chdir --split-string --argv0", assign: true}, "cross-env": {assign: true}, "dotenv": {value: "efv", assign: true}, "dotenvx": {sub: "run", value: "ef"},
-	"nohup": {}, "setsid": {}, "disown": {}, "command": {}, "builtin": {}, "exec": {value: "a"}, "noglob": {}, "nocorrect": {}, "-": {},
-	"time": {value: "fo", long: "--format --output"}, "gtime": {value: "fo"},
-	"nice": {value: "n", long: "--adjustment"}, "ionice": {value: "cn", long: "--class --classdata"}, "renice": {dashes: true},
-	"chrt": {skip: 1, value: "TPD"}, "taskset": {skip: 1}, "numactl": {value: "NmiCpl", long: "--cpunodebind --membind --interleave --physcpubind"},
+	"env":  {value: "uCS", long: "--unset --chdir --split-string --argv0", assign: true}, "cross-env": {assign: true},
+	"dotenv": {value: "efv", assign: true}, "dotenvx": {sub: "run", value: "ef"},
+	"nohup": {}, "setsid": {}, "disown": {}, "command": {}, "builtin": {}, "exec": {value: "a"}, "noglob": {},
+	"nocorrect": {}, "-": {},
+	"repeat": {skip: 1}, "time": {value: "fo", long: "--format --output"}, "gtime": {value: "fo"},
+	"nice": {value: "n", long: "--adjustment"}, "ionice": {value: "cn", long: "--class --classdata"},
+	"renice": {dashes: true},
+	"chrt":   {skip: 1, value: "TPD"}, "taskset": {skip: 1}, "numactl": {value: "NmiCpl",
+		long: "--cpunodebind --membind --interleave --physcpubind"},
 	"timeout": {value: "ks", long: "--kill-after --signal", skip: 1}, "gtimeout": {value: "ks", skip: 1},
-	"stdbuf": {value: "ioe", long: "--input --output --error"}, "unbuffer": {}, "chronic": {}, "ifne": {}, "caffeinate": {value: "tw"}, "rlwrap": {value: "fHsSaC"},
-	"strace": {value: "aeEIopPsSuUbXO"}, "ltrace": {value: "aAeFlnopsuwx"}, "valgrind": {}, "perf": {sub: "record stat trace", value: "eopFgICt"},
+	"stdbuf": {value: "ioe", long: "--input --output --error"}, "unbuffer": {}, "chronic": {}, "ifne": {},
+	"caffeinate": {value: "tw"}, "rlwrap": {value: "fHsSaC"},
+	"strace": {value: "aeEIopPsSuUbXO"}, "ltrace": {value: "aAeFlnopsuwx"}, "valgrind": {},
+	"perf":      {sub: "record stat trace", value: "eopFgICt"},
 	"catchsegv": {}, "setarch": {skip: 1}, "arch": {value: "e"}, "linux32": {}, "linux64": {},
 	"chroot":  {long: "--userspec --groups", place: PlaceChroot, skip: 1},
-	"unshare": {value: "RwSG", long: "--root --wd --setuid --setgid --map-user --map-group"}, "nsenter": {value: "tSG", long: "--target --setuid --setgid"},
-	"setpriv": {long: "--reuid --regid --groups --securebits"}, "capsh": {dashes: true}, "prlimit": {}, "cgexec": {value: "g"}, "runcon": {value: "utrl"},
-	"systemd-run":     {value: "pMHuE", long: "--unit --property --description --slice --setenv --uid --gid --on-calendar --on-active --machine --host --working-directory"},
-	"systemd-inhibit": {long: "--what --who --why --mode"}, "dbus-run-session": {}, "xvfb-run": {value: "ewnsf"}, "fakeroot": {}, "proot": {value: "rbqw"},
-	"firejail": {}, "bwrap": {dashes: true}, "torsocks": {}, "torify": {}, "tsocks": {}, "proxychains": {value: "f"}, "proxychains4": {value: "f"},
-	"sshpass": {value: "pfedP"}, "winpty": {}, "busybox": {}, "toybox": {}, "cpulimit": {dashes: true}, "eatmydata": {}, "ts": {dashes: true},
+	"unshare": {value: "RwSG", long: "--root --wd --setuid --setgid --map-user --map-group"}, "nsenter": {value: "tSG",
+		long: "--target --setuid --setgid"},
+	"setpriv": {long: "--reuid --regid --groups --securebits"}, "capsh": {dashes: true}, "prlimit": {},
+	"cgexec": {value: "g"}, "runcon": {value: "utrl"},
+	"systemd-run": {value: "pMHuE",
+		long: "--unit --property --description --slice --setenv --uid --gid --on-calendar --on-active --machine --host --working-directory"},
+	"systemd-inhibit": {long: "--what --who --why --mode"}, "dbus-run-session": {}, "xvfb-run": {value: "ewnsf"},
+	"fakeroot": {}, "proot": {value: "rbqw"},
+	"firejail": {}, "bwrap": {dashes: true}, "torsocks": {}, "torify": {}, "tsocks": {}, "proxychains": {value: "f"},
+	"proxychains4": {value: "f"},
+	"sshpass":      {value: "pfedP"}, "winpty": {}, "busybox": {}, "toybox": {}, "cpulimit": {dashes: true}, "eatmydata": {},
+	"ts":   {dashes: true},
 	"entr": {}, "with-contenv": {}, "tini": {}, "dumb-init": {}, "ssh-agent": {}, "start-stop-daemon": {dashes: true},
-	"poetry": {sub: "run"}, "pipenv": {sub: "run"}, "uv": {sub: "run", value: "p", long: "--with --python --package --project --extra --env-file"}, "rye": {sub: "run"}, "pdm": {sub: "run"}, "hatch": {sub: "run"},
-	"bundle": {sub: "exec"}, "conda": {sub: "run", value: "np"}, "mamba": {sub: "run", value: "np"}, "micromamba": {sub: "run", value: "np"}, "pixi": {sub: "run"},
-	"mise": {sub: "exec x", dashes: true}, "asdf": {sub: "exec"}, "rbenv": {sub: "exec"}, "pyenv": {sub: "exec"}, "nodenv": {sub: "exec"}, "volta": {sub: "run"}, "fnm": {sub: "exec", long: "--using"},
-	"op": {sub: "run", dashes: true}, "doppler": {sub: "run", dashes: true}, "infisical": {sub: "run", dashes: true}, "teller": {sub: "run", dashes: true}, "chamber": {sub: "exec", dashes: true},
-	"aws-vault": {sub: "exec", dashes: true}, "direnv": {sub: "exec", skip: 1}, "envchain": {skip: 1}, "envdir": {skip: 1}, "foreman": {sub: "run"}, "sops": {sub: "exec-env", skip: 1}, "rustup": {sub: "run", skip: 1}, "nvm": {sub: "exec run", skip: 1},
+	"poetry": {sub: "run"}, "pipenv": {sub: "run"}, "uv": {sub: "run", value: "p",
+		long: "--with --python --package --project --extra --env-file"}, "rye": {sub: "run"}, "pdm": {sub: "run"},
+	"hatch":  {sub: "run"},
+	"bundle": {sub: "exec"}, "conda": {sub: "run", value: "np"}, "mamba": {sub: "run", value: "np"},
+	"micromamba": {sub: "run", value: "np"}, "pixi": {sub: "run"},
+	"mise": {sub: "exec x", dashes: true}, "asdf": {sub: "exec"}, "rbenv": {sub: "exec"}, "pyenv": {sub: "exec"},
+	"nodenv": {sub: "exec"}, "volta": {sub: "run"}, "fnm": {sub: "exec", long: "--using"},
+	"op": {sub: "run", dashes: true}, "doppler": {sub: "run", dashes: true}, "infisical": {sub: "run", dashes: true},
+	"teller": {sub: "run", dashes: true}, "chamber": {sub: "exec", dashes: true},
+	"aws-vault": {sub: "exec", dashes: true}, "direnv": {sub: "exec", skip: 1}, "envchain": {skip: 1},
+	"envdir": {skip: 1}, "foreman": {sub: "run"}, "sops": {sub: "exec-env", skip: 1}, "rustup": {sub: "run",
+		skip: 1}, "nvm": {sub: "exec run", skip: 1},
 }
-
-// fishWords are keywords before a command in fish; the grammar takes them for programs.
-var fishWords = map[string]bool{"and": true, "or": true, "not": true, "begin": true, "if": true, "else": true, "while": true}
 
 // unwrap strips the wrappers in front of a command and notes them in r. It returns the words of the innermost program,
 // never none.
@@ -61,6 +78,11 @@ func (w *walker) unwrap(r *Run, words []Word) []Word {
 			rest, ok = w.xargs(r, words)
 		case "parallel":
 			rest, ok = w.parallel(r, words)
+		case "python", "python3", "python2", "py":
+			if len(words) < 3 || words[1].Text != "-m" || !modules[words[2].Text] {
+				return words
+			}
+			rest, ok = words[2:], true
 		default:
 			spec, known := wrappers[name]
 			if w.fish && fishWords[name] {
@@ -86,6 +108,15 @@ func (w *walker) unwrap(r *Run, words []Word) []Word {
 	w.cmd.Truncated = true
 	return words
 }
+
+// modules are programs of their own that are also started with python -m.
+var modules = func() map[string]bool {
+	m := map[string]bool{}
+	for _, n := range strings.Fields(`pip twine pytest poetry black mypy ruff flake8 tox nox celery flask django alembic uvicorn gunicorn pipx virtualenv isort pylint jupyter hatch pdm`) {
+		m[n] = true
+	}
+	return m
+}()
 
 // behind finds the command behind one wrapper; false where it starts none.
 func behind(r *Run, name string, spec wrapper, words []Word) ([]Word, bool) {
@@ -121,7 +152,8 @@ func behind(r *Run, name string, spec wrapper, words []Word) ([]Word, bool) {
 			}
 			continue
 		case !ended && len(t) > 1 && t[0] == '-':
-			if name == "command" && strings.ContainsAny(t, "vV") || name == "sudo" && strings.ContainsAny(t[1:], "lvkKVe") && !strings.ContainsAny(t, "uSnE") {
+			if name == "command" && strings.ContainsAny(t, "vV") || name == "sudo" && strings.ContainsAny(t[1:],
+				"lvkKVe") && !strings.ContainsAny(t, "uSnE") {
 				return nil, false
 			}
 			if name == "env" && strings.HasPrefix(t, "-S") || name == "env" && strings.HasSuffix(t, "S") {
@@ -226,7 +258,8 @@ func (w *walker) xargs(r *Run, words []Word) ([]Word, bool) {
 				replace = words[i].Text
 			}
 		case strings.HasPrefix(t, "--"):
-			if !strings.Contains(t, "=") && hasField("--arg-file --delimiter --eof --max-args --max-lines --max-procs --max-chars", t) {
+			if !strings.Contains(t, "=") &&
+				hasField("--arg-file --delimiter --eof --max-args --max-lines --max-procs --max-chars", t) {
 				i++
 			}
 		case strings.HasSuffix(t, "I") && i+1 < len(words):
@@ -285,7 +318,8 @@ func (w *walker) parallel(r *Run, words []Word) ([]Word, bool) {
 		if len(t) < 2 || t[0] != '-' {
 			break
 		}
-		if takesNext(t, "jPNnaISd") || hasField("--jobs --colsep --arg-file --delay --timeout --results --joblog --sshlogin --max-args", t) {
+		if takesNext(t, "jPNnaISd") ||
+			hasField("--jobs --colsep --arg-file --delay --timeout --results --joblog --sshlogin --max-args", t) {
 			i++
 		}
 	}
@@ -318,8 +352,11 @@ func (w *walker) parallel(r *Run, words []Word) ([]Word, bool) {
 		rest = []Word{{Text: "sh"}, {Text: "-c"}, rest[0]}
 	}
 	marked := false
-	for _, v := range rest {
-		marked = marked || strings.Contains(v.Text, "{")
+	for k := range rest {
+		for _, mark := range [...]string{"{1}", "{2}", "{.}", "{/}", "{//}", "{/.}"} {
+			rest[k].Text = strings.ReplaceAll(rest[k].Text, mark, "{}")
+		}
+		marked = marked || strings.Contains(rest[k].Text, "{}")
 	}
 	if marked {
 		return substituteMark(rest, "{}", extra), true

@@ -1,0 +1,82 @@
+package risk
+
+import (
+	"strings"
+
+	"github.com/caro-mesh/caro-node/observer/shellparse"
+)
+
+func syncFiles(a *assessor, r *shellparse.Run) {
+	if !hasOption(r, []string{"--delete", "--delete-after", "--delete-before", "--delete-during", "--delete-excluded",
+		"--del"}) || hasOption(r, []string{"-n", "--dry-run"}) {
+		return
+	}
+	ops := operandsOf(r,
+		"-e --rsh --exclude --include --exclude-from --include-from --files-from --filter -f --rsync-path")
+	if len(ops) < 2 {
+		return
+	}
+	target := ops[len(ops)-1]
+	local := target
+	if i := strings.IndexByte(target.Text, ':'); i >= 0 {
+		local.Text = target.Text[i+1:]
+	}
+	p := placeOf(local, r.Dir)
+	switch {
+	case p == placeRoot || p == placeSystem || p == placeHome:
+		a.hit("file.sync-delete-root")
+	case strings.Contains(strings.ToLower(ops[0].Text), "empty") || strings.HasPrefix(ops[0].Text, "/dev/null"):
+		a.hit("file.sync-empty")
+	default:
+		a.hit("file.sync-delete")
+	}
+}
+
+func unpackFiles(a *assessor, r *shellparse.Run) {
+	for i := range r.Args {
+		t := r.Args[i].Text
+		if (t == "-C" || t == "--directory" || t == "-d" && r.Name == "unzip") && i+1 < len(r.Args) && !creates(r) {
+			if p := placeOf(r.Args[i+1], r.Dir); p == placeRoot || p == placeSystem &&
+				!strings.HasPrefix(pathOf(r.Arg(i+1), ""), "/usr/local") && r.Arg(i+1) != "/opt" &&
+				r.Arg(i+1) != "/srv" {
+				a.hit("file.unpack-root")
+			}
+		}
+	}
+	if r.Name == "unzip" && hasOption(r, []string{"-l", "-t", "-p", "-Z", "-v"}) {
+		return
+	}
+	if r.Name == "tar" && hasOption(r, []string{"--remove-files"}) {
+		a.hit("file.remove-tree")
+	}
+}
+
+// creates reports whether tar or unzip writes or lists an archive instead of unpacking one.
+func creates(r *shellparse.Run) bool {
+	return hasOption(r, []string{"-c", "--create", "-t", "--list", "-l", "-p"}) || r.Name == "tar" &&
+		len(r.Arg(0)) > 0 && strings.IndexByte("ct", r.Arg(0)[0]) >= 0
+}
+
+// editFiles judges editing in place.
+func editFiles(a *assessor, r *shellparse.Run) {
+	inPlace := false
+	for _, w := range r.Args {
+		t := w.Text
+		inPlace = inPlace || strings.HasPrefix(t, "-i") || t == "--in-place" || r.Name == "perl" && strings.HasPrefix(t,
+			"-pi")
+	}
+	if !inPlace {
+		return
+	}
+	for _, w := range operandsOf(r, "-e -f") {
+		c := pathOf(w.Text, r.Dir)
+		switch {
+		case c == "/etc/passwd" || c == "/etc/shadow" || c == "/etc/sudoers":
+			a.hit("account.edit")
+		case strings.HasPrefix(c, "/etc/") || strings.HasPrefix(c, "/usr/") || strings.HasPrefix(c, "/boot/"):
+			a.hit("file.write-system")
+		case isHistory(w.Text, r.Dir) || isLog(w.Text, r.Dir) && strings.Contains(r.Line(), "/d"):
+			a.hit("log.edit")
+		}
+	}
+}

@@ -1,0 +1,138 @@
+package risk
+
+import (
+	"strings"
+
+	"github.com/caro-mesh/caro-node/observer/shellparse"
+)
+
+// maxForeign bounds the program text in another language that is searched.
+const maxForeign = 64 << 10
+
+// foreign judges program text in other languages, as far as names of functions and constant paths tell. Shell commands in
+// it are runs of their own and judged as such.
+func (a *assessor) foreign() {
+	r := a.at
+	if !r.Code.Known || shells[r.Name] || handsOn[r.Name] {
+		return
+	}
+	code := r.Code.Text
+	if len(code) > maxForeign {
+		code = code[:maxForeign]
+	}
+	a.foreignRemovals(code)
+	flat := strings.ReplaceAll(code, " ", "")
+	if i := strings.Index(code, "/dev/"); i >= 0 && anyIn(flat, diskWriters) {
+		if end := strings.IndexAny(code[i:], "'\"`"); end > 0 && isDisk(code[i:i+end]) {
+			a.hit("code.foreign-destroy")
+		}
+	}
+	if anyIn(flat, forkLoops) || strings.Contains(flat, "os.fork()") && anyIn(flat, []string{"while", "for"}) {
+		a.hit("shell.fork-bomb")
+	}
+	if anyIn(flat, []string{"exec(", "eval("}) {
+		switch {
+		case anyIn(flat, decoders):
+			a.pick(r.Root, "code.decoded-root", "code.decoded")
+		case anyIn(flat, loaders):
+			a.pick(r.Root, "code.remote-root", "code.remote")
+		}
+	}
+	if anyIn(flat, connections) && anyIn(flat, starters) {
+		a.hit("network.reverse-shell")
+	}
+}
+
+// handsOn are commands whose code is shell code, which has been resolved already.
+var handsOn = set(`eval source . ssh su sudo doas runuser trap alias crontab at batch watch script flock`)
+
+// What the text holds is compared without blanks, so the entries have none.
+var (
+	diskWriters = []string{`'w`, `"w`, "write", "'r+", `"r+`, ",'>", `,">`, "createWriteStream"}
+	forkLoops   = []string{"forkwhilefork", "fork()while", "forkwhile1", "loop{fork", "while(1){fork", "fork();}while",
+		"while(true){require('child_process')"}
+	decoders = []string{"b64decode(", "base64_decode(", "decode_base64(", "'base64'", `"base64"`, "fromhex(",
+		"Base64.decode", "atob(", "unhexlify("}
+	loaders     = []string{"urlopen(", "requests.get(", "file_get_contents('http", `file_get_contents("http`, "http.get("}
+	connections = []string{"socket.socket(", "socket(S,", "socket(SOCKET", "Socket::INET", "IO::Socket", "TCPSocket",
+		"fsockopen(", "net.connect(", "net.Socket(", "net.createConnection", "createServer(", "socket.tcp(",
+		"/inet/tcp/", "socket.create_connection(", "java.net.Socket", "TCPClient", "stream_socket_client(", "usesocket",
+		`require("socket")`, `require('socket')`, "require('net')", `require("net")`, "socket.connect(", "net.Dial("}
+	starters = []string{"pty.spawn", "os.dup2", "/bin/sh", "/bin/bash", "subprocess.", "exec(", "child_process", "popen(",
+		"system(", "os.execute", "cmd.exe", "|&getline", "shell_exec", "proc_open", "Runtime.getRuntime", "IO.popen",
+		"spawn(", "exec.Command(", "system$", "->fdopen("}
+)
+
+// anyIn reports whether the text holds one of the parts.
+func anyIn(text string, parts []string) bool {
+	for _, p := range parts {
+		if strings.Contains(text, p) {
+			return true
+		}
+	}
+	return false
+}
+
+// removers are names of functions that delete, whole folders or (single) one file.
+var removers = []struct {
+	name   string
+	single bool
+}{
+	{"rmtree(", false}, {"rmtree ", false}, {"rm_rf(", false}, {"rm_rf ", false}, {"rm_r(", false}, {"rm_r ", false},
+	{"rmSync(", false}, {"rmdirSync(", false}, {"removeSync(", false}, {"remove_tree(", false}, {"rimraf(", false},
+	{"rimraf.sync(", false}, {"fs.rm(", false}, {"fs.rmdir(", false}, {"deltree(", false}, {"os.removedirs(", false},
+	{"os.RemoveAll(", false}, {"unlinkSync(", true}, {"os.remove(", true}, {"os.unlink(", true}, {"unlink glob", true},
+	{"unlink(", true}, {"File.delete(", true},
+}
+
+func (a *assessor) foreignRemovals(code string) {
+	for _, f := range removers {
+		for at := 0; ; {
+			i := strings.Index(code[at:], f.name)
+			if i < 0 {
+				break
+			}
+			start := at + i
+			at = start + len(f.name)
+			if start > 0 && isWordByte(code[start-1]) {
+				continue // the end of another name
+			}
+			a.foreignRemoval(code[at:], f.single)
+		}
+	}
+}
+
+func isWordByte(c byte) bool {
+	return c == '_' || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9'
+}
+
+// homes are how languages name the home folder.
+var homes = []string{"os.environ['HOME']", `os.environ["HOME"]`, "Path.home()", "process.env.HOME", "os.homedir()",
+	"Dir.home", "ENV['HOME']", `ENV["HOME"]`, "$ENV{HOME}"}
+
+// foreignRemoval judges the path at the start of an argument list.
+func (a *assessor) foreignRemoval(args string, single bool) {
+	args = strings.TrimLeft(args, " ([qwb")
+	for _, p := range [...]string{"os.path.expanduser(", "path.expanduser(", "Path(", "glob(", "Dir.glob(", "Dir["} {
+		args = strings.TrimPrefix(args, p)
+	}
+	w := shellparse.Word{Text: "$x", Open: true, Guarded: true}
+	if args != "" && strings.IndexByte("'\"`", args[0]) >= 0 {
+		if end := strings.IndexByte(args[1:], args[0]); end >= 0 {
+			w = shellparse.Word{Text: args[1 : 1+end]}
+		}
+	}
+	for _, h := range homes {
+		if strings.HasPrefix(args, h) {
+			w = shellparse.Word{Text: "~"}
+		}
+	}
+	switch p := placeOf(w, a.at.Dir); {
+	case p >= placeHome, p == placeVital && w.Text[0] != '~':
+		a.hit("code.foreign-destroy")
+	case single || p == placeDisposed:
+		a.hit("file.remove")
+	default:
+		a.hit("code.foreign-remove")
+	}
+}

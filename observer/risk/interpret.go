@@ -1,0 +1,134 @@
+package risk
+
+import (
+	"strings"
+
+	"github.com/caro-mesh/caro-node/observer/shellparse"
+)
+
+// interpreters run what they read from their input.
+var interpreters = set(`sh bash zsh dash ksh mksh ash rbash fish csh tcsh ksh93 yash eval source . python python2
+	python3 perl ruby node nodejs php lua
+	pwsh powershell iex Invoke-Expression osascript tclsh at batch crontab su sudo doas ssh bun deno Rscript expect`)
+
+// fetchers print or write what they get from the network.
+var fetchers = set(`curl wget fetch aria2c http https xh lynx links w3m GET ftp tftp lwp-request lwp-download curlie axel nc ncat netcat telnet socat dig host nslookup Invoke-WebRequest iwr irm Invoke-RestMethod`)
+
+// decoders turn encoded text back.
+func decodes(r *shellparse.Run) bool {
+	switch r.Name {
+	case "base64", "gbase64", "base32", "basenc":
+		return hasOption(r, []string{"-d", "-D", "--decode"})
+	case "openssl":
+		return hasWord(r, []string{"-d"}) || r.Has("enc") && r.Has("-d")
+	case "xxd":
+		return hasOption(r, []string{"-r"})
+	case "uudecode", "rev":
+		return true
+	case "tr":
+		return rotates(r)
+	case "gpg":
+		return hasOption(r, []string{"-d", "--decrypt"})
+	}
+	return false
+}
+
+// rotates reports whether tr exchanges letters for other letters, as rot13 does, and not merely cases.
+func rotates(r *shellparse.Run) bool {
+	from, to := r.Arg(0), r.Arg(1)
+	return len(from) > 2 && len(to) > 2 && (strings.Contains(to, "n-z") || strings.Contains(to, "N-Z") ||
+		strings.Contains(from, "n-z"))
+}
+
+// interpreted judges where the code comes from that a run interprets.
+func (a *assessor) interpreted() {
+	r := a.at
+	if r.Name == "ssh" || r.Name == "crontab" && !r.Has("-") && !r.Code.Present() {
+		return
+	}
+	executed := strings.Contains(r.Path, "/") && len(r.Code.From) > 0 // a file that the line wrote
+	a.foreign()
+	if !interpreters[r.Name] && !executed {
+		return
+	}
+	if !r.Code.Present() || len(r.Code.From) == 0 {
+		return
+	}
+	remote, plain, decoded := false, false, false
+	for _, i := range a.cmd.Upstream(shellparse.Source{From: r.Code.From}) {
+		u := &a.cmd.Runs[i]
+		switch {
+		case fetchers[u.Name] && !local(u), onSocket(u):
+			remote = true
+			plain = plain || insecure(u) || onSocket(u)
+		case decodes(u):
+			decoded = true
+		}
+	}
+	switch {
+	case remote && r.Root:
+		a.hit("code.remote-root")
+	case remote && (plain || decoded):
+		a.hit("code.remote-plain")
+	case remote:
+		a.hit("code.remote")
+	case decoded && r.Root:
+		a.hit("code.decoded-root")
+	case decoded:
+		a.hit("code.decoded")
+	case !r.Code.Known && shells[r.Name] && r.Name != "source" && a.cmd.Runs[r.Code.From[0]].Depth <= r.Depth:
+		a.hit("code.piped")
+	}
+}
+
+// onSocket reports whether a run reads from a connection that the shell opens.
+func onSocket(r *shellparse.Run) bool {
+	if strings.HasPrefix(r.Stdin.File, "/dev/tcp/") {
+		return true
+	}
+	for i := range r.Args {
+		if strings.HasPrefix(r.Args[i].Text, "/dev/tcp/") {
+			return true
+		}
+	}
+	return false
+}
+
+// local reports whether a fetcher only talks to this machine or is only asked for its version.
+func local(r *shellparse.Run) bool {
+	for i := range r.Args {
+		t := r.Args[i].Text
+		if strings.Contains(t, "localhost") || strings.Contains(t, "127.0.0.1") || strings.HasPrefix(t, "file://") ||
+			t == "--version" || t == "--help" {
+			return true
+		}
+	}
+	return false
+}
+
+// insecure reports whether a fetch is open to replacement on the way: plain http, a bare address, checks turned off.
+func insecure(r *shellparse.Run) bool {
+	if r.Name == "curl" && hasOption(r, []string{"-k", "--insecure"}) || r.Name == "wget" && hasOption(r,
+		[]string{"--no-check-certificate"}) {
+		return true
+	}
+	for i := range r.Args {
+		t := r.Args[i].Text
+		if strings.HasPrefix(t, "http://") || strings.HasPrefix(t, "ftp://") || bareAddress(t) {
+			return true
+		}
+	}
+	return r.Name == "nc" || r.Name == "ncat" || r.Name == "netcat" || r.Name == "telnet" || r.Name == "tftp" ||
+		r.Name == "dig"
+}
+
+// bareAddress reports whether a URL or host is an IPv4 address.
+func bareAddress(s string) bool {
+	if i := strings.Index(s, "://"); i >= 0 {
+		s = s[i+3:]
+	}
+	if i := strings.IndexAny(s, "/:"); i >= 0 {
+		s = s[:i]
+	}
+	return strings.Count(s, ".") == 3 && strings.Trim(s, "0123456789.") == ""
+}

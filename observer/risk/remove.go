@@ -1,0 +1,120 @@
+package risk
+
+import (
+	"strings"
+
+	"github.com/caro-mesh/caro-node/observer/shellparse"
+)
+
+func removeFiles(a *assessor, r *shellparse.Run) {
+	if r.Name == "rmdir" && !hasOption(r, []string{"/s", "/S"}) && !r.Has("/s") || hasOption(r, []string{"--help",
+		"--version"}) {
+		return
+	}
+	windows := r.Has("/s") || r.Has("/S") || r.Has("/q") || r.Has("/Q")
+	recursive := windows || hasOption(r, []string{"-r", "-R", "--recursive", "-Recurse", "-rf", "-fr", "-recurse"}) ||
+		r.Name == "rimraf" || r.Name == "Remove-Item" && r.Has("-r")
+	trash := r.Name == "trash" || r.Name == "trash-put"
+	seen := false
+	for _, w := range operandsOf(r, "") {
+		if windows && len(w.Text) == 2 && w.Text[0] == '/' {
+			continue
+		}
+		seen = true
+		if trash {
+			a.hit("file.remove")
+			continue
+		}
+		a.removal(w, r, recursive)
+	}
+	if !seen && r.Has("--no-preserve-root") {
+		a.hit("file.remove-unknown")
+	}
+}
+
+// removal judges the deletion of one path.
+func (a *assessor) removal(w shellparse.Word, r *shellparse.Run, recursive bool) {
+	if f := a.searchBehind(w); f != nil {
+		a.foundRemoval(f, recursive)
+		return
+	}
+	if strings.Contains(w.Text, "{}") && r.Started("find") && r.Parent >= 0 && isFind(a.cmd.Runs[r.Parent].Name) {
+		return // judged with the search
+	}
+	p := placeOf(w, r.Dir)
+	if isHistory(w.Text, r.Dir) {
+		a.hit("log.history-wipe")
+		return
+	}
+	if isLog(w.Text, r.Dir) && p >= placeWhole {
+		a.hit("log.wipe")
+		return
+	}
+	wildcard := strings.HasSuffix(w.Text, "/*") || isStar(w.Text)
+	switch p {
+	case placeNothing:
+	case placeRoot:
+		a.pick(recursive || wildcard, "file.remove-root", "file.remove")
+	case placeSystem:
+		a.pick(recursive || wildcard, "file.remove-system", "file.remove")
+	case placeHome:
+		a.pick(recursive, "file.remove-home", "file.remove-here")
+	case placeDisk:
+		a.hit("disk.remove-device")
+	case placeVital:
+		switch c := pathOf(w.Text, r.Dir); {
+		case c[0] == '~' && (recursive || strings.HasPrefix(c, "~/.ssh/") || strings.HasPrefix(c, "~/.gnupg/")):
+			a.pick(strings.Contains(c, "known_hosts"), "file.remove", "file.remove-keys")
+		case c[0] == '~':
+			a.hit("file.remove")
+		default:
+			a.hit("file.remove-vital")
+		}
+	case placeUnset:
+		a.pick(recursive, "file.remove-unset", "file.remove")
+	case placeDeep:
+		a.pick(recursive || wildcard, "file.remove-inside-system", "file.remove")
+	case placeWhole:
+		a.pick(recursive || wildcard, "file.remove-here", "file.remove")
+	case placeOpen:
+		a.pick(recursive, "file.remove-unknown", "file.remove")
+	case placeDisposed:
+		a.pick(recursive, "file.remove-made", "file.remove")
+	case placePlain:
+		a.pick(recursive, "file.remove-tree", "file.remove")
+	}
+}
+
+// pick records one of two findings.
+func (a *assessor) pick(yes bool, then, otherwise string) {
+	if yes {
+		a.hit(then)
+	} else {
+		a.hit(otherwise)
+	}
+}
+
+func isFind(name string) bool {
+	return name == "find" || name == "gfind" || name == "fd" || name == "fdfind"
+}
+
+func shredFiles(a *assessor, r *shellparse.Run) {
+	for _, w := range operandsOf(r, "-n --iterations -s --size --random-source") {
+		switch placeOf(w, r.Dir) {
+		case placeDisk:
+			a.hit("disk.overwrite")
+		case placeRoot, placeSystem:
+			a.hit("file.remove-system")
+		case placeVital:
+			a.hit("file.remove-vital")
+		case placeHome:
+			a.hit("file.remove-home")
+		default:
+			if isHistory(w.Text, r.Dir) {
+				a.hit("log.history-wipe")
+				continue
+			}
+			a.hit("file.shred")
+		}
+	}
+}

@@ -1,0 +1,222 @@
+package risk
+
+import (
+	"strings"
+
+	"github.com/caro-mesh/caro-node/observer/shellparse"
+)
+
+// sending judges runs that send data to other machines.
+func (a *assessor) sending() {
+	r := a.at
+	kind := notSecret
+	switch r.Name {
+	case "curl", "http", "xh", "https", "wget", "httpie":
+		kind = a.uploaded(r)
+		if local(r) {
+			return
+		}
+	case "nc", "ncat", "netcat", "nc.traditional", "nc.openbsd", "socat", "telnet", "openssl", "ftp", "tftp", "mail",
+		"mailx", "mutt", "sendmail", "msmtp", "swaks", "nslookup", "dig", "host", "ping", "logger":
+		if r.Name == "openssl" && !r.Has("s_client") {
+			return
+		}
+		kind = max(a.upstreamSecrets(r.Stdin.From), secrecy(r.Stdin.File, r.Dir))
+		for i := range r.Args {
+			kind = max(kind, a.upstreamSecrets(r.Args[i].From))
+			if r.Name == "mail" || r.Name == "mailx" || r.Name == "mutt" || r.Name == "socat" {
+				kind = max(kind, secrecy(strings.TrimPrefix(strings.TrimPrefix(r.Args[i].Text, "FILE:"), "OPEN:"),
+					r.Dir))
+			}
+		}
+		if kind == notSecret && a.bulk(r.Stdin.From) && r.Name != "logger" {
+			a.hit("network.send-bulk")
+			return
+		}
+	case "ssh":
+		kind = min(max(a.upstreamSecrets(r.Stdin.From), secrecy(r.Stdin.File, r.Dir)), secret)
+		if kind == secret {
+			a.hit("network.send-secrets")
+		}
+		return
+	case "scp", "rsync", "sftp":
+		a.copied(r)
+		return
+	case "aws", "gsutil", "gcloud", "rclone", "s3cmd", "mc", "azcopy", "az", "gh", "dropbox_uploader.sh", "croc",
+		"wormhole", "transfer", "ffsend", "gist", "pastebinit", "b2", "magic-wormhole", "termbin":
+		if !(r.Has("cp") || r.Has("sync") || r.Has("mv") || r.Has("copy") || r.Has("put") || r.Has("create") ||
+			r.Has("send") || r.Has("rsync") || r.Has("upload") || r.Name == "gist" || r.Name == "pastebinit") {
+			return
+		}
+		ops := operandsOf(r, "")
+		for i, w := range ops {
+			if i == len(ops)-1 && i > 0 && (r.Has("cp") || r.Has("sync") || r.Has("copy")) {
+				break // the destination
+			}
+			kind = max(kind, secrecy(w.Text, r.Dir))
+		}
+		kind = max(kind, a.upstreamSecrets(r.Stdin.From))
+		if r.Name == "gh" && r.Has("secret") {
+			return
+		}
+	default:
+		for i := range r.Redirs { // cat file > /dev/tcp/host/port
+			if t := r.Redirs[i].Target.Text; strings.HasPrefix(t, "/dev/tcp/") || strings.HasPrefix(t, "/dev/udp/") {
+				kind = max(kind, carries(r), a.upstreamSecrets(r.Stdin.From))
+			}
+		}
+	}
+	switch {
+	case kind == secret || kind == personal && r.Name != "aws" && r.Name != "rclone" && r.Name != "gsutil" &&
+		r.Name != "mc" && r.Name != "s3cmd" && r.Name != "mail":
+		a.hit("network.exfiltrate")
+	case kind == personal:
+		a.hit("network.send-secrets")
+	}
+}
+
+// uploaded grades what curl and the like send.
+func (a *assessor) uploaded(r *shellparse.Run) secretKind {
+	kind := notSecret
+	for i := range r.Args {
+		t := r.Args[i].Text
+		prev := r.Arg(i - 1)
+		value := t
+		if _, v, ok := strings.Cut(t, "="); ok && strings.HasPrefix(t, "--") {
+			prev, value = t[:strings.IndexByte(t, '=')], v
+		}
+		if len(t) > 2 && (strings.HasPrefix(t, "-d") || strings.HasPrefix(t, "-F") || strings.HasPrefix(t, "-T")) &&
+			t[1] != '-' {
+			prev, value = t[:2], t[2:]
+		}
+		switch prev {
+		case "-d", "--data", "--data-binary", "--data-raw", "--data-urlencode", "-F", "--form", "--json":
+			if at := strings.IndexByte(value, '@'); at >= 0 && (at == 0 || value[at-1] == '=') {
+				file, _, _ := strings.Cut(value[at+1:], ";")
+				if file == "-" {
+					kind = max(kind, a.upstreamSecrets(r.Stdin.From), secrecy(r.Stdin.File, r.Dir))
+				} else {
+					kind = max(kind, secrecy(file, r.Dir), a.upstreamSecrets(r.Args[i].From))
+				}
+				continue
+			}
+			if at := strings.IndexByte(value, '<'); at > 0 && value[at-1] == '=' {
+				kind = max(kind, secrecy(value[at+1:], r.Dir))
+			}
+			kind = max(kind, a.upstreamSecrets(r.Args[i].From))
+			if r.Args[i].Open && len(value) > 1 && value[0] == '$' && secretName(value[1:]) {
+				kind = secret
+			}
+			if strings.Contains(value, "$AWS_SECRET") || strings.Contains(value, "$AWS_ACCESS_KEY") ||
+				strings.Contains(value, "$GITHUB_TOKEN") && !strings.Contains(strings.Join(texts(r), " "),
+					"github.com") {
+				kind = secret
+			}
+		case "--post-data", "--body-data":
+			kind = max(kind, a.upstreamSecrets(r.Args[i].From))
+		case "-T", "--upload-file", "--post-file", "--body-file":
+			if value == "-" || value == "." {
+				kind = max(kind, a.upstreamSecrets(r.Stdin.From), secrecy(r.Stdin.File, r.Dir))
+			}
+			kind = max(kind, secrecy(value, r.Dir))
+		case "-H", "--header", "-u", "--user", "-o", "--output", "-E", "--cert", "--key", "--cacert", "-b", "--cookie",
+			"-K", "--config":
+		default:
+			if !strings.HasPrefix(t, "-") { // a URL with the output of a command in it
+				kind = max(kind, a.upstreamSecrets(r.Args[i].From))
+				if r.Name == "http" || r.Name == "xh" {
+					if _, file, ok := strings.Cut(t, "@"); ok {
+						kind = max(kind, secrecy(file, r.Dir))
+					}
+				}
+			}
+		}
+	}
+	if r.Name != "curl" && r.Name != "wget" {
+		kind = max(kind, a.upstreamSecrets(r.Stdin.From), secrecy(r.Stdin.File, r.Dir))
+	}
+	return kind
+}
+
+func texts(r *shellparse.Run) []string {
+	out := make([]string, len(r.Args))
+	for i := range r.Args {
+		out[i] = r.Args[i].Text
+	}
+	return out
+}
+
+// copied judges scp, rsync and sftp: secrets that leave this machine.
+func (a *assessor) copied(r *shellparse.Run) {
+	ops := operandsOf(r,
+		"-i -P -F -o -l -c -S -J -e --rsh --exclude --include --exclude-from --include-from --files-from --filter -f --rsync-path -b")
+	if len(ops) < 2 || !strings.Contains(ops[len(ops)-1].Text, ":") {
+		return
+	}
+	for _, w := range ops[:len(ops)-1] {
+		if strings.Contains(w.Text, ":") {
+			continue
+		}
+		switch kind := secrecy(w.Text, r.Dir); {
+		case kind == secret && (strings.Contains(w.Text, "ssh") || strings.Contains(w.Text, "id_") ||
+			strings.Contains(w.Text, "shadow") || strings.Contains(w.Text, "gnupg") || strings.Contains(w.Text,
+			".aws")):
+			a.hit("network.exfiltrate")
+		case kind == secret || kind == personal && isHistory(w.Text, r.Dir):
+			a.hit("network.send-secrets")
+		}
+	}
+}
+
+// bulk reports whether a whole home or system folder flows in.
+func (a *assessor) bulk(from []int) bool {
+	for _, i := range a.cmd.Upstream(shellparse.Source{From: from}) {
+		u := &a.cmd.Runs[i]
+		if u.Name == "mysqldump" || u.Name == "pg_dump" || u.Name == "pg_dumpall" || u.Name == "mongodump" {
+			return true
+		}
+		if u.Name != "tar" && u.Name != "zip" && u.Name != "cpio" && u.Name != "dd" {
+			continue
+		}
+		for j := range u.Args {
+			w := u.Args[j]
+			w.Text = strings.TrimPrefix(w.Text, "if=")
+			if p := placeOf(w, u.Dir); p == placeHome || p == placeSystem || p == placeRoot || p == placeDisk ||
+				p == placeVital {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+func curlCommand(a *assessor, r *shellparse.Run) {
+	for i := range r.Args {
+		switch t := r.Args[i].Text; {
+		case t == "-o" || t == "--output" || t == "-O" && r.Name == "wget" || t == "--output-document":
+			if i+1 < len(r.Args) {
+				a.written(r.Args[i+1], r, false)
+			}
+		}
+	}
+	deletes := false
+	for i := range r.Args {
+		t := r.Args[i].Text
+		deletes = deletes || strings.EqualFold(t, "-XDELETE") || strings.EqualFold(t, "DELETE") || strings.EqualFold(t,
+			"--request=DELETE") || strings.HasPrefix(t, "--method=DELETE")
+	}
+	if !deletes {
+		return
+	}
+	for i := range r.Args {
+		t := r.Args[i].Text
+		if strings.Contains(t, ":9200/") || strings.Contains(t, "/_all") || strings.Contains(t, "elastic") ||
+			strings.Contains(t, "/indices/") || strings.Contains(t, "/_index") || strings.HasSuffix(t, "/*") {
+			a.hit("search.delete")
+		}
+		if strings.Contains(t, "api.github.com/repos/") && strings.Count(t, "/") == 5 {
+			a.hit("git.repo-delete")
+		}
+	}
+	a.hit("http.delete")
+}
