@@ -37,7 +37,7 @@ if status is-interactive
     function __caro_clock
         set -g __caro_t0
         set -l seen
-        if builtin -q path; and test -w $__caro_dir/lines
+        if builtin -q path; and test -d $__caro_dir/lines -a -w $__caro_dir/lines
             true >$__caro_line
             set seen (path mtime $__caro_line)
         end
@@ -69,15 +69,32 @@ if status is-interactive
         set -g __caro_command "$argv[1]"
         set -g __caro_cwd $PWD
         __caro_clock
+        # After `exec` there is no prompt. Where it fails, the shell goes on and has reported it already.
+        if string match -q -r '^exec [^0-9<>&]' -- "$__caro_command"
+            __caro_write '' ''
+        end
     end
 
     function __caro_postexec --on-event fish_postexec
         set -l e $status
         set -l duration $CMD_DURATION
-        test -n "$__caro_command"; or return
+        if test -n "$__caro_command"
+            __caro_write "$duration"000 $e
+        end
+    end
+
+    # The line that ends the shell, or that runs while the terminal is closed.
+    function __caro_exit --on-event fish_exit
+        if test -n "$__caro_command"
+            __caro_write '' ''
+        end
+    end
+
+    # Duration and status may be empty.
+    function __caro_write
         # On a full disk fish itself prints an error, so the next try waits a minute.
-        if test -w $__caro_dir; and test "$__caro_t0" -ge $__caro_retry 2>/dev/null; or test -z "$__caro_t0"
-            printf '\0\2C1\0%s\0%s\0%s\0\0fish\0%s\0%s\0\3\0' "$__caro_t0" {$duration}000 $e "$__caro_cwd" "$__caro_command" >>$__caro_file
+        if test -d $__caro_dir -a -w $__caro_dir; and begin; test -z "$__caro_t0"; or test "$__caro_t0" -ge $__caro_retry; end
+            printf '\0\2C1\0%s\0%s\0%s\0\0fish\0%s\0%s\0\3\0' "$__caro_t0" $argv[1] $argv[2] "$__caro_cwd" "$__caro_command" >>$__caro_file
             or set -g __caro_retry (math -s0 "$__caro_t0 + 60000000")
         end
         set -g __caro_command

@@ -41,7 +41,7 @@ func TestEachCommandIsRecordedAsItWasTyped(t *testing.T) {
 			{"echo $HOME/* >/dev/null", 0},
 			{"echo %s %d %% \\0 \\x41", 0},
 			{"true && false || true", 0},
-			{"sleep 0.01 &", 0},
+			{"sleep 0.01 & wait", 0},
 			{"true # a comment", 0},
 			{`printf '\001\002\003\177' >/dev/null`, 0},
 		}

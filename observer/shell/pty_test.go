@@ -13,6 +13,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -58,15 +59,16 @@ type config struct {
 	before string   // the person's settings, before the hook
 	after  string   // and after it
 	bare   bool     // without the hook
+	old    bool     // as if this bash had no PROMPT_COMMAND array
 	env    []string // added to the environment
 	spool  string   // default: a prepared folder
 }
 
 // counted prompts let the tests know which one they see. The number is on the screen as <n>.
 var prompts = map[string]string{
-	"bash": "PS1='<$((__n+=1))>$ '; PS2='> '\n",
+	"bash": "__n=0; PS1='<$((__n+=1))>$ '; PS2='> '\n",
 	"zsh":  "setopt prompt_subst; unsetopt prompt_sp prompt_cr; integer __n=0; PS1='<$((++__n))>$ '; PS2='> '\n",
-	"fish": "set -g __n 0; function fish_prompt; set __n (math $__n + 1); echo -n \"<$__n>\\$ \"; end; function fish_title; end; set -g fish_greeting\n",
+	"fish": "set -g __n 0; function count --on-event fish_prompt; set -g __n (math $__n + 1); end; function fish_prompt; echo -n \"<$__n>\\$ \"; end; function fish_title; end; set -g fish_greeting\n",
 	"ksh":  "integer __n=0; PS1='<$((++__n))>$ '; PS2='> '\n",
 	"mksh": "typeset -i __n=0; PS1='<$((++__n))>$ '; PS2='> '\n",
 	"dash": "PS1='<$((__n=${__n:-0}+1))>$ '; PS2='> '\n",
@@ -97,6 +99,9 @@ func start(t testing.TB, name string, c config) *session {
 		if err != nil {
 			t.Fatal(err)
 		}
+		if c.old {
+			hook = strings.Replace(hook, ">= 501", ">= 9901", 1)
+		}
 		rc += hook
 	}
 	rc += "\n" + c.after + "\n"
@@ -123,11 +128,26 @@ func start(t testing.TB, name string, c config) *session {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.tty = tty
+	s.tty = pollable(t, tty)
 	go s.collect()
 	t.Cleanup(s.close)
 	s.waitPrompt()
 	return s
+}
+
+// pollable returns the same terminal as a file whose Close ends a Read that waits: closing hangs up, as when a window is
+// closed.
+func pollable(t testing.TB, tty *os.File) *os.File {
+	t.Helper()
+	fd, err := syscall.Dup(int(tty.Fd()))
+	if err == nil {
+		err = errors.Join(syscall.SetNonblock(fd, true), tty.Close())
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	syscall.CloseOnExec(fd)
+	return os.NewFile(uintptr(fd), "pty")
 }
 
 // collect gathers what the shell prints until it ends.
@@ -150,9 +170,9 @@ func (s *session) close() {
 		return
 	}
 	s.closed = true
+	_ = s.tty.Close()        // ends what still runs in it; the test may have closed it before
 	_ = s.cmd.Process.Kill() // it may have ended by itself
 	_ = s.cmd.Wait()         // killed, or ended with any status
-	_ = s.tty.Close()
 	<-s.done
 }
 
@@ -297,6 +317,29 @@ func (s *session) commands() []string {
 func (s *session) want(commands ...string) {
 	s.t.Helper()
 	if got := s.commands(); !slices.Equal(got, commands) {
-		s.t.Errorf("recorded\n %q, want\n %q\nscreen: %q", got, commands, s.screen())
+		s.t.Errorf("recorded\n %q, want\n %q\nscreen: %q", got, commands, squeeze(s.screen()))
 	}
+}
+
+// squeeze shortens the runs of blanks with which fish marks its lines.
+func squeeze(screen string) string {
+	return regexp.MustCompile(` {20,}`).ReplaceAllString(screen, " … ")
+}
+
+// lockedBuffer is a buffer that a child process may write while a test reads it.
+type lockedBuffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (l *lockedBuffer) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.Write(p)
+}
+
+func (l *lockedBuffer) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.String()
 }
