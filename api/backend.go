@@ -27,6 +27,18 @@ type Backend interface {
 
 	// Events returns stored commands, newest first.
 	Events(ctx context.Context, f EventFilter) (v1.EventPage, error)
+	// CountEvents returns how many f chooses; Limit and Cursor do not count.
+	CountEvents(ctx context.Context, f EventFilter) (int64, error)
+	// Event returns one; [ErrNotFound] when there is none with this ID.
+	Event(ctx context.Context, id string) (v1.Event, error)
+	// StoreEvents redacts, annotates and stores what other programs report, like what shells report, all or none. Every
+	// report has a time and a shell.
+	StoreEvents(ctx context.Context, r v1.EventReports) (v1.StoredEvents, error)
+	// DeleteEvents deletes the commands with these IDs for good and returns how many there were. A deletion that has
+	// begun is finished although ctx ends.
+	DeleteEvents(ctx context.Context, ids []string) (int64, error)
+	// DeleteMatching is DeleteEvents for all that f chooses, which is never everything; Limit and Cursor do not count.
+	DeleteMatching(ctx context.Context, f EventFilter) (int64, error)
 
 	// Summaries returns own and received summaries, latest period first.
 	Summaries(ctx context.Context, f SummaryFilter) (v1.SummaryPage, error)
@@ -72,6 +84,7 @@ type EventFilter struct {
 	MinRisk  protocol.RiskLevel
 	Category protocol.CommandCategory
 	Failed   *bool // only commands that failed, or only others
+	ExitCode *int  // only commands that are known to have ended so
 	Limit    int   // 1 to MaxLimit, always set
 	Cursor   string
 }

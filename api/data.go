@@ -10,18 +10,6 @@ import (
 	"github.com/caro-mesh/caro-node/protocol"
 )
 
-type eventsInput struct {
-	Limit    int    `query:"limit" minimum:"1" maximum:"1000" default:"50" doc:"items of a page"`
-	Cursor   string `query:"cursor" maxLength:"512" doc:"next_cursor of the page before, with the same filter"`
-	Search   string `query:"search" maxLength:"1024" doc:"words that the command contains"`
-	CWD      string `query:"cwd" maxLength:"4096" doc:"folder, with all below it"`
-	Since    string `query:"since" maxLength:"64" doc:"a span up to now, such as 90m, 12h, 7d or 2w, or an RFC 3339 time"`
-	Until    string `query:"until" maxLength:"64" doc:"like since; exclusive"`
-	MinRisk  string `query:"min_risk" enum:"safe,moderate,high,critical" doc:"only commands of this risk and above"`
-	Category string `query:"category" maxLength:"64"`
-	Failed   string `query:"failed" enum:"true,false" doc:"only commands that failed, or only the others"`
-}
-
 type summariesInput struct {
 	Limit       int    `query:"limit" minimum:"1" maximum:"1000" default:"50" doc:"items of a page"`
 	Cursor      string `query:"cursor" maxLength:"512" doc:"next_cursor of the page before, with the same filter"`
@@ -44,7 +32,6 @@ type auditInput struct {
 }
 
 func (s *service) dataRoutes() {
-	route(s, http.MethodGet, "/api/v1/events", "events", "Commands of this machine, newest first", s.events)
 	route(s, http.MethodGet, "/api/v1/summaries", "summaries-list", "Own and received summaries, latest period first", s.summaries)
 	route(s, http.MethodGet, "/api/v1/summaries/preview", "summaries-preview", "What would be shared for a period, and with whom", s.preview)
 	route(s, http.MethodGet, "/api/v1/summaries/{id}", "summaries-show", "One summary",
@@ -57,28 +44,6 @@ func (s *service) dataRoutes() {
 	route(s, http.MethodGet, "/api/v1/audit", "audit-list", "The audit chain", s.audit)
 	route(s, http.MethodGet, "/api/v1/audit/verify", "audit-verify", "Check the whole audit chain",
 		func(ctx context.Context, _ *none) (v1.AuditVerification, error) { return s.backend.VerifyAudit(ctx) })
-}
-
-func (s *service) events(ctx context.Context, in *eventsInput) (v1.EventPage, error) {
-	f := EventFilter{Search: in.Search, CWD: in.CWD, Category: protocol.CommandCategory(in.Category), Failed: yesNo(in.Failed), Limit: in.Limit, Cursor: in.Cursor}
-	if in.Category != "" {
-		if err := f.Category.Validate(); err != nil {
-			return v1.EventPage{}, Refuse(ErrInvalid, "%w", err)
-		}
-	}
-	if in.MinRisk != "" {
-		if err := f.MinRisk.UnmarshalText([]byte(in.MinRisk)); err != nil {
-			return v1.EventPage{}, Refuse(ErrInvalid, "%w", err)
-		}
-	}
-	var err error
-	if f.Since, err = s.moment("since", in.Since); err != nil {
-		return v1.EventPage{}, err
-	}
-	if f.Until, err = s.moment("until", in.Until); err != nil {
-		return v1.EventPage{}, err
-	}
-	return s.backend.Events(ctx, f)
 }
 
 func (s *service) summaries(ctx context.Context, in *summariesInput) (v1.SummaryPage, error) {

@@ -11,6 +11,7 @@ import (
 	"runtime/debug"
 	"slices"
 	"strings"
+	"time"
 )
 
 // guard protects the TCP side: see the package comment for what it keeps out.
@@ -121,12 +122,18 @@ func outermost(log *slog.Logger, next http.Handler) http.Handler {
 			log.ErrorContext(r.Context(), "the local API failed on a request", "method", r.Method, "path", r.URL.Path, "panic", p, "stack", string(debug.Stack()))
 			writeProblem(w, http.StatusInternalServerError, internalDetail)
 		}()
-		if r.ContentLength > maxBody {
+		allowed := allow(r.Method, r.URL.Path)
+		if r.ContentLength > allowed.body {
 			w.Header().Set("Connection", "close") // the rest of the body is not read
-			writeProblem(w, http.StatusRequestEntityTooLarge, tooLargeDetail)
+			writeProblem(w, http.StatusRequestEntityTooLarge, fmt.Sprintf("the body of the request is larger than %d bytes", allowed.body))
 			return
 		}
-		r.Body = http.MaxBytesReader(w, r.Body, maxBody)
+		if allowed.answer != writeTimeout {
+			if err := http.NewResponseController(w).SetWriteDeadline(time.Now().Add(allowed.answer)); err != nil {
+				log.DebugContext(r.Context(), "the answer has only the usual time", "error", err)
+			}
+		}
+		r.Body = http.MaxBytesReader(w, r.Body, allowed.body)
 		next.ServeHTTP(w, r)
 	})
 }

@@ -93,7 +93,7 @@ func takeLock(path string) (*os.File, error) {
 	err = syscall.Flock(int(lock.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
 	switch {
 	case errors.Is(err, syscall.EWOULDBLOCK):
-		err = fmt.Errorf("%w and serves %s; stop it first, or set CARO_HOME for a second one", ErrAlreadyRunning, path)
+		err = fmt.Errorf("%w (or importing) and holds %s; stop it first, or set CARO_HOME for a second one", ErrAlreadyRunning, path)
 	case errors.Is(err, syscall.ENOTSUP), errors.Is(err, syscall.ENOLCK), errors.Is(err, syscall.ENOSYS):
 		err = nil // a file system without locks: checkReplaceable alone decides
 	case err != nil:
@@ -103,6 +103,25 @@ func takeLock(path string) (*os.File, error) {
 		return nil, errors.Join(err, lock.Close())
 	}
 	return lock, nil
+}
+
+// Reserve keeps every daemon from starting at the socket until release is called, so that the caller alone may write the
+// node's data meanwhile. Beside a running daemon it returns [ErrAlreadyRunning].
+func Reserve(ctx context.Context, socket string) (release func() error, err error) {
+	if err := checkSocketPath(socket); err != nil {
+		return nil, err
+	}
+	if err := os.MkdirAll(filepath.Dir(socket), 0o700); err != nil {
+		return nil, fmt.Errorf("create the folder of the API socket: %w", err)
+	}
+	lock, err := takeLock(socket)
+	if err != nil {
+		return nil, err
+	}
+	if err := checkReplaceable(ctx, socket); err != nil {
+		return nil, errors.Join(err, lock.Close())
+	}
+	return lock.Close, nil
 }
 
 // checkReplaceable accepts an absent path and a socket at which nobody listens.

@@ -15,8 +15,6 @@ import (
 
 const internalDetail = "something went wrong inside the node; its log has the cause"
 
-var tooLargeDetail = fmt.Sprintf("the body of the request is larger than %d bytes", maxBody)
-
 // statuses gives each kind of refusal its HTTP status, and a sentence for a refusal that brings none of its own.
 var statuses = []struct {
 	kind   error

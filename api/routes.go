@@ -35,6 +35,7 @@ func newHandler(c Config, b Backend) (http.Handler, error) {
 	mux := http.NewServeMux()
 	s := &service{backend: b, log: c.Logger, now: c.Now, api: humago.New(mux, humaConfig(c.Version))}
 	s.nodeRoutes()
+	s.eventRoutes()
 	s.dataRoutes()
 	s.peerRoutes()
 	s.policyRoutes()
@@ -80,7 +81,7 @@ func humaConfig(version string) huma.Config {
 
 // route registers one operation. Its errors become problem documents, its answer is completed (see [complete]).
 func route[I, T any](s *service, method, path, id, summary string, answer func(context.Context, *I) (T, error)) {
-	op := huma.Operation{OperationID: id, Method: method, Path: path, Summary: summary, MaxBodyBytes: maxBody,
+	op := huma.Operation{OperationID: id, Method: method, Path: path, Summary: summary, MaxBodyBytes: allow(method, path).body,
 		Errors: []int{http.StatusUnauthorized, http.StatusForbidden, http.StatusServiceUnavailable}}
 	if path == "/api/v1/health" || path == "/api/v1/ready" {
 		op.Security = []map[string][]string{} // open

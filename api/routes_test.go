@@ -23,6 +23,9 @@ func TestEveryDocumentCarriesTheSchemaVersion(t *testing.T) {
 		"add peer":   r.viaUnix("POST", "/api/v1/peers", `{"address":"/ip4/10.0.0.1/tcp/9238/p2p/x"}`),
 		"ping":       r.viaUnix("POST", "/api/v1/peers/ping", `{"peer":"bob-desktop"}`),
 		"set trust":  r.viaUnix("PUT", "/api/v1/trust", fmt.Sprintf(`{"node_id":%q,"trust":"peer"}`, fake.NodeID(7))),
+		"report":     r.viaUnix("POST", "/api/v1/events", `{"events":[{"id":"7b0c1c7a-54a2-4f6e-9d55-0d2f3c1f9a10","command":"ls"}]}`),
+		"one event":  r.viaUnix("GET", "/api/v1/events/7b0c1c7a-54a2-4f6e-9d55-0d2f3c1f9a10", ""),
+		"delete":     r.viaUnix("DELETE", "/api/v1/events?id=7b0c1c7a-54a2-4f6e-9d55-0d2f3c1f9a10", ""),
 		"remove":     r.viaUnix("DELETE", "/api/v1/peers?peer=bob-desktop", ""),
 		"one":        r.viaUnix("GET", "/api/v1/summaries/7b0c1c7a-54a2-4f6e-9d55-0d2f3c1f9a10", ""),
 		"audit page": r.viaUnix("GET", "/api/v1/audit", ""),
@@ -78,6 +81,8 @@ func TestEventsAreFilteredAndPaged(t *testing.T) {
 	for query, keep := range map[string]func(v1.Event) bool{
 		"min_risk=high":              func(e v1.Event) bool { return e.RiskLevel >= protocol.RiskHigh },
 		"failed=true":                func(e v1.Event) bool { return e.ExitCode != nil && *e.ExitCode != 0 },
+		"exit_code=130":              func(e v1.Event) bool { return e.ExitCode != nil && *e.ExitCode == 130 },
+		"exit_code=0":                func(e v1.Event) bool { return e.ExitCode != nil && *e.ExitCode == 0 },
 		"failed=false":               func(e v1.Event) bool { return e.ExitCode == nil || *e.ExitCode == 0 },
 		"search=DOCKER":              func(e v1.Event) bool { return strings.Contains(e.Command, "docker") },
 		"cwd=/home/anna/src/shop":    func(e v1.Event) bool { return strings.HasPrefix(e.CWD, "/home/anna/src/shop") },
@@ -99,6 +104,11 @@ func TestEventsAreFilteredAndPaged(t *testing.T) {
 		}
 		if len(got.Events) != want || want == 0 || want == len(all) {
 			t.Errorf("%s: %d events, want %d of %d", query, len(got.Events), want, len(all))
+		}
+		var count v1.EventCount
+		r.viaUnix("GET", "/api/v1/events/count?"+query, "").into(t, &count)
+		if count.Count != int64(want) {
+			t.Errorf("%s: counted %d events, want %d", query, count.Count, want)
 		}
 	}
 }
@@ -127,7 +137,31 @@ func TestWrongRequestsAreToldWhatIsWrong(t *testing.T) {
 		{"GET", "/docs", "", 404, ""},
 		{"GET", "/api/v1/status/", "", 404, ""},
 		{"POST", "/api/v1/status", "{}", 405, "GET"},
-		{"DELETE", "/api/v1/events", "", 405, "GET"},
+		{"PUT", "/api/v1/events", "", 405, "GET"},
+		{"GET", "/api/v1/events?exit_code=many", "", 422, "exit_code"},
+		{"GET", "/api/v1/events?exit_code=99999999999", "", 422, "exit code"},
+		{"GET", "/api/v1/events/count?limit=3", "", 422, "limit"},
+		{"GET", "/api/v1/events/12", "", 422, "id"},
+		{"GET", "/api/v1/events/7b0c1c7a-54a2-4f6e-9d55-0d2f3c1f9a11", "", 404, "7b0c1c7a"},
+		{"DELETE", "/api/v1/events", "", 422, "what to delete"},
+		{"DELETE", "/api/v1/events?search=", "", 422, "what to delete"},
+		{"DELETE", "/api/v1/events?serach=git", "", 422, "serach"},
+		{"DELETE", "/api/v1/events?limit=3", "", 422, "limit"},
+		{"DELETE", "/api/v1/events?id=17", "", 422, "uuid"},
+		{"DELETE", "/api/v1/events?id=7b0c1c7a-54a2-4f6e-9d55-0d2f3c1f9a11,17", "", 422, "uuid"},
+		{"DELETE", "/api/v1/events?id=7b0c1c7a-54a2-4f6e-9d55-0d2f3c1f9a11&search=git", "", 422, "not both"},
+		{"DELETE", "/api/v1/events?until=soon", "", 422, "until"},
+		{"POST", "/api/v1/events", "", 400, ""},
+		{"POST", "/api/v1/events", `{"events":[]}`, 422, "events"},
+		{"POST", "/api/v1/events", `{"events":[{"command":""}]}`, 422, "command"},
+		{"POST", "/api/v1/events", `{"events":[{"cwd":"/"}]}`, 422, "command"},
+		{"POST", "/api/v1/events", `{"events":[{"command":"ls","risk_level":"safe"}]}`, 422, "risk_level"},
+		{"POST", "/api/v1/events", `{"events":[{"command":"ls","id":"17"}]}`, 422, "id"},
+		{"POST", "/api/v1/events", `{"events":[{"command":"ls","shell":"tcsh"}]}`, 422, "shell"},
+		{"POST", "/api/v1/events", `{"events":[{"command":"ls","duration_ms":-1}]}`, 422, "duration_ms"},
+		{"POST", "/api/v1/events", `{"events":[{"command":"ls"},{"command":"ls","blocked":true,"caro_executed":true}]}`, 422, "events[1]"},
+		{"POST", "/api/v1/events", `{"events":[{"command":"ls","timestamp":"0001-01-01T00:00:00Z"}]}`, 422, "1970"},
+		{"POST", "/api/v1/events", `{"events":[{"command":"ls","timestamp":"yesterday"}]}`, 422, "timestamp"},
 		{"PATCH", "/", "", 405, "GET"},
 		{"DELETE", "/api/v1/peers", "", 422, "peer"},
 		{"DELETE", "/api/v1/peers?peer=nobody", "", 404, "nobody"},
@@ -153,7 +187,7 @@ func TestWrongRequestsAreToldWhatIsWrong(t *testing.T) {
 			t.Errorf("%s %s %s: %q does not name %q", c.method, c.path, c.body, detail, c.words)
 		}
 	}
-	if a := r.viaUnix("POST", "/api/v1/events", ""); !strings.Contains(a.header.Get("Allow"), "GET") {
+	if a := r.viaUnix("PUT", "/api/v1/events", ""); !strings.Contains(a.header.Get("Allow"), "GET") {
 		t.Errorf("no Allow header with 405: %v", a.header)
 	}
 }
@@ -271,7 +305,8 @@ func TestDescriptionNamesEveryPathAndNoOtherHost(t *testing.T) {
 		} `json:"components"`
 	}
 	a.into(t, &doc)
-	for path, methods := range map[string][]string{"/api/v1/health": {"get"}, "/api/v1/ready": {"get"}, "/api/v1/identity": {"get"}, "/api/v1/status": {"get"}, "/api/v1/events": {"get"},
+	for path, methods := range map[string][]string{"/api/v1/health": {"get"}, "/api/v1/ready": {"get"}, "/api/v1/identity": {"get"}, "/api/v1/status": {"get"}, "/api/v1/events": {"get", "post", "delete"},
+		"/api/v1/events/{id}": {"get"}, "/api/v1/events/count": {"get"},
 		"/api/v1/summaries": {"get"}, "/api/v1/summaries/{id}": {"get"}, "/api/v1/summaries/preview": {"get"}, "/api/v1/peers": {"get", "post", "delete"}, "/api/v1/peers/ping": {"post"},
 		"/api/v1/trust": {"get", "put"}, "/api/v1/policy": {"get"}, "/api/v1/query": {"post"}, "/api/v1/audit": {"get"}, "/api/v1/audit/verify": {"get"}} {
 		for _, m := range methods {

@@ -17,13 +17,35 @@ import (
 // Limits of the HTTP server. The longest honest request is a query, which may wait a minute for slow nodes.
 const (
 	maxBody           = 64 << 10 // a query with 16 filters of 1,088 bytes each is below 20 KiB
+	maxReports        = 8 << 20  // the longest command of 1 MiB takes 6 MiB when JSON escapes every byte of it
 	maxHeader         = 16 << 10
 	readHeaderTimeout = 5 * time.Second
 	readTimeout       = 15 * time.Second
 	writeTimeout      = 90 * time.Second
+	deletionTimeout   = 10 * time.Minute // a million events of a large database, every page of which is looked through
 	idleTimeout       = 2 * time.Minute
 	shutdownGrace     = 3 * time.Second
 )
+
+// allowance bounds one request.
+type allowance struct {
+	body   int64         // bytes
+	answer time.Duration // from the end of the request's head to the end of the answer
+}
+
+// allow returns what a request with this method and path may cost.
+func allow(method, path string) allowance {
+	a := allowance{maxBody, writeTimeout}
+	if path == eventsPath {
+		switch method {
+		case http.MethodPost:
+			a.body = maxReports
+		case http.MethodDelete:
+			a.answer = deletionTimeout
+		}
+	}
+	return a
+}
 
 // Config says where and how the API is served.
 type Config struct {

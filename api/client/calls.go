@@ -37,12 +37,12 @@ type EventQuery struct {
 	MinRisk  string // safe, moderate, high or critical
 	Category string
 	Failed   *bool
+	ExitCode *int
 	Limit    int // 1 to 1000; 0 leaves it to the node
 	Cursor   string
 }
 
-// Events returns stored commands, newest first.
-func (c *Client) Events(ctx context.Context, q EventQuery) (v1.EventPage, error) {
+func (q EventQuery) values() values {
 	v := values{}
 	v.text("search", q.Search)
 	v.text("cwd", q.CWD)
@@ -51,6 +51,15 @@ func (c *Client) Events(ctx context.Context, q EventQuery) (v1.EventPage, error)
 	v.text("min_risk", q.MinRisk)
 	v.text("category", q.Category)
 	v.truth("failed", q.Failed)
+	if q.ExitCode != nil {
+		v.text("exit_code", strconv.Itoa(*q.ExitCode))
+	}
+	return v
+}
+
+// Events returns stored commands, newest first.
+func (c *Client) Events(ctx context.Context, q EventQuery) (v1.EventPage, error) {
+	v := q.values()
 	v.page(q.Limit, q.Cursor)
 	return call[v1.EventPage](ctx, c, http.MethodGet, "/api/v1/events", url.Values(v), nil)
 }

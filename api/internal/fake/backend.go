@@ -32,6 +32,8 @@ type Backend struct {
 	NotReady  error  // returned by Ready
 	Panic     string // Identity panics with it when set
 	LastQuery v1.QueryRequest
+	// LastReports is what StoreEvents was called with.
+	LastReports v1.EventReports
 	// Entered, when set, is sent to when a query has arrived; then Waiting, when set, is received from before it is answered.
 	Entered, Waiting chan struct{}
 }
@@ -107,6 +109,7 @@ func matches(e v1.Event, f api.EventFilter) bool {
 		(f.Until.IsZero() || e.Timestamp.Before(f.Until)) &&
 		e.RiskLevel >= f.MinRisk &&
 		(f.Category == "" || e.Category == f.Category) &&
+		(f.ExitCode == nil || e.ExitCode != nil && *e.ExitCode == *f.ExitCode) &&
 		(f.Failed == nil || failed == *f.Failed)
 }
 

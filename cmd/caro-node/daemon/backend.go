@@ -4,12 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"time"
 
 	"github.com/caro-mesh/caro-node/api"
 	v1 "github.com/caro-mesh/caro-node/api/v1"
-	"github.com/caro-mesh/caro-node/observer/event"
 	"github.com/caro-mesh/caro-node/store"
 )
 
@@ -76,8 +74,10 @@ func (b *backend) health(s v1.Status) (v1.Health, []string) {
 	if s.Spool.Torn > 0 {
 		reasons = append(reasons, fmt.Sprintf("%d records were cut in half when they were written; they are kept in %s", s.Spool.Torn, b.d.c.Paths.Spool))
 	}
-	if _, err := os.Stat(b.d.c.Paths.Paused); err == nil {
-		reasons = append(reasons, "recording is paused in all shells; remove "+b.d.c.Paths.Paused+" to go on")
+	if p, err := ReadPause(b.d.c.Paths.Paused); err != nil {
+		reasons = append(reasons, err.Error())
+	} else if p.On {
+		reasons = append(reasons, p.String())
 	}
 	if len(reasons) > 0 {
 		return v1.HealthDegraded, reasons
@@ -92,26 +92,6 @@ func (b *backend) spool() v1.Spool {
 		out.LastEventAt = &st.LastEvent
 	}
 	return out
-}
-
-// Events returns stored commands, newest first.
-func (b *backend) Events(ctx context.Context, f api.EventFilter) (v1.EventPage, error) {
-	events, next, err := b.d.db.Events(ctx, store.EventFilter{Search: f.Search, CWD: f.CWD, Since: f.Since, Until: f.Until,
-		MinRisk: f.MinRisk, Category: f.Category, Failed: f.Failed, Limit: f.Limit, Cursor: f.Cursor})
-	if err != nil {
-		return v1.EventPage{}, explain(err)
-	}
-	page := v1.EventPage{NextCursor: next, Events: make([]v1.Event, len(events))}
-	for i := range events {
-		page.Events[i] = eventShape(&events[i])
-	}
-	return page, nil
-}
-
-func eventShape(e *event.Event) v1.Event {
-	return v1.Event{ID: e.ID, Timestamp: e.Timestamp, Shell: e.Shell, Command: e.Command, CWD: e.CWD, ExitCode: e.ExitCode,
-		DurationMS: e.DurationMS, Category: e.Category, RiskLevel: e.RiskLevel, CaroGenerated: e.CaroGenerated,
-		CaroExecuted: e.CaroExecuted, UserConfirmed: e.UserConfirmed, Blocked: e.Blocked, Session: e.Session, Redactions: e.Redactions}
 }
 
 // explain gives the store's refusals their kind.

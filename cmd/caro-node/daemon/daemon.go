@@ -144,6 +144,7 @@ func (d *Daemon) Run(ctx context.Context, started func(Ready)) error {
 	g.Go(func() error { return d.node.Run(gctx) })
 	g.Go(func() error { return d.server.Run(gctx, &backend{d: d}) })
 	g.Go(func() error { return trimMemory(gctx) })
+	g.Go(func() error { return endPauses(gctx, d.c.Paths.Paused, d.c.Logger) })
 	d.ready.Store(true)
 	endpoints := d.server.Endpoints()
 	d.c.Logger.Info("node started", "fingerprint", d.id.Fingerprint(), "version", d.c.Version, "mesh", d.node.Addresses(),
