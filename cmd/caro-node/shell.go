@@ -38,8 +38,8 @@ A command that starts with a space is never recorded.`,
 			if err != nil {
 				return err
 			}
-			// The folder has to exist before the first prompt, also when the node has never run.
-			if err := os.MkdirAll(p.Spool, 0o700); err != nil {
+			// The folders have to exist before the first prompt, also when the node has never run.
+			if err := spool.Prepare(p.Spool); err != nil {
 				c.say("caro-node: nothing will be recorded until this works: %v", err)
 			}
 			script, err := shell.Script(s, shell.Options{SpoolDir: p.Spool})

@@ -81,19 +81,26 @@ func (d *Decoder) record() (Record, error) {
 	if string(f[fields]) != end {
 		return Record{}, d.skip(1, "the record has no end mark")
 	}
-	// field may have moved the buffer, so the slices are cut once more.
+	// Was only the last NUL cut? Then what ends the record here is the first byte of the next one.
+	if err := d.fill(pos + len(marker) - 1); err != nil {
+		return Record{}, err
+	}
+	size := pos
+	if bytes.HasPrefix(d.buf[pos:], []byte(marker[1:])) {
+		size--
+	}
+	// Filling may have moved the buffer, so the slices are cut once more.
 	pos = len(marker)
 	var g [fields][]byte
 	for i := range g {
 		g[i] = d.buf[pos : pos+len(f[i])]
 		pos += len(f[i]) + 1
 	}
-	pos += len(end) + 1
 	rec, err := parse(g)
 	if err != nil {
-		return Record{}, d.take(pos, err.Error())
+		return Record{}, d.take(size, err.Error())
 	}
-	d.drop(pos)
+	d.drop(size)
 	return rec, nil
 }
 
