@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"sync"
 	"testing"
 	"time"
@@ -137,4 +138,31 @@ func TestAWriterThatGivesUpLeavesTheStoreUsable(t *testing.T) {
 		t.Errorf("%d events, %v", n, err)
 	}
 	sound(t, s)
+}
+
+func TestManyMayCreateTheSameDatabaseAtOnce(t *testing.T) {
+	for range 5 {
+		path := filepath.Join(t.TempDir(), "caro.db")
+		stores := make([]*Store, 6)
+		var group errgroup.Group
+		for i := range stores {
+			group.Go(func() (err error) {
+				stores[i], err = Open(t.Context(), path, Options{})
+				if err != nil {
+					return err
+				}
+				return stores[i].Append(t.Context(), newGenerator(uint64(i), noon, time.Second).batch(5))
+			})
+		}
+		err := group.Wait()
+		for _, s := range stores {
+			if s != nil {
+				if n, err := s.CountEvents(t.Context()); err != nil || n != 30 {
+					t.Errorf("%d events, %v", n, err)
+				}
+				check(t, s.Close())
+			}
+		}
+		check(t, err)
+	}
 }

@@ -65,6 +65,11 @@ func explain(doing, path string, err error) error {
 	return wrap(doing, err)
 }
 
+func isBusy(err error) bool {
+	var se *sqlite.Error
+	return errors.As(err, &se) && se.Code()&0xff == sqlite3.SQLITE_BUSY
+}
+
 func wrap(doing string, err error) error {
 	if err == nil {
 		return nil

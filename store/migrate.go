@@ -21,6 +21,9 @@ const latestVersion = 1
 // minDatabase is the size of the smallest SQLite file, one page of the smallest size, in bytes.
 const minDatabase = 512
 
+// migrationAttempts is more than two processes can get in each other's way.
+const migrationAttempts = 2*latestVersion + 3
+
 // migrate runs the files of schema/ that the database has not seen, each in a transaction.
 func (w *writer) migrate(ctx context.Context) error {
 	files, err := fs.Sub(schemaFiles, "schema")
@@ -31,7 +34,19 @@ func (w *writer) migrate(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	_, err = p.Up(ctx)
+	// Another process may be doing the same: whoever comes second to a step fails and looks again.
+	for range migrationAttempts {
+		if _, err = p.Up(ctx); err == nil {
+			return nil
+		}
+		version, readErr := readVersion(ctx, w.db)
+		if readErr != nil {
+			return errors.Join(err, readErr)
+		}
+		if version == latestVersion {
+			return nil
+		}
+	}
 	return err
 }
 
@@ -39,7 +54,7 @@ func (w *writer) migrate(ctx context.Context) error {
 // write-ahead log: a newer caro-node may come back to them.
 func peekVersion(ctx context.Context, path string) (int64, error) {
 	const doing = "open the database"
-	info, err := os.Stat(path) //nolint:gosec // the path comes from the user's own configuration
+	info, err := os.Stat(path)
 	if err != nil {
 		return 0, fmt.Errorf("%s: %w", doing, err)
 	}
@@ -49,14 +64,8 @@ func peekVersion(ctx context.Context, path string) (int64, error) {
 	case size < minDatabase: // SQLite would take it for an empty one, and write over it
 		return 0, fmt.Errorf("%s: %w: %s has only %d bytes; move it away and start again", doing, ErrForeign, path, size)
 	}
-	// Without a write-ahead log nobody has the file open, and SQLite need not put anything beside it.
-	mode := "mode=ro&immutable=1"
-	if wal, err := os.Stat(path + "-wal"); err == nil && wal.Size() > 0 { //nolint:gosec // the path comes from the user's own configuration
-		mode = "mode=ro"
-	}
-	db := mustOpen(path, mode, "query_only(1)")
-	version, err := readVersion(ctx, db)
-	if err := errors.Join(err, db.Close()); err != nil {
+	version, err := readVersionUntouched(ctx, path)
+	if err != nil {
 		return 0, explain(doing, path, err)
 	}
 	switch {
@@ -67,6 +76,26 @@ func peekVersion(ctx context.Context, path string) (int64, error) {
 			doing, ErrNewerDatabase, path, version, latestVersion)
 	}
 	return version, nil
+}
+
+func readVersionUntouched(ctx context.Context, path string) (int64, error) {
+	read := func(mode string) (int64, error) {
+		db := mustOpen(path, mode, "query_only(1)")
+		version, err := readVersion(ctx, db)
+		return version, errors.Join(err, db.Close())
+	}
+	hasLog := func() bool {
+		wal, err := os.Stat(path + "-wal")
+		return err == nil && wal.Size() > 0
+	}
+	if !hasLog() {
+		// Nobody has the file open, and SQLite need not put anything beside it.
+		if version, err := read("mode=ro&immutable=1"); err == nil || !hasLog() {
+			return version, err
+		}
+		// Somebody has opened it in the meantime.
+	}
+	return read("mode=ro")
 }
 
 // readVersion returns -1 for a database that has tables, but not ours.

@@ -177,8 +177,9 @@ func openReaders(path string) *sql.DB {
 
 // mustOpen prepares a pool; nothing is opened yet, so only a programming error can fail.
 func mustOpen(path, mode string, pragmas ...string) *sql.DB {
-	pragmas = append(pragmas, fmt.Sprintf("busy_timeout(%d)", busyTimeout.Milliseconds()),
-		"temp_store(MEMORY)") // temporary files would hold commands, in a folder for all
+	pragmas = append([]string{fmt.Sprintf("busy_timeout(%d)", busyTimeout.Milliseconds()), // first, because others may have to wait
+		"temp_store(MEMORY)"}, // temporary files would hold commands, in a folder for all
+		pragmas...)
 	u := url.URL{Scheme: "file", Path: path, RawQuery: mode + "&_pragma=" + strings.Join(pragmas, "&_pragma=")}
 	db, err := sql.Open("sqlite", u.String())
 	if err != nil {

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"time"
 
 	"modernc.org/sqlite"
 )
@@ -30,7 +31,7 @@ type knowledge struct {
 }
 
 func openWriter(ctx context.Context, path string) (*writer, error) {
-	db := mustOpen(path, "mode=rw",
+	db := mustOpen(path, "mode=rw&_txlock=immediate", // so that migrations, too, wait for another process
 		"auto_vacuum(INCREMENTAL)", // before the first table: later it would take a rewrite of the whole file
 		"journal_mode(WAL)",
 		"synchronous(NORMAL)",
@@ -42,11 +43,32 @@ func openWriter(ctx context.Context, path string) (*writer, error) {
 	db.SetMaxOpenConns(1)
 	w := &writer{slot: make(chan struct{}, 1), db: db, stmts: make(map[string]*sql.Stmt)}
 	w.slot <- struct{}{}
-	// The file is opened, and its journal mode set, with the first use.
-	if err := db.PingContext(ctx); err != nil {
+	if err := connect(ctx, db); err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
 	return w, nil
+}
+
+// connect opens the file, and waits when others are just doing so: SQLite itself does not wait for the lock with which
+// a new file gets its write-ahead log.
+func connect(ctx context.Context, db *sql.DB) error {
+	again := time.NewTicker(5 * time.Millisecond)
+	defer again.Stop()
+	tooLong := time.NewTimer(busyTimeout)
+	defer tooLong.Stop()
+	for {
+		err := db.PingContext(ctx)
+		if !isBusy(err) {
+			return err
+		}
+		select {
+		case <-again.C:
+		case <-tooLong.C:
+			return err
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
 }
 
 // acquire waits until nobody else writes. Release gives the right back.
