@@ -162,6 +162,7 @@ func TestWrongRequestsAreToldWhatIsWrong(t *testing.T) {
 		{"POST", "/api/v1/events", `{"events":[{"command":"ls"},{"command":"ls","blocked":true,"caro_executed":true}]}`, 422, "events[1]"},
 		{"POST", "/api/v1/events", `{"events":[{"command":"ls","timestamp":"0001-01-01T00:00:00Z"}]}`, 422, "1970"},
 		{"POST", "/api/v1/events", `{"events":[{"command":"ls","timestamp":"yesterday"}]}`, 422, "timestamp"},
+		{"POST", "/api/v1/events", `{"events":[{"command":"ls","redactions":["a,b"]}]}`, 422, "redactions"},
 		{"PATCH", "/", "", 405, "GET"},
 		{"DELETE", "/api/v1/peers", "", 422, "peer"},
 		{"DELETE", "/api/v1/peers?peer=nobody", "", 404, "nobody"},

@@ -41,7 +41,8 @@ var deletion = regexp.MustCompile(`\A(\S*/)?caro-node\s+(-\S+\s+)*delete(\s|\z)`
 
 // Prepare cleans, redacts and annotates an event that is as it was reported, with its time and what is known of its end. It
 // reports false for a command that is not to be kept: an empty one, one that begins with a blank, one that a pattern
-// excludes, and "caro-node delete", which would bring back what it removes.
+// excludes, and "caro-node delete", which would bring back what it removes. Redactions may name kinds of secrets that the
+// reporter has replaced already; those that are found are added.
 func (p *Preparer) Prepare(e *event.Event) bool {
 	e.Command = strings.TrimRightFunc(strings.ToValidUTF8(e.Command, "\uFFFD"), unicode.IsSpace)
 	e.CWD = strings.ToValidUTF8(e.CWD, "\uFFFD")
@@ -49,7 +50,13 @@ func (p *Preparer) Prepare(e *event.Event) bool {
 		p.ignored.Add(1)
 		return false
 	}
-	e.Command, e.Redactions = p.clean(e.Command)
+	clean, kinds := p.clean(e.Command)
+	e.Command = clean
+	if len(kinds)+len(e.Redactions) > 0 {
+		e.Redactions = slices.Concat(e.Redactions, kinds)
+		slices.Sort(e.Redactions)
+		e.Redactions = slices.Compact(e.Redactions)
+	}
 	p.judge(e)
 	return true
 }
@@ -57,10 +64,10 @@ func (p *Preparer) Prepare(e *event.Event) bool {
 // prepareTogether is how many events one core prepares at a time: some milliseconds of work.
 const prepareTogether = 64
 
-// PrepareAll prepares many events on all cores. It returns those that are to be kept, in their order, and ctx's error when
-// that ends first. The given slice is used up.
-func (p *Preparer) PrepareAll(ctx context.Context, events []event.Event) ([]event.Event, error) {
-	keep := make([]bool, len(events))
+// PrepareAll prepares many events on all cores, and tells for each whether it is to be kept. An error is that of ctx, which
+// ended before.
+func (p *Preparer) PrepareAll(ctx context.Context, events []event.Event) (keep []bool, err error) {
+	keep = make([]bool, len(events))
 	g, gctx := errgroup.WithContext(ctx)
 	g.SetLimit(runtime.GOMAXPROCS(0))
 	for from := 0; from < len(events) && gctx.Err() == nil; from += prepareTogether {
@@ -71,19 +78,13 @@ func (p *Preparer) PrepareAll(ctx context.Context, events []event.Event) ([]even
 			return gctx.Err()
 		})
 	}
-	if err := g.Wait(); err != nil {
+	if err = g.Wait(); err == nil {
+		err = ctx.Err() // it may have ended before the first was begun
+	}
+	if err != nil {
 		return nil, err
 	}
-	if err := ctx.Err(); err != nil {
-		return nil, err
-	}
-	kept := events[:0]
-	for i := range events {
-		if keep[i] {
-			kept = append(kept, events[i])
-		}
-	}
-	return kept, nil
+	return keep, nil
 }
 
 // clean never lets a command through unredacted: if the rules fail on it, the whole text goes.
@@ -94,12 +95,10 @@ func (p *Preparer) clean(command string) (clean string, kinds []string) {
 			clean, kinds = "[redacted]", []string{"unreadable"}
 		}
 	}()
-	clean, kinds = p.redact(command)
-	if clean == "" {
+	if clean, kinds = p.redact(command); clean == "" {
 		clean = "[redacted]"
 	}
-	slices.Sort(kinds)
-	return clean, slices.Compact(kinds)
+	return clean, kinds
 }
 
 // judge survives a rule that fails: one odd command must not stop the observer, today and after every restart.

@@ -77,9 +77,16 @@ func TestPreparingManyOnAllCoresIsPreparingEach(t *testing.T) {
 			}
 		}
 		left := p.ignored.Load()
-		got, err := p.PrepareAll(t.Context(), sample(t, n))
+		all := sample(t, n)
+		keep, err := p.PrepareAll(t.Context(), all)
 		if err != nil {
 			t.Fatal(err)
+		}
+		var got []event.Event
+		for i := range all {
+			if keep[i] {
+				got = append(got, all[i])
+			}
 		}
 		for i := range got {
 			got[i].ID = ""
@@ -104,6 +111,14 @@ func TestPreparingEndsWithItsContext(t *testing.T) {
 	cancel()
 	if kept, err := newPreparer(t).PrepareAll(ctx, sample(t, 1000)); !errors.Is(err, context.Canceled) || kept != nil {
 		t.Errorf("%d events, %v", len(kept), err)
+	}
+}
+
+func TestKindsOfSecretsThatTheReporterReplacedAreKept(t *testing.T) {
+	secret := "ghp_" + strings.Repeat("a1B2", 9)
+	e := event.Event{Command: "curl -H 'X: REDACTED:jwt' https://x; export T=" + secret, Shell: protocol.ShellBash, Redactions: []string{"pin", "jwt", "jwt"}}
+	if !newPreparer(t).Prepare(&e) || !slices.Equal(e.Redactions, []string{"github_token", "jwt", "pin"}) || strings.Contains(e.Command, secret) {
+		t.Errorf("prepared %+v", e)
 	}
 }
 

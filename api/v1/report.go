@@ -27,6 +27,7 @@ type EventReport struct {
 	CaroExecuted  bool               `json:"caro_executed,omitempty" doc:"a program ran it; also when it is caro_generated and has an exit_code"`
 	UserConfirmed bool               `json:"user_confirmed,omitempty" doc:"the person confirmed it after a warning"`
 	Blocked       bool               `json:"blocked,omitempty" doc:"it was stopped and did not run; excludes caro_executed"`
+	Redactions    []string           `json:"redactions,omitempty" maxItems:"64" maxLength:"64" pattern:"^[a-z][a-z0-9_]*$" doc:"kinds of secrets that the caller has replaced in the command already"`
 }
 
 // EventReports is the body of POST /api/v1/events.

@@ -6,7 +6,6 @@ import (
 
 	"github.com/caro-mesh/caro-node/api"
 	"github.com/caro-mesh/caro-node/api/v1"
-	"github.com/caro-mesh/caro-node/observer"
 	"github.com/caro-mesh/caro-node/observer/event"
 	"github.com/caro-mesh/caro-node/store"
 )
@@ -53,13 +52,28 @@ func (b *backend) StoreEvents(ctx context.Context, r v1.EventReports) (v1.Stored
 			return v1.StoredEvents{Ignored: len(r.Events)}, nil
 		}
 	}
-	stored, out, err := StoreReports(ctx, b.d.db, b.d.observer.Preparer(), r.Events)
+	events := make([]event.Event, len(r.Events))
+	for i := range r.Events {
+		events[i] = eventOf(&r.Events[i])
+	}
+	keep, err := b.d.observer.Preparer().PrepareAll(ctx, events)
+	if err != nil {
+		return v1.StoredEvents{}, err
+	}
+	kept := events[:0]
+	for i := range events {
+		if keep[i] {
+			kept = append(kept, events[i])
+		}
+	}
+	stored, out, err := Store(ctx, b.d.db, kept)
 	if errors.Is(err, store.ErrFull) {
 		return v1.StoredEvents{}, api.Refuse(api.ErrUnavailable, "%w", err)
 	}
 	if err != nil {
 		return v1.StoredEvents{}, err
 	}
+	out.Ignored = len(r.Events) - len(kept)
 	if r.Import {
 		// A summary is made once for its period, so nobody is called before all of the history is there: the node looks
 		// by itself within a minute.
@@ -70,22 +84,14 @@ func (b *backend) StoreEvents(ctx context.Context, r v1.EventReports) (v1.Stored
 	return out, nil
 }
 
-// StoreReports prepares reports, each of which has a time and a shell, like what shells report, and stores those that are
-// to be kept in one transaction. It returns the ones that are new, and the counts.
-func StoreReports(ctx context.Context, db *store.Store, p *observer.Preparer, reports []v1.EventReport) ([]event.Event, v1.StoredEvents, error) {
-	events := make([]event.Event, len(reports))
-	for i := range reports {
-		events[i] = eventOf(&reports[i])
-	}
-	events, err := p.PrepareAll(ctx, events)
-	if err != nil {
-		return nil, v1.StoredEvents{}, err
-	}
+// Store stores prepared events in one transaction, and returns those that are new, and the counts. The given slice is used
+// up.
+func Store(ctx context.Context, db *store.Store, events []event.Event) ([]event.Event, v1.StoredEvents, error) {
 	isNew, err := db.AppendNew(ctx, events)
 	if err != nil {
 		return nil, v1.StoredEvents{}, err
 	}
-	out := v1.StoredEvents{Ignored: len(reports) - len(events)}
+	var out v1.StoredEvents
 	stored := events[:0]
 	for i := range events {
 		if !isNew[i] {
@@ -103,7 +109,7 @@ func StoreReports(ctx context.Context, db *store.Store, p *observer.Preparer, re
 
 func eventOf(r *v1.EventReport) event.Event {
 	e := event.Event{ID: r.ID, Timestamp: r.Timestamp.UTC(), Shell: r.Shell, Command: r.Command, CWD: r.CWD, ExitCode: r.ExitCode, DurationMS: r.DurationMS,
-		CaroGenerated: r.CaroGenerated, CaroExecuted: r.CaroExecuted, UserConfirmed: r.UserConfirmed, Blocked: r.Blocked}
+		CaroGenerated: r.CaroGenerated, CaroExecuted: r.CaroExecuted, UserConfirmed: r.UserConfirmed, Blocked: r.Blocked, Redactions: r.Redactions}
 	if e.ID == "" {
 		e.ID = event.NewID(e.Timestamp)
 	}
