@@ -39,6 +39,9 @@ func (o *Observer) Preparer() *Preparer { return o.preparer }
 // settle is the pause between the news of a change and the reading, so that a burst is read at once.
 const settle = 30 * time.Millisecond
 
+// sweepEvery is how often the empty scratch files of ended shells are removed.
+const sweepEvery = time.Hour
+
 // Run stores what the shells report until ctx ends, and then returns nil. Only a spool folder that cannot be made or
 // locked at the start is an error ([spool.ErrLocked]); later failures are retried, logged once, and shown by
 // [Observer.Status].
@@ -51,9 +54,7 @@ func (o *Observer) Run(ctx context.Context) error {
 		return err
 	}
 	defer unlock()
-	if err := spool.Sweep(o.c.SpoolDir); err != nil {
-		o.c.Logger.Warn("scratch files of ended shells stay behind", "error", err)
-	}
+	var swept time.Time
 
 	w := o.watch()
 	if w != nil {
@@ -96,6 +97,12 @@ func (o *Observer) Run(ctx context.Context) error {
 				next(settle)
 			}
 		case <-timer.C:
+			if time.Since(swept) > sweepEvery {
+				swept = time.Now()
+				if err := spool.Sweep(o.c.SpoolDir); err != nil {
+					o.c.Logger.Warn("scratch files of ended shells stay behind", "error", err)
+				}
+			}
 			again, err := o.round(ctx)
 			if ctx.Err() != nil {
 				return nil

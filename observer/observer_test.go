@@ -20,7 +20,15 @@ import (
 	"github.com/caro-mesh/caro-node/protocol"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	if dir := os.Getenv(reader); dir != "" {
+		if err := observe(dir); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+		}
+		os.Exit(1) // only a signal ends it otherwise
+	}
+	goleak.VerifyTestMain(m)
+}
 
 // eventually polls until ok returns "", and fails with its last complaint after ten seconds.
 func eventually(t *testing.T, ok func() string) {
