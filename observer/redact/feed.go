@@ -136,6 +136,9 @@ func (r *reading) lines(rule *feedRule, w *word) {
 				}
 			}
 		}
+		if rule.doubt && !notAWord(w.text[start:min(end, start+look)]) {
+			start = end
+		}
 		if start < end && strings.TrimSpace(w.text[start:end]) != "" && w.secret(start, end, classToken, placeSure, ' ', true) {
 			r.mark(w, start, end, kind)
 		}

@@ -8,13 +8,23 @@ func (f *finder) bare(text string, l, r int, p *pair, c context) bool {
 	for i < len(text) && i-r < 8 && (text[i] == ' ' || text[i] == '\t') {
 		i++
 	}
-	if i == r || i >= len(text) {
+	if i >= len(text) {
+		return false
+	}
+	if f.namedValue(text, r, p) {
+		return true
+	}
+	if i == r && text[i] != '(' {
 		return false
 	}
 	before := strings.ToLower(text[max(0, l-200):l])
 	low := strings.ToLower(text[l:r])
 	p.sep = ' '
 	switch {
+	case text[i] == '(' && i+1 < len(text) && text[i+1] == '\'' && p.name.class == classPassword && sqlBefore(before): // PASSWORD('y')
+		p.from, p.quoted = i+2, true
+		p.to = closing(text, p.from, "'")
+		return true
 	case text[i] == '\'' && p.name.class == classPassword && sqlBefore(before): // ALTER ROLE x PASSWORD 'y'
 		p.from, p.quoted = i+1, true
 		p.to = closing(text, p.from, "'")
@@ -29,6 +39,43 @@ func (f *finder) bare(text string, l, r int, p *pair, c context) bool {
 		return true
 	}
 	return false
+}
+
+// namedValue reads a name and a value that stand side by side: {"name": "DB_PASSWORD", "value": "x"},
+// ParameterKey=DBPassword,ParameterValue=x.
+func (f *finder) namedValue(text string, r int, p *pair) bool {
+	i := r
+	for i < len(text) && i-r < 40 && strings.IndexByte("\"', \t\n;\\", text[i]) >= 0 {
+		i++
+	}
+	rest := text[i:min(len(text), i+len("ParameterValue"))]
+	l := 0
+	switch {
+	case i == r:
+		return false
+	case strings.HasPrefix(rest, "value"), strings.HasPrefix(rest, "Value"):
+		l = len("value")
+	case rest == "ParameterValue":
+		l = len(rest)
+	default:
+		return false
+	}
+	if !f.separator(text, i, i+l, true, p) {
+		return false
+	}
+	q := text[min(p.from, len(text)-1)]
+	switch {
+	case strings.HasPrefix(text[p.from:], `\"`):
+		p.from, p.quoted = p.from+2, true
+		p.to = closing(text, p.from, `\"`)
+	case q == '"' || q == '\'':
+		p.from, p.quoted = p.from+1, true
+		p.to = closing(text, p.from, string([]byte{q}))
+	default:
+		p.to = until(text, p.from, stopsText, 0)
+	}
+	p.sep = '='
+	return p.to > p.from
 }
 
 func sqlBefore(before string) bool {

@@ -10,6 +10,7 @@ type context struct {
 	file    bool // the text goes into a file or to a program
 	header  bool // the word is a header of a web request
 	script  byte // the delimiter of a sed script, or 0
+	runs    bool // the command runs quoted texts as commands
 	objects bool // the command is one that keeps secrets under names
 	naked   bool // the command is a web client whose operands may be name:value
 }
@@ -256,7 +257,7 @@ func (f *finder) value(w *word, p *pair, c context, limit int) {
 		p.to = lineEnd(text, i)
 	case header:
 		p.to = until(text, i, stopsHeader, c.script)
-	case nameFrom == 0 && w.form != formBody && w.form != formComment && p.from == i && !(w.data() && p.sep == ':'):
+	case nameFrom == 0 && w.form != formBody && w.form != formComment && p.from == i && !(w.data() && (p.sep == ':' || c.runs)):
 		p.to = nextPair(text, i)
 	case p.sep == '=' && startsLine(text, nameFrom) && (w.form == formBody || c.lines):
 		p.to = lineEnd(text, i)

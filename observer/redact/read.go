@@ -77,7 +77,7 @@ func (r *reading) command() {
 			governing++
 			searches = looksForText(ws, r.heads[governing])
 		}
-		c := context{search: searches, naked: client, objects: objects, file: prints && (r.cmd.writes || r.piped), header: isHeaderWord(ws, i)}
+		c := context{search: searches, naked: client, runs: runs, objects: objects, file: prints && (r.cmd.writes || r.piped), header: isHeaderWord(ws, i)}
 		if sed {
 			c.script = scriptDelimiter(w.text)
 		}

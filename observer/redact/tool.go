@@ -255,11 +255,36 @@ func has(list []string, s string) bool {
 	return false
 }
 
+// anyWord reports that one of the words is in the list. An entry "-*b" stands for one-letter options in one word of
+// which one is b, and "x.*" for words that begin with "x.".
 func anyWord(args []word, list []string) bool {
 	for i := range args {
-		if has(list, args[i].text) {
-			return true
+		text := args[i].text
+		for _, l := range list {
+			switch {
+			case l == text:
+				return true
+			case len(l) == 3 && l[:2] == "-*":
+				if isBundle(text) && strings.IndexByte(text, l[2]) > 0 {
+					return true
+				}
+			case strings.HasSuffix(l, "*") && strings.HasPrefix(text, l[:len(l)-1]):
+				return true
+			}
 		}
 	}
 	return false
+}
+
+// isBundle reports one-letter options in one word.
+func isBundle(s string) bool {
+	if len(s) < 2 || len(s) > 8 || s[0] != '-' {
+		return false
+	}
+	for i := 1; i < len(s); i++ {
+		if !is(s[i], setAlnum) || is(s[i], setDigit) {
+			return false
+		}
+	}
+	return true
 }

@@ -16,7 +16,7 @@ type toolRule struct {
 	most    int    // number that there may be, 0 for any
 	takes   string // other options with a value in the next word, so that operands are counted right
 	flags   string // one-letter options without a value, that may stand before a one-letter option in the same word
-	needs   string // one of these options must be there
+	needs   string // one of these options must be there, see anyWord
 	with    string // the value is one only if it holds this
 	all     bool   // every operand name=value holds a secret, whatever the name
 	kind    string // password if empty
@@ -73,6 +73,7 @@ var tools = []toolRule{
 	{names: "xfreerdp xfreerdp3 wlfreerdp sdl-freerdp", glued: "/p: /password: /gp:"},
 	{names: "rdesktop", next: "-p", glued: "-p"},
 	{names: "smbclient rpcclient smbget nmblookup winexe smbcacls smbtree", pair: "-U --user", sep: "%"},
+	{names: "smbclient", operand: 2, takes: "-U -c -W -I -p -m -O -D --user --command --workgroup --port"},
 	{names: "net", pair: "-U --user", sep: "%"},
 	{names: "smbmap crackmapexec netexec nxc evil-winrm kerbrute bloodhound-python", next: "-p"},
 	{names: "secretsdump.py psexec.py wmiexec.py smbexec.py smbclient.py impacket-secretsdump impacket-psexec impacket-wmiexec impacket-smbclient impacket-smbexec", pair: "operand"},
@@ -114,7 +115,7 @@ var tools = []toolRule{
 
 	// Accounts on this machine.
 	{names: "useradd usermod adduser groupadd", next: "-p", glued: "-p"},
-	{names: "htpasswd", needs: "-b -nb -bn -cb -bc -Bb -bB -nbB -nBb -bnB -Bbn -bnBC -cbB -Bbc -nbm -bcB", operand: -1, least: 2, takes: "-C"},
+	{names: "htpasswd", needs: "-*b", operand: -1, least: 2, takes: "-C"},
 	{names: "dscl", sub: "-passwd", operand: -1},
 	{names: "cmdkey", glued: "/pass:"},
 
@@ -130,6 +131,7 @@ var tools = []toolRule{
 	{names: "cf", sub: "auth", operand: 2},
 	{names: "az", sub: "login", next: "-p"},
 	{names: "az", sub: "keyvault secret set", next: "--value", kind: kindSecret},
+	{names: "az", sub: "server create", next: "-p"},
 	{names: "az", sub: "acr login", next: "-p"},
 	{names: "aws", sub: "secretsmanager", next: "--secret-string", kind: kindSecret},
 	{names: "aws", sub: "ssm put-parameter", next: "--value", needs: "SecureString --type=SecureString", kind: kindSecret},
@@ -158,7 +160,7 @@ var tools = []toolRule{
 	{names: "cargo", sub: "login", operand: 1, takes: "--registry", kind: kindToken},
 	{names: "vercel netlify surge", next: "-t --token --auth", kind: kindToken},
 	{names: "poetry", sub: "config", operand: -1, least: 2, needs: "pypi-token.pypi pypi-token.testpypi", kind: kindToken},
-	{names: "poetry", sub: "config", operand: -1, least: 3},
+	{names: "poetry composer", sub: "config", operand: -1, least: 3, needs: "http-basic.*"},
 	{names: "twine", sub: "upload", next: "-p"},
 	{names: "poetry", sub: "publish", next: "-p"},
 	{names: "hatch", sub: "publish", next: "-a --auth", kind: kindToken},
@@ -182,6 +184,7 @@ type feedRule struct {
 	sub   string
 	needs string // one of these options must be there
 	pairs bool   // lines of user:secret
+	doubt bool   // only what no word is: letters with digits or symbols
 	kind  string // password if empty
 }
 
@@ -189,10 +192,11 @@ var feeds = []feedRule{
 	{names: "docker podman nerdctl buildah skopeo", sub: "login", needs: "--password-stdin"},
 	{names: "helm", sub: "registry login", needs: "--password-stdin"},
 	{names: "oras crane", sub: "login", needs: "--password-stdin"},
-	{names: "sudo doas", needs: "-S --stdin -Sk -kS -Sp -SE -ES"},
+	{names: "sudo doas", needs: "-*S --stdin"},
 	{names: "passwd", needs: "--stdin -s"},
 	{names: "passwd smbpasswd su kinit"},
 	{names: "chpasswd", pairs: true},
+	{names: "base64", pairs: true, doubt: true, kind: kindAuthorization},
 	{names: "gh", sub: "auth login", needs: "--with-token", kind: kindToken},
 	{names: "gh", sub: "secret set", kind: kindSecret},
 	{names: "glab", sub: "auth login", needs: "--stdin", kind: kindToken},
