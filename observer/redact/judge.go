@@ -49,7 +49,7 @@ func (f *finder) namedValue(text string, r int, p *pair) bool {
 		i++
 	}
 	rest := text[i:min(len(text), i+len("ParameterValue"))]
-	l := 0
+	var l int
 	switch {
 	case i == r:
 		return false
