@@ -1,5 +1,7 @@
 package redact
 
+import "strings"
+
 // wordEnd reports a byte that ends a bare word.
 func wordEnd(c byte) bool {
 	switch c {
@@ -45,7 +47,7 @@ func (l *lexer) word(closing byte) (word, bool) {
 			from := l.i
 			if l.expansion(c) {
 				plain = false
-				l.put(&w, mark, l.s[from:l.i], segment{from: from, to: l.i, form: formLive, open: from, close: l.i})
+				l.put(&w, mark, liveText(l.s[from:l.i]), segment{from: from, to: l.i, form: formLive, open: from, close: l.i})
 			} else {
 				l.i++
 				l.put(&w, mark, l.s[from:l.i], segment{from: from, to: l.i, open: from, close: l.i})
@@ -74,6 +76,15 @@ func (l *lexer) word(closing byte) (word, bool) {
 	}
 	l.buf = l.buf[:mark]
 	return w, !plain || w.text != ""
+}
+
+// liveText is what stands for an expansion in the text of a word: a variable as written, since it may have a default
+// value in it, and a mark for commands, which are read by themselves.
+func liveText(s string) string {
+	if s[0] == '`' || s[1] == '(' || strings.HasPrefix(s, "${ ") || strings.HasPrefix(s, "${|") || strings.HasPrefix(s, "${\n") {
+		return "$()"
+	}
+	return s
 }
 
 // special reports a byte that ends a run of plain characters.
@@ -166,7 +177,7 @@ func (l *lexer) double(w *word, mark int) {
 			}
 		case c == '$' || c == '`':
 			if l.expansion(c) {
-				l.put(w, mark, l.s[from:l.i], segment{from: from, to: l.i, form: formLive, open: open, close: l.i})
+				l.put(w, mark, liveText(l.s[from:l.i]), segment{from: from, to: l.i, form: formLive, open: open, close: l.i})
 				continue
 			}
 			l.i++
