@@ -46,6 +46,7 @@ var layers = []layer{
 	{folder: "observer/event", owns: "the raw event", may: []string{"protocol"}},
 	{folder: "observer/category", owns: "what a command works on", may: observerParts},
 	{folder: "observer/guard", owns: "asking before a dangerous command", may: observerParts},
+	{folder: "observer/histfile", owns: "reading the shells' own history files", may: observerParts},
 	{folder: "observer/redact", owns: "removing secrets", may: observerParts},
 	{folder: "observer/risk", owns: "how much damage a command can do", may: observerParts},
 	{folder: "observer/risk/corpus", owns: "labelled commands and the score", may: observerParts},

@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 
 	v1 "github.com/caro-mesh/caro-node/api/v1"
@@ -125,21 +126,26 @@ func (s *service) report(ctx context.Context, in *struct{ Body v1.EventReports }
 }
 
 func (s *service) deleteEvents(ctx context.Context, in *deletionInput) (v1.DeletedEvents, error) {
-	filtered := in.EventChoice != EventChoice{}
+	f, err := s.filter(&in.EventChoice)
+	if err != nil {
+		return v1.DeletedEvents{}, err
+	}
 	var n int64
-	var err error
 	switch {
-	case filtered && len(in.IDs) > 0:
+	case len(in.IDs) > 0 && in.EventChoice != EventChoice{}:
 		err = Refuse(ErrInvalid, "give IDs or conditions, not both")
 	case len(in.IDs) > 0:
 		n, err = s.backend.DeleteEvents(ctx, in.IDs)
-	case filtered:
-		var f EventFilter
-		if f, err = s.filter(&in.EventChoice); err == nil {
-			n, err = s.backend.DeleteMatching(ctx, f)
-		}
-	default:
+	case f.everything():
 		err = Refuse(ErrInvalid, "say what to delete: IDs, or at least one condition such as search, cwd or since")
+	default:
+		n, err = s.backend.DeleteMatching(ctx, f)
 	}
 	return v1.DeletedEvents{Deleted: n}, err
+}
+
+// everything reports that no condition leaves a command out.
+func (f *EventFilter) everything() bool {
+	return strings.TrimSpace(f.Search) == "" && f.CWD == "" && f.Since.IsZero() && f.Until.IsZero() && f.MinRisk == protocol.RiskSafe &&
+		f.Category == "" && f.Failed == nil && f.ExitCode == nil
 }

@@ -30,6 +30,15 @@ func ParseMoment(text string, now time.Time) (time.Time, error) {
 	return now.Add(-span), nil
 }
 
+// ParseSpan reads a span of time: numbers with the units s, m, h, d and w, such as "90m" or "1d12h", at most 100 years.
+func ParseSpan(text string) (time.Duration, error) {
+	span, ok := parseSpan(text)
+	if !ok {
+		return 0, fmt.Errorf("%q is not a span such as 90m, 12h, 7d or 2w (of at most 100 years)", text)
+	}
+	return span, nil
+}
+
 func parseSpan(text string) (time.Duration, bool) {
 	var total time.Duration
 	for rest := text; rest != ""; {

@@ -145,6 +145,8 @@ func TestWrongRequestsAreToldWhatIsWrong(t *testing.T) {
 		{"GET", "/api/v1/events/7b0c1c7a-54a2-4f6e-9d55-0d2f3c1f9a11", "", 404, "7b0c1c7a"},
 		{"DELETE", "/api/v1/events", "", 422, "what to delete"},
 		{"DELETE", "/api/v1/events?search=", "", 422, "what to delete"},
+		{"DELETE", "/api/v1/events?search=++%09", "", 422, "what to delete"},
+		{"DELETE", "/api/v1/events?min_risk=safe", "", 422, "what to delete"},
 		{"DELETE", "/api/v1/events?serach=git", "", 422, "serach"},
 		{"DELETE", "/api/v1/events?limit=3", "", 422, "limit"},
 		{"DELETE", "/api/v1/events?id=17", "", 422, "uuid"},

@@ -52,8 +52,7 @@ func (w *writer) migrate(ctx context.Context) error {
 
 // peekVersion returns the schema version of the file at path, 0 for an empty one. It changes neither the file nor its
 // write-ahead log: a newer caro-node may come back to them.
-//
-//nolint:gosec // the path comes from the user's own configuration
+
 func peekVersion(ctx context.Context, path string) (int64, error) {
 	const doing = "open the database"
 	info, err := os.Stat(path)
@@ -80,7 +79,6 @@ func peekVersion(ctx context.Context, path string) (int64, error) {
 	return version, nil
 }
 
-//nolint:gosec // the path comes from the user's own configuration
 func readVersionUntouched(ctx context.Context, path string) (int64, error) {
 	read := func(mode string) (int64, error) {
 		db := mustOpen(path, mode, "query_only(1)")

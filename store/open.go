@@ -136,8 +136,7 @@ func (s *Store) Path() string { return s.path }
 
 // createPrivate makes sure that the file exists and that nobody else can read it or what SQLite puts beside it, which
 // takes its permissions from it.
-//
-//nolint:gosec // the path comes from the user's own configuration
+
 func createPrivate(path string) error {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return err

@@ -13,9 +13,8 @@ import (
 )
 
 type historyOptions struct {
-	search, cwd, since, until, risk, category string
-	failed                                    bool
-	limit                                     int
+	choice
+	limit int
 }
 
 func (c *cli) historyCommand() *cobra.Command {
@@ -23,7 +22,12 @@ func (c *cli) historyCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "history",
 		Short: "Show and search the commands recorded on this machine",
-		Args:  noArgs,
+		Long: `Show the commands recorded on this machine, the latest at the end. All conditions have to hold.
+A command whose exit code nobody told shows "?", one of an unknown time shows none.`,
+		Example: `  caro-node history --search "git push" --since 7d
+  caro-node history --cwd . --exit 130
+  caro-node history --risk high --json`,
+		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if o.limit < 1 {
 				return usageErrorf("--limit: %d is not a number of commands to show", o.limit)
@@ -32,7 +36,11 @@ func (c *cli) historyCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			doc, err := o.fetch(cmd.Context(), cl)
+			q, err := o.query(cmd.Flags())
+			if err != nil {
+				return err
+			}
+			doc, err := fetchEvents(cmd.Context(), cl, q, o.limit)
 			if err != nil {
 				return err
 			}
@@ -43,26 +51,16 @@ func (c *cli) historyCommand() *cobra.Command {
 		},
 	}
 	f := cmd.Flags()
-	f.StringVarP(&o.search, "search", "s", "", "words that the command contains")
-	f.StringVar(&o.cwd, "cwd", "", "only commands in this folder or below it")
-	f.StringVar(&o.since, "since", "", "only after this: a span such as 90m, 12h, 7d or 2w, or an RFC 3339 time")
-	f.StringVar(&o.until, "until", "", "only before this")
-	f.StringVar(&o.risk, "risk", "", "only this risk level or higher: moderate, high, critical")
-	f.StringVar(&o.category, "category", "", "only this category, such as git")
-	f.BoolVar(&o.failed, "failed", false, "only commands that failed")
+	o.addFlags(f)
 	f.IntVarP(&o.limit, "limit", "n", 50, "how many at most")
 	c.jsonFlag(cmd)
 	return cmd
 }
 
-// fetch collects as many pages as the limit asks for, newest first.
-func (o historyOptions) fetch(ctx context.Context, cl *client.Client) (v1.EventPage, error) {
-	q := client.EventQuery{Search: o.search, CWD: o.cwd, Since: o.since, Until: o.until, MinRisk: o.risk, Category: o.category}
-	if o.failed {
-		q.Failed = &o.failed
-	}
+// fetchEvents collects as many pages as the limit asks for, newest first.
+func fetchEvents(ctx context.Context, cl *client.Client, q client.EventQuery, limit int) (v1.EventPage, error) {
 	doc := v1.EventPage{SchemaVersion: v1.SchemaVersion, Events: []v1.Event{}}
-	for want := o.limit; want > 0; want = o.limit - len(doc.Events) {
+	for want := limit; want > 0; want = limit - len(doc.Events) {
 		q.Limit = min(want, api.MaxLimit)
 		page, err := cl.Events(ctx, q)
 		if err != nil {
@@ -79,17 +77,8 @@ func (o historyOptions) fetch(ctx context.Context, cl *client.Client) (v1.EventP
 
 // printHistory prints oldest first, like a shell's history: the latest is next to the prompt.
 func (c *cli) printHistory(events []v1.Event) error {
-	colour := isTerminal(c.Out, c.getenv)
-	width := terminalWidth(c.Out)
 	for _, e := range slices.Backward(events) {
-		exit := "  ?"
-		if e.ExitCode != nil {
-			exit = fmt.Sprintf("%3d", *e.ExitCode)
-		}
-		head := fmt.Sprintf("%s  %s  ", e.Timestamp.Local().Format("2006-01-02 15:04:05"), exit)
-		risk := fmt.Sprintf("%-8s", e.RiskLevel)
-		text := cut(oneLine(e.Command), max(20, width-len(head)-len(risk)-2))
-		if err := c.print("%s%s  %s", head, paint(colour, riskColour[e.RiskLevel], risk), text); err != nil {
+		if err := c.print("%s", c.eventLine(e)); err != nil {
 			return err
 		}
 	}
@@ -97,4 +86,20 @@ func (c *cli) printHistory(events []v1.Event) error {
 		c.say("No command matches.")
 	}
 	return nil
+}
+
+// eventLine shows one command in one line.
+func (c *cli) eventLine(e v1.Event) string {
+	at := e.Timestamp.Local().Format("2006-01-02 15:04:05")
+	if e.Timestamp.Unix() == 0 {
+		at = "time unknown       "
+	}
+	exit := "  ?"
+	if e.ExitCode != nil {
+		exit = fmt.Sprintf("%3d", *e.ExitCode)
+	}
+	head := fmt.Sprintf("%s  %s  ", at, exit)
+	risk := fmt.Sprintf("%-8s", e.RiskLevel)
+	text := cut(oneLine(e.Command), max(20, terminalWidth(c.Out)-len(head)-len(risk)-2))
+	return head + paint(isTerminal(c.Out, c.getenv), riskColour[e.RiskLevel], risk) + "  " + text
 }

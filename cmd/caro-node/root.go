@@ -86,7 +86,7 @@ First steps:
 	root.CompletionOptions.HiddenDefaultCmd = false
 	root.AddCommand(
 		c.runCommand(), c.initCommand(), c.statusCommand(), c.idCommand(), c.shellCommand(), c.observeCommand(),
-		c.checkCommand(), c.historyCommand(), c.summaryCommand(), c.peersCommand(), c.trustCommand(), c.policyCommand(),
+		c.checkCommand(), c.importCommand(), c.historyCommand(), c.deleteCommand(), c.pauseCommand(), c.resumeCommand(), c.summaryCommand(), c.peersCommand(), c.trustCommand(), c.policyCommand(),
 		c.queryCommand(), c.auditCommand(), c.dashboardCommand(), c.versionCommand(), exitCodesTopic(),
 	)
 	return root

@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/caro-mesh/caro-node/cmd/caro-node/daemon"
 	"github.com/caro-mesh/caro-node/observer/shell"
 	"github.com/caro-mesh/caro-node/observer/spool"
 	"github.com/caro-mesh/caro-node/protocol"
@@ -26,7 +27,8 @@ func (c *cli) shellCommand() *cobra.Command {
   fish  caro-node shell init fish | source          in ~/.config/fish/config.fish
   sh    eval "$(caro-node shell init sh)"           in ~/.profile; see the comments it prints
 
-A command that starts with a space is never recorded.`,
+A command that starts with a space is never recorded. caro_pause stops recording in the shell in which it is typed, and
+caro_resume goes on; "caro-node pause" and "caro-node resume" do it in all shells.`,
 		ValidArgs: []string{"bash", "zsh", "fish", "sh"},
 		Args:      exactArgs(1, "the name of a shell: bash, zsh, fish or sh"),
 		RunE: func(_ *cobra.Command, args []string) error {
@@ -61,7 +63,9 @@ type observeOptions struct {
 	cwd           string
 	at            string
 	caroGenerated bool
+	executed      bool
 	confirmed     bool
+	blocked       bool
 }
 
 func (c *cli) observeCommand() *cobra.Command {
@@ -69,9 +73,15 @@ func (c *cli) observeCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "observe [flags] -- COMMAND",
 		Short: "Record one command, for shells without hooks and for other programs",
-		Long: `Record a command that has run. It works with the node stopped: the record waits in the spool.
-COMMAND is one argument as it was typed, or several, which are joined with spaces.`,
-		Example: `  caro-node observe --shell sh --exit 0 --duration-ms 120 -- "make test"`,
+		Long: `Record a command that has run, or that was stopped. It works with the node stopped: the record waits in the spool.
+During "caro-node pause" it records nothing. COMMAND is one argument as it was typed, or several, which are joined with
+spaces.
+
+A program that writes commands for a person, or runs them, says so: --caro-generated for what it wrote, --executed for
+what it ran (the default for a generated command with an exit code), --confirmed where it warned and the person went on,
+--blocked where it did not let the command run. Many at once: POST /api/v1/events of the local API.`,
+		Example: `  caro-node observe --shell sh --exit 0 --duration-ms 120 -- "make test"
+  caro-node observe --shell bash --caro-generated --blocked -- "rm -rf /"`,
 		Args: func(_ *cobra.Command, args []string) error {
 			if strings.TrimSpace(strings.Join(args, " ")) == "" {
 				return usageErrorf("observe needs a command after --")
@@ -87,7 +97,9 @@ COMMAND is one argument as it was typed, or several, which are joined with space
 	f.StringVar(&o.cwd, "cwd", "", "folder in which it ran (default: this one)")
 	f.StringVar(&o.at, "at", "", "when it started, RFC 3339 (default: now minus the duration)")
 	f.BoolVar(&o.caroGenerated, "caro-generated", false, "a program wrote the command, not the person")
+	f.BoolVar(&o.executed, "executed", false, "a program ran it, not the person")
 	f.BoolVar(&o.confirmed, "confirmed", false, "the person confirmed it after a warning")
+	f.BoolVar(&o.blocked, "blocked", false, "it was stopped and did not run")
 	return cmd
 }
 
@@ -103,14 +115,20 @@ func (c *cli) runObserve(o observeOptions, command string) error {
 	if err != nil {
 		return err
 	}
+	if pause, err := daemon.ReadPause(p.Paused); err != nil || pause.On {
+		return err
+	}
 	return spool.Write(p.Spool, r)
 }
 
 // record builds the spool record of what the flags say.
 func (o observeOptions) record(command string, now time.Time) (spool.Record, error) {
-	r := spool.Record{Shell: protocol.ParseShell(o.shell), CWD: o.cwd, Command: command, CaroGenerated: o.caroGenerated, UserConfirmed: o.confirmed}
+	r := spool.Record{Shell: protocol.ParseShell(o.shell), CWD: o.cwd, Command: command, CaroGenerated: o.caroGenerated, UserConfirmed: o.confirmed, Blocked: o.blocked}
+	if o.blocked && o.executed {
+		return r, usageErrorf("a command that was blocked did not run: give --blocked or --executed, not both")
+	}
 	// A generated command that is reported with its exit code was run.
-	r.CaroExecuted = o.caroGenerated && o.exit != ""
+	r.CaroExecuted = o.executed || o.caroGenerated && o.exit != "" && !o.blocked
 	if o.exit != "" {
 		code, err := strconv.Atoi(o.exit)
 		if err != nil || code < 0 || code > 255 {

@@ -46,7 +46,8 @@ func (a *assessor) interpreted() {
 	if r.Name == "ssh" || r.Name == "crontab" && !r.Has("-") && !r.Code.Present() {
 		return
 	}
-	executed := strings.Contains(r.Path, "/") && len(r.Code.From) > 0 // a file that the line wrote
+	// A file that the line wrote, or the output of a command in command position.
+	executed := len(r.Code.From) > 0 && (strings.Contains(r.Path, "/") || strings.HasPrefix(r.Path, "$()"))
 	a.foreign()
 	if !interpreters[r.Name] && !executed {
 		return

@@ -39,7 +39,7 @@ __caro_prompt() {
 # Sets __caro_t1 to the present time in microseconds.
 __caro_clock() {
   if [[ ${EPOCHREALTIME-} ]]; then
-    __caro_t1=${EPOCHREALTIME//[^0-9]}
+    __caro_t1=${EPOCHREALTIME/[^0-9]}
   else
     builtin printf -v __caro_t1 '%(%s)T000000' -1
   fi
@@ -221,10 +221,10 @@ __caro_install() {
 if [[ $- == *i* && ${__caro_pid-} != "$$" ]] && ((BASH_VERSINFO[0] * 100 + BASH_VERSINFO[1] >= 404)); then
   __caro_pid=$$ __caro_paused= __caro_settings= __caro_history= __caro_off= __caro_trap= __caro_todo=__caro_prompt __caro_new= __caro_merges=0
   __caro_t0= __caro_n0= __caro_n1= __caro_armed= __caro_first= __caro_prev= __caro_last= __caro_cwd= __caro_tp=0 __caro_status=0
-  __caro_now='${EPOCHREALTIME//[^0-9]}'
+  __caro_now='${EPOCHREALTIME/[^0-9]}'
   [[ ${EPOCHREALTIME-} ]] || __caro_now='\D{%s}000000' # bash 4.4 knows whole seconds
   __caro_clock
-  __caro_line=$__caro_dir/lines/bash-$$-$__caro_t1-$RANDOM$RANDOM
+  __caro_line=/dev/shm/bash-$$-$__caro_t1-$RANDOM$RANDOM
   __caro_file=$__caro_dir/${__caro_line##*/}.spool
   __caro_install
 fi

@@ -41,7 +41,8 @@ type session struct {
 	out    bytes.Buffer
 	closed bool
 	done   chan struct{}
-	prompt int // number of the last prompt seen
+	more   chan struct{} // something was printed
+	prompt int           // number of the last prompt seen
 }
 
 // program returns the path of a shell, or skips the test.
@@ -86,7 +87,7 @@ func shellType(name string) protocol.ShellType {
 func start(t testing.TB, name string, c config) *session {
 	t.Helper()
 	path := program(t, name)
-	s := &session{t: t, name: name, home: t.TempDir(), spool: c.spool, done: make(chan struct{})}
+	s := &session{t: t, name: name, home: t.TempDir(), spool: c.spool, done: make(chan struct{}), more: make(chan struct{}, 1)}
 	if s.spool == "" {
 		s.spool = filepath.Join(s.home, "data", "spool")
 		if err := spool.Prepare(s.spool); err != nil {
@@ -159,6 +160,10 @@ func (s *session) collect() {
 		s.mu.Lock()
 		s.out.Write(buf[:n])
 		s.mu.Unlock()
+		select {
+		case s.more <- struct{}{}:
+		default:
+		}
 		if err != nil { // EIO when the last process has left the terminal
 			return
 		}

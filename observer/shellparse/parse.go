@@ -33,25 +33,27 @@ const (
 // Parse resolves a command line as typed into the given shell. It never fails: where the grammar refuses the line,
 // a tokeniser takes over and Fallback is set. It is safe for concurrent use.
 func Parse(cmd string, shell protocol.ShellType) *Command {
-	c := &Command{Text: cmd, Shell: shell}
+	w := newWalker(cmd, shell)
 	if len(cmd) > maxInput {
-		cmd, c.Truncated = cmd[:maxInput], true
+		cmd, w.cmd.Truncated = cmd[:maxInput], true
 	}
-	w := &walker{cmd: c, fish: shell == protocol.ShellFish}
+	w.top(cmd)
+	return w.cmd
+}
+
+func newWalker(cmd string, shell protocol.ShellType) *walker {
+	w := &walker{cmd: &Command{Text: cmd, Shell: shell}, fish: shell == protocol.ShellFish, dialects: bashFirst}
 	w.ctx.parent = -1
 	switch shell {
 	case protocol.ShellZsh:
 		w.dialects = zshFirst
 	case protocol.ShellOther:
 		w.dialects = unknownIn
-	default:
-		w.dialects = bashFirst
 	}
-	w.top(cmd)
-	return c
+	return w
 }
 
-// top resolves the typed line. A panic in the grammar's parser (none is known) must not take the observer down.
+// top resolves the typed line. A panic (none is known) must not take the observer down; what is left unread is marked.
 func (w *walker) top(text string) {
 	defer func() {
 		if recover() != nil {

@@ -62,6 +62,9 @@ func (w *walker) simple(words []Word, assigns []Assign, redirs []Redirect, stdin
 	r.Path = words[0].Text
 	r.Name = programName(words[0])
 	r.Args = words[1:]
+	if words[0].Open && len(words[0].From) > 0 { // the output of a command names what runs
+		r.Code = Source{From: words[0].From}
+	}
 	if len(r.Via) > 0 {
 		if out, ok := w.invoke(words, redirs, r.Stdin); ok {
 			return out
@@ -360,6 +363,9 @@ func Clean(p string) string {
 	}
 	if s == "" {
 		return "."
+	}
+	if s[0] == '~' && p[0] != '~' {
+		return "./" + s // a file that is called ~
 	}
 	return s
 }
