@@ -17,6 +17,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/caro-mesh/caro-node/api/client"
 	v1 "github.com/caro-mesh/caro-node/api/v1"
 	"github.com/caro-mesh/caro-node/observer/spool"
 	"github.com/caro-mesh/caro-node/protocol"
@@ -138,10 +139,11 @@ func benchIdle(ctx context.Context, bin, dir string, events int, idle time.Durat
 	if err := awaitReady(ctx, n); err != nil {
 		return err
 	}
-	select {
-	case <-time.After(idle):
-	case <-ctx.Done():
-		return ctx.Err()
+	if err := pause(ctx, idle); err != nil {
+		return err
+	}
+	if err := benchLatency(ctx, n, runs); err != nil {
+		return err
 	}
 	rss, cpu, err := usage(n.PID())
 	if err != nil {
@@ -155,6 +157,45 @@ func benchIdle(ctx context.Context, bin, dir string, events int, idle time.Durat
 	}
 	row("database, bytes a command", fmt.Sprintf("%.0f B", float64(s.Database.SizeBytes+s.Database.WALBytes)/float64(events)), "–")
 	return n.Stop()
+}
+
+// benchLatency measures from the moment a shell has written a record until the command can be seen.
+func benchLatency(ctx context.Context, n *nodeproc.Node, runs int) error {
+	cl := n.Client()
+	var took []time.Duration
+	for i := range runs {
+		word := fmt.Sprintf("latency%d", i)
+		if err := spool.Write(filepath.Join(n.Home, "spool"), spool.Record{Start: time.Now(), Shell: protocol.ShellBash, CWD: "/", Command: "echo " + word}); err != nil {
+			return err
+		}
+		start := time.Now()
+		for {
+			page, err := cl.Events(ctx, client.EventQuery{Limit: 1})
+			if err != nil {
+				return err
+			}
+			if len(page.Events) > 0 && page.Events[0].Command == "echo "+word {
+				break
+			}
+			if err := pause(ctx, time.Millisecond); err != nil {
+				return err
+			}
+		}
+		took = append(took, time.Since(start))
+	}
+	slices.Sort(took)
+	row("record written to command visible, median", ms(median(took)), "1 s")
+	row("record written to command visible, slowest", ms(took[len(took)-1]), "1 s")
+	return nil
+}
+
+func pause(ctx context.Context, d time.Duration) error {
+	select {
+	case <-time.After(d):
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }
 
 func awaitReady(ctx context.Context, n *nodeproc.Node) error {
@@ -222,10 +263,8 @@ func benchQuery(ctx context.Context, bin, dir string, runs, peers int) (err erro
 		}
 		took = append(took, time.Since(start))
 		// Peers bound how often they answer one asker.
-		select {
-		case <-time.After(250 * time.Millisecond):
-		case <-ctx.Done():
-			return ctx.Err()
+		if err := pause(ctx, 250*time.Millisecond); err != nil {
+			return err
 		}
 	}
 	slices.Sort(took)
