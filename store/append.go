@@ -123,7 +123,7 @@ func (t *tx) insert(e *event.Event, category int64) (key int64, inserted bool, e
 	if len(e.Redactions) > 0 {
 		redactions = strings.Join(e.Redactions, ",")
 	}
-	if key, err = known.events.freeKey(t, firstKey(e.Timestamp)); err != nil {
+	if key, err = known.events.freeKey(t, firstKey(e.Timestamp), id); err != nil || key == noKey {
 		return 0, false, err
 	}
 	n, err := t.exec(insertEvent, key, id[:], nanosOf(e.Timestamp, key), string(e.Shell), folder, session, exit, duration,
@@ -174,12 +174,20 @@ func (k *eventKnowledge) load(t *tx) error {
 	return nil
 }
 
-// freeKey returns the key for an event of the microsecond that begins with base.
-func (k *eventKnowledge) freeKey(t *tx, base int64) (int64, error) {
+// freeKey returns the key for the event id of the microsecond that begins with base. Where looking for one takes long it
+// makes sure first that the event is not stored, and returns noKey if it is: a repeated import of commands without times
+// would go through all of them for each.
+func (k *eventKnowledge) freeKey(t *tx, base int64, id uuid.UUID) (int64, error) {
 	key := base
 	if base == k.lastBase { // many of the same time, as an import without times has them
 		if key = k.lastKey + 1; key%keysPerMicro != 0 {
 			return key, nil
+		}
+	}
+	if key <= k.newest {
+		var stored bool
+		if err := t.get(`SELECT EXISTS (SELECT 1 FROM event WHERE id = ?)`, []any{id[:]}, &stored); err != nil || stored {
+			return noKey, err
 		}
 	}
 	for key <= k.newest {
