@@ -135,7 +135,7 @@ func TestARecordBecomesAnEventWithEverythingItSays(t *testing.T) {
 	write(t, dir, spool.Record{Start: at, Duration: &d, Exit: &exit, CaroGenerated: true, CaroExecuted: true, UserConfirmed: true,
 		Blocked: true, Shell: protocol.ShellFish, CWD: "/home/ä", Command: "git push hunter2\n"})
 	eventually(t, stored(sink, "git push [redacted]"))
-	e := sink.events[0]
+	e := sink.event(0)
 	if err := e.Validate(); err != nil {
 		t.Error(err)
 	}
@@ -183,9 +183,12 @@ func TestWhatWasWrittenWhileNobodyReadIsStoredOnceAtTheNextStart(t *testing.T) {
 	startIn(t, dir, sink, func(c *Config) { c.batchEvents = 7 })
 	eventually(t, stored(sink, want...))
 	eventually(t, released(dir))
-	if len(sink.offsets) != 0 {
-		t.Errorf("offsets of %d released files are left", len(sink.offsets))
-	}
+	eventually(t, func() string {
+		if n := sink.known(); n != 0 {
+			return fmt.Sprintf("offsets of %d released files are left", n)
+		}
+		return ""
+	})
 }
 
 func TestAFileIsReleasedOnlyAfterADurablePoint(t *testing.T) {
@@ -205,7 +208,7 @@ func TestAFileIsReleasedOnlyAfterADurablePoint(t *testing.T) {
 	}
 	sink.setFail(nil)
 	eventually(t, released(dir))
-	if sink.dirty {
+	if sink.undurable() {
 		t.Error("the file was released without a durable point")
 	}
 	eventually(t, stored(sink, "a"))
@@ -339,7 +342,7 @@ func TestRulesThatFailOnACommandNeitherStopTheObserverNorLeakIt(t *testing.T) {
 	eventually(t, stored(sink, "[redacted]"))
 	write(t, dir, spool.Record{Command: "bang"})
 	eventually(t, stored(sink, "[redacted]", "bang"))
-	if e := sink.events[1]; e.RiskLevel != protocol.RiskModerate || e.Category != protocol.CategoryOther {
+	if e := sink.event(1); e.RiskLevel != protocol.RiskModerate || e.Category != protocol.CategoryOther {
 		t.Errorf("an unjudged command counts as %v, %v", e.RiskLevel, e.Category)
 	}
 }
@@ -391,7 +394,7 @@ func TestATimeThatTheShellCannotTellIsTakenFromTheFile(t *testing.T) {
 	d := 10 * time.Second
 	write(t, dir, spool.Record{Command: "a", Duration: &d})
 	eventually(t, stored(sink, "a"))
-	if at := sink.events[0].Timestamp; at.Before(before) || at.After(time.Now().Add(-d).Add(time.Second)) {
+	if at := sink.event(0).Timestamp; at.Before(before) || at.After(time.Now().Add(-d).Add(time.Second)) {
 		t.Errorf("the command started at %v", at)
 	}
 }

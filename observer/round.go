@@ -18,7 +18,6 @@ type file struct {
 	spool.Claimed
 	since  time.Time // when this process first saw it; monotonic
 	offset int64     // read, stored in the sink
-	seen   int64     // size at the last reading
 	stored bool      // everything is in the sink: waits for Durable
 }
 

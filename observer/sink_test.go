@@ -7,14 +7,13 @@ import (
 	"github.com/caro-mesh/caro-node/observer/event"
 )
 
-// memorySink keeps events in memory. With durable it notes which files were released before a durable point.
+// memorySink keeps events in memory.
 type memorySink struct {
 	mu      sync.Mutex
 	events  []event.Event
 	offsets map[string]int64
 	fail    error // returned by every call while set
 	dirty   bool  // something was appended since the last Durable
-	calls   int
 }
 
 func newMemorySink() *memorySink { return &memorySink{offsets: map[string]int64{}} }
@@ -22,14 +21,12 @@ func newMemorySink() *memorySink { return &memorySink{offsets: map[string]int64{
 func (s *memorySink) SpoolOffset(_ context.Context, file string) (int64, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.calls++
 	return s.offsets[file], s.fail
 }
 
 func (s *memorySink) AppendFromSpool(_ context.Context, file string, offset int64, events []event.Event) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.calls++
 	if s.fail != nil {
 		return s.fail
 	}
@@ -42,7 +39,6 @@ func (s *memorySink) AppendFromSpool(_ context.Context, file string, offset int6
 func (s *memorySink) ForgetSpool(_ context.Context, file string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.calls++
 	delete(s.offsets, file)
 	return s.fail
 }
@@ -50,7 +46,6 @@ func (s *memorySink) ForgetSpool(_ context.Context, file string) error {
 func (s *memorySink) Durable(context.Context) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.calls++
 	if s.fail == nil {
 		s.dirty = false
 	}
@@ -60,7 +55,6 @@ func (s *memorySink) Durable(context.Context) error {
 func (s *memorySink) Append(_ context.Context, events []event.Event) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.calls++
 	if s.fail == nil {
 		s.events = append(s.events, events...)
 	}
@@ -81,4 +75,24 @@ func (s *memorySink) commands() []string {
 		c[i] = s.events[i].Command
 	}
 	return c
+}
+
+func (s *memorySink) event(i int) event.Event {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.events[i]
+}
+
+// undurable reports whether something was appended since the last durable point.
+func (s *memorySink) undurable() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.dirty
+}
+
+// known is the number of files whose offset is kept.
+func (s *memorySink) known() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.offsets)
 }

@@ -201,3 +201,31 @@ func TestAReadOnlyPromptCommandIsSaidOnce(t *testing.T) {
 		t.Errorf("said %d times: %q", n, s.screen())
 	}
 }
+
+func TestTheScratchFileIsEmptyBetweenCommands(t *testing.T) {
+	runtime := t.TempDir()
+	for _, v := range []struct {
+		name, folder string
+		env          []string
+	}{
+		{"in memory where there is a folder for it", runtime, []string{"XDG_RUNTIME_DIR=" + runtime}},
+		{"beside the spool otherwise", "", []string{"XDG_RUNTIME_DIR=/nonexistent"}},
+	} {
+		t.Run(v.name, func(t *testing.T) {
+			s := start(t, "bash", config{before: "HISTCONTROL=ignoreboth", env: v.env})
+			s.enter("echo secret", " echo hidden secret", "echo 'a\nb'", "(true)", "history -c")
+			folder := v.folder
+			if folder == "" {
+				folder = filepath.Join(s.spool, "lines")
+			}
+			files, err := os.ReadDir(folder)
+			if err != nil || len(files) != 1 {
+				t.Fatal(files, err)
+			}
+			if fi, err := files[0].Info(); err != nil || fi.Size() != 0 {
+				t.Errorf("%s holds %d bytes (%v)", fi.Name(), fi.Size(), err)
+			}
+			s.want("echo secret", "echo 'a\nb'", "(true)", "history -c")
+		})
+	}
+}

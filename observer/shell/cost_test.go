@@ -63,7 +63,7 @@ func TestARecordIsOneWrite(t *testing.T) {
 	each(t, automatic, func(t *testing.T, name string) {
 		s := start(t, name, config{})
 		trace := filepath.Join(s.home, "trace")
-		tracer := exec.Command(strace, "-f", "-e", "trace=write,writev", "-s", "16", "-o", trace, "-p", strconv.Itoa(s.cmd.Process.Pid)) //nolint:gosec // test
+		tracer := exec.Command(strace, "-f", "-e", "trace=write,writev", "-s", "16", "-o", trace, "-p", strconv.Itoa(s.cmd.Process.Pid))
 		stderr := &lockedBuffer{}
 		tracer.Stderr = stderr
 		if err := tracer.Start(); err != nil {

@@ -224,8 +224,14 @@ if [[ $- == *i* && ${__caro_pid-} != "$$" ]] && ((BASH_VERSINFO[0] * 100 + BASH_
   __caro_now='${EPOCHREALTIME/[^0-9]}'
   [[ ${EPOCHREALTIME-} ]] || __caro_now='\D{%s}000000' # bash 4.4 knows whole seconds
   __caro_clock
-  __caro_line=/dev/shm/bash-$$-$__caro_t1-$RANDOM$RANDOM
-  __caro_file=$__caro_dir/${__caro_line##*/}.spool
+  __caro_file=bash-$$-$__caro_t1-$RANDOM$RANDOM
+  # The scratch file holds a line for an instant; in memory, where there is a folder for that.
+  if [[ ${XDG_RUNTIME_DIR-} == /* && -d $XDG_RUNTIME_DIR && -O $XDG_RUNTIME_DIR && -w $XDG_RUNTIME_DIR ]]; then
+    __caro_line=$XDG_RUNTIME_DIR/caro-$__caro_file
+  else
+    __caro_line=$__caro_dir/lines/$__caro_file
+  fi
+  __caro_file=$__caro_dir/$__caro_file.spool
   __caro_install
 fi
 [[ ! $__caro_aliases ]] || shopt -s expand_aliases

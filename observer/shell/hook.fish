@@ -1,8 +1,9 @@
 # caro-node: reports finished commands to the local observer. fish 3 or newer; starts no process per command.
 #
 # fish offers no clock to built-ins. Where /proc/uptime exists it counts the time, from one look at the clock when the shell
-# starts; the modification time of a scratch file (`path mtime`, fish 3.5, whole seconds) shows when the clock was moved,
-# and is the clock where there is no /proc/uptime. Where there is neither, the observer takes the file's time.
+# starts; every 100 seconds the modification time of a scratch file (`path mtime`, fish 3.5, whole seconds) shows whether
+# the clock was moved. That is the clock where there is no /proc/uptime. Where there is neither, the observer takes the
+# spool file's time.
 
 if status is-interactive
     set -g __caro_dir @SPOOL@
@@ -16,6 +17,7 @@ if status is-interactive
         set -g __caro_t0
         set -g __caro_offset
         set -g __caro_retry 0
+        set -g __caro_hundred -
         set -g __caro_started (date +%s.%N | string match -r '^\d+(?:\.\d{1,6})?')
         set -g __caro_session fish-$fish_pid-(math -s0 "$__caro_started * 1000000")-(random)(random)
         set -g __caro_file $__caro_dir/$__caro_session.spool
@@ -36,25 +38,31 @@ if status is-interactive
     # Sets __caro_t0 to the present time in microseconds, or to nothing where nothing tells it.
     function __caro_clock
         set -g __caro_t0
-        set -l seen
-        if builtin -q path; and test -d $__caro_dir/lines -a -w $__caro_dir/lines
-            true >$__caro_line
-            set seen (path mtime $__caro_line)
-        end
         if test -n "$__caro_offset"; and read -l up rest </proc/uptime
-            set -l now (math "$__caro_offset + $up")
-            if test -n "$seen"
+            if not string match -q -- "$__caro_hundred??.*" $up
+                set -g __caro_hundred (string replace -r '..\..*$' '' -- $up)
+                __caro_seen
                 # Sleep and NTP do not part the two clocks by more than the rounding; a clock that was set does.
-                set -l apart (math "$now - $seen")
-                if test $apart -gt 3; or test $apart -lt -2
-                    set -g __caro_offset (math "$seen - $up")
-                    set now $seen
+                if test -n "$__caro_mtime"
+                    set -l apart (math "$__caro_offset + $up - $__caro_mtime")
+                    if test $apart -gt 3; or test $apart -lt -2
+                        set -g __caro_offset (math "$__caro_mtime - $up")
+                    end
                 end
             end
-            set -g __caro_t0 (math -s0 "$now * 1000000")
-        else if test -n "$seen"
-            set -g __caro_t0 (math -s0 "$seen * 1000000")
+            set -g __caro_t0 (math -s0 "($__caro_offset + $up) * 1000000")
+        else if __caro_seen
+            set -g __caro_t0 "$__caro_mtime"000000
         end
+    end
+
+    # Sets __caro_mtime to the present second, as the file system knows it.
+    function __caro_seen
+        set -g __caro_mtime
+        builtin -q path; and test -d $__caro_dir/lines -a -w $__caro_dir/lines
+        or return
+        true >$__caro_line
+        set -g __caro_mtime (path mtime $__caro_line)
     end
 
     function __caro_preexec --on-event fish_preexec

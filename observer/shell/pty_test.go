@@ -121,7 +121,7 @@ func start(t testing.TB, name string, c config) *session {
 	default:
 		args = []string{"-i"}
 	}
-	s.cmd = exec.Command(path, args...) //nolint:gosec // the shell under test
+	s.cmd = exec.Command(path, args...)
 	s.cmd.Dir = s.home
 	s.cmd.Env = append([]string{"PATH=" + os.Getenv("PATH"), "HOME=" + s.home, "ZDOTDIR=" + s.home, "ENV=" + rcFile, "TERM=dumb",
 		"LC_ALL=C.UTF-8", "HISTFILE=" + filepath.Join(s.home, "history"), "INPUTRC=/dev/null", "TMPDIR=" + s.home}, c.env...)

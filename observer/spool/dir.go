@@ -39,7 +39,7 @@ func Write(dir string, r Record) error {
 	var random [6]byte
 	_, _ = rand.Read(random[:]) // never fails (crypto/rand)
 	name := fmt.Sprintf("%s-%d-%d-%s%s", r.Shell, os.Getpid(), time.Now().UnixMicro(), hex.EncodeToString(random[:]), suffix)
-	f, err := os.OpenFile(filepath.Join(dir, name), os.O_CREATE|os.O_EXCL|os.O_WRONLY|os.O_APPEND, 0o600) //nolint:gosec // our own folder
+	f, err := os.OpenFile(filepath.Join(dir, name), os.O_CREATE|os.O_EXCL|os.O_WRONLY|os.O_APPEND, 0o600)
 	if err != nil {
 		return fmt.Errorf("open a spool file (does the folder exist? `caro-node init` makes it): %w", err)
 	}
@@ -152,22 +152,36 @@ func CountTorn(dir string) (int, error) {
 	return len(entries), nil
 }
 
-// Sweep removes the scratch files of shells that are gone (bash keeps one for the line it reads back from its history).
+// Sweep removes the scratch files of shells that are gone: bash keeps one for the line that it reads back from its history,
+// in the folder that XDG_RUNTIME_DIR names or, without one, in lines/; fish keeps one to tell the time, in lines/.
 func Sweep(dir string) error {
-	entries, err := os.ReadDir(filepath.Join(dir, linesDir))
+	err := sweep(filepath.Join(dir, linesDir), "")
+	if runtime := os.Getenv("XDG_RUNTIME_DIR"); filepath.IsAbs(runtime) {
+		err = errors.Join(err, sweep(runtime, "caro-"))
+	}
+	return err
+}
+
+// sweep removes the files named <prefix><shell>-<pid>-… of processes that do not exist.
+func sweep(dir, prefix string) error {
+	entries, err := os.ReadDir(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
 	if err != nil {
 		return fmt.Errorf("list the scratch files: %w", err)
 	}
 	for _, e := range entries {
-		parts := strings.Split(e.Name(), "-")
-		if len(parts) < 2 {
+		name, ours := strings.CutPrefix(e.Name(), prefix)
+		parts := strings.Split(name, "-")
+		if !ours || len(parts) != 4 || !e.Type().IsRegular() {
 			continue
 		}
 		pid, err := strconv.Atoi(parts[1])
 		if err != nil || pid <= 0 || alive(pid) {
 			continue
 		}
-		if err := os.Remove(filepath.Join(dir, linesDir, e.Name())); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		if err := os.Remove(filepath.Join(dir, e.Name())); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return fmt.Errorf("remove a scratch file: %w", err)
 		}
 	}

@@ -140,23 +140,31 @@ func TestSweepTakesTheScratchFilesOfEndedShellsAlone(t *testing.T) {
 	if err := ended.Run(); err != nil {
 		t.Skip("there is no program true to run: ", err)
 	}
-	files := map[string]bool{ // name: stays
-		fmt.Sprintf("bash-%d-1-2", os.Getpid()):              true,
-		fmt.Sprintf("bash-%d-1-2", ended.ProcessState.Pid()): false,
-		"bash-x-1-2": true,
-		"other":      true,
+	runtime := t.TempDir()
+	t.Setenv("XDG_RUNTIME_DIR", runtime)
+	lines := filepath.Join(dir, "lines")
+	gone := ended.ProcessState.Pid()
+	files := map[string]bool{ // path: stays
+		filepath.Join(lines, fmt.Sprintf("bash-%d-1-2", os.Getpid())):        true,
+		filepath.Join(lines, fmt.Sprintf("bash-%d-1-2", gone)):               false,
+		filepath.Join(lines, "bash-x-1-2"):                                   true,
+		filepath.Join(lines, "other"):                                        true,
+		filepath.Join(runtime, fmt.Sprintf("caro-bash-%d-1-2", os.Getpid())): true,
+		filepath.Join(runtime, fmt.Sprintf("caro-bash-%d-1-2", gone)):        false,
+		filepath.Join(runtime, fmt.Sprintf("bash-%d-1-2", gone)):             true, // not ours
+		filepath.Join(runtime, fmt.Sprintf("caro-%d", gone)):                 true,
 	}
-	for name := range files {
-		if err := os.WriteFile(filepath.Join(dir, "lines", name), nil, 0o600); err != nil {
+	for path := range files {
+		if err := os.WriteFile(path, nil, 0o600); err != nil {
 			t.Fatal(err)
 		}
 	}
 	if err := Sweep(dir); err != nil {
 		t.Fatal(err)
 	}
-	for name, stays := range files {
-		if _, err := os.Stat(filepath.Join(dir, "lines", name)); (err == nil) != stays {
-			t.Errorf("%s: %v", name, err)
+	for path, stays := range files {
+		if _, err := os.Stat(path); (err == nil) != stays {
+			t.Errorf("%s: %v", path, err)
 		}
 	}
 }

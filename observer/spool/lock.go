@@ -14,7 +14,7 @@ var ErrLocked = errors.New("another caro-node already reads this spool folder; s
 
 // Lock makes the caller the folder's only reader until it calls unlock or ends, however it ends.
 func Lock(dir string) (unlock func(), err error) {
-	f, err := os.OpenFile(filepath.Join(dir, ".lock"), os.O_CREATE|os.O_RDWR, 0o600) //nolint:gosec // our own folder
+	f, err := os.OpenFile(filepath.Join(dir, ".lock"), os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("lock the spool folder: %w", err)
 	}

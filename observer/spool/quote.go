@@ -116,7 +116,7 @@ func codeByte(b *strings.Builder, s string, from, most, base int) (int, error) {
 	if err != nil {
 		return 0, fmt.Errorf("bad escape in a quoted command: %w", err)
 	}
-	b.WriteByte(byte(n)) //nolint:gosec // \400 and above wrap around in the shells as well
+	b.WriteByte(byte(n))
 	return to, nil
 }
 
@@ -126,7 +126,7 @@ func codeRune(b *strings.Builder, s string, most int) (int, error) {
 	if err != nil {
 		return 0, fmt.Errorf("bad escape in a quoted command: %w", err)
 	}
-	r := rune(n) //nolint:gosec // checked in the next line
+	r := rune(n)
 	if n > utf8.MaxRune || !utf8.ValidRune(r) {
 		r = utf8.RuneError
 	}

@@ -103,7 +103,7 @@ func parse(f [fields][]byte) (Record, error) {
 		return r, err
 	}
 	if exit != nil {
-		if int64(int32(*exit)) != *exit { //nolint:gosec // the conversion is the check
+		if int64(int32(*exit)) != *exit {
 			return r, fmt.Errorf("exit status %d is out of range", *exit)
 		}
 		e := int(*exit)
@@ -143,7 +143,7 @@ func parse(f [fields][]byte) (Record, error) {
 // number reads a decimal integer; an empty field is nil.
 func number(b []byte, what string) (*int64, error) {
 	if len(b) == 0 {
-		return nil, nil //nolint:nilnil // nil is the value "unknown"
+		return nil, nil
 	}
 	if len(b) > longDigit {
 		return nil, fmt.Errorf("%s of %d digits", what, len(b))
