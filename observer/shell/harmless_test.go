@@ -44,6 +44,9 @@ func TestTheHookChangesNothingThatAPersonSees(t *testing.T) {
 		{"bash", "late PS0", "", "PS0='<running $?>'"},
 		{"bash", "starship", starshipLike, ""},
 		{"bash", "late starship", "", starshipLike},
+		{"bash", "preexec", preexecLike, ""},
+		{"bash", "late preexec", "", preexecLike},
+		{"bash", "preexec and ignoreboth", "HISTCONTROL=ignoreboth\n" + preexecLike, ""},
 		{"bash", "timer", timerLike, ""},
 		{"bash", "strict", "set -u; set -o pipefail; set -o noclobber; set -o noglob", ""},
 		{"bash", "posix", "set -o posix", ""},
@@ -89,3 +92,23 @@ timer_start() { timer=${timer:-started}; }
 timer_stop() { echo "[timer $timer]"; unset timer; }
 trap 'timer_start' DEBUG
 PROMPT_COMMAND=timer_stop`
+
+// As the frameworks for preexec functions work: PROMPT_COMMAND begins with their precmd and ends with a command that makes
+// the DEBUG trap expect a typed command; the trap tells one from the parts of PROMPT_COMMAND by comparing the texts.
+const preexecLike = `
+pl_precmd() { local status=$? pipe="${PIPESTATUS[*]}"; echo "[precmd $status]"; return $status; }
+pl_expect() { pl_expected=1; }
+pl_part() {
+  local IFS=$'\n;' part parts
+  read -rd '' -a parts <<<"${PROMPT_COMMAND[*]}"
+  for part in "${parts[@]}"; do [[ $part != "$1" ]] || return 0; done
+  return 1
+}
+pl_debug() {
+  [[ ${pl_expected-} ]] || return 0
+  pl_expected=
+  pl_part "$BASH_COMMAND" || echo "[preexec $BASH_COMMAND]"
+}
+trap 'pl_debug "$_"' DEBUG
+PROMPT_COMMAND="pl_precmd${PROMPT_COMMAND:+;$PROMPT_COMMAND}"
+PROMPT_COMMAND+=(pl_expect)`
