@@ -1,0 +1,65 @@
+package guard
+
+import (
+	"path/filepath"
+	"testing"
+
+	"github.com/caro-mesh/caro-node/observer/risk"
+	"github.com/caro-mesh/caro-node/observer/risk/corpus"
+	"github.com/caro-mesh/caro-node/observer/shellparse"
+	"github.com/caro-mesh/caro-node/protocol"
+)
+
+// entries reads the labelled command lines whose file names match.
+func entries(t testing.TB, pattern string) []corpus.Entry {
+	t.Helper()
+	names, err := filepath.Glob(filepath.Join("..", "risk", "corpus", pattern))
+	if err != nil || len(names) == 0 {
+		t.Fatalf("no corpus: %v", err)
+	}
+	var all []corpus.Entry
+	for _, n := range names {
+		e, err := corpus.ReadFile(n)
+		if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, e...)
+	}
+	return all
+}
+
+func judged(line string, sh protocol.ShellType) protocol.RiskLevel {
+	return risk.Assess(shellparse.Parse(line, sh)).Level
+}
+
+func TestNoDangerousLinePassesUnseen(t *testing.T) {
+	n := 0
+	for _, e := range entries(t, "*.tsv") {
+		if e.Level < protocol.RiskHigh && judged(e.Command, e.Shell) < protocol.RiskHigh {
+			continue
+		}
+		n++
+		if !Suspect(e.Command) {
+			t.Errorf("%s: %q passes although it is labelled %v and judged %v", e.Origin, e.Command, e.Level, judged(e.Command, e.Shell))
+		}
+	}
+	if n < 900 {
+		t.Errorf("only %d dangerous lines were tried", n)
+	}
+}
+
+func TestMostOrdinaryLinesNeedNoCheck(t *testing.T) {
+	all, passed := 0, 0
+	for _, e := range entries(t, "ordinary-*.tsv") {
+		if e.Level != protocol.RiskSafe {
+			continue
+		}
+		all++
+		if !Suspect(e.Command) {
+			passed++
+		} else if testing.Verbose() {
+			t.Logf("check %q", e.Command)
+		}
+	}
+	t.Logf("%d of %d safe lines pass without a check (%.0f %%)", passed, all, 100*float64(passed)/float64(all))
+}

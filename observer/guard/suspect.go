@@ -1,0 +1,76 @@
+package guard
+
+import (
+	"regexp"
+	"strings"
+)
+
+// MaxLine is the length in bytes from which on a line is suspect whatever it holds, so that the look at the words costs
+// little.
+const MaxLine = 2000
+
+// Computed matches a line that computes words, or the name of a program. It is an extended regular expression that
+// bash, zsh, fish and Go read alike.
+const Computed = "`|[$][({']|[<>=][(]|[(][[:blank:]]*[)]|<<|[$].*=|=.*[$]|(^|[;&|(!{}])[[:blank:]]*[^[:blank:];&|]*[]$*?[{]"
+
+// Written matches a redirection into a hidden file, a home folder, an absolute path, or what a variable names.
+const Written = `>[>&|!]*[[:blank:]]*["']?[~$./]`
+
+var (
+	computed = regexp.MustCompile(Computed)
+	written  = regexp.MustCompile(Written)
+	words    = Words()
+)
+
+// Suspect reports whether the line has to be checked before it runs. False means that no rule of level high or critical
+// can be about it.
+func Suspect(line string) bool {
+	if len(line) > MaxLine {
+		return true
+	}
+	line = strings.ReplaceAll(line, "\\\n", "")
+	line = strings.Map(func(r rune) rune {
+		if r < ' ' {
+			return ';' // a line break parts commands, and nobody types other control characters
+		}
+		return r
+	}, strings.ReplaceAll(line, "\t", " "))
+	line = strings.ReplaceAll(line, "/dev/null", "")
+	if computed.MatchString(line) || written.MatchString(line) {
+		return true
+	}
+	text := strings.NewReplacer(`'`, "", `"`, "", `\`, "").Replace(line)
+	for _, p := range Parts() {
+		if strings.Contains(text, p) {
+			return true
+		}
+	}
+	text = strings.Map(func(r rune) rune {
+		if r > 127 || !strings.ContainsRune("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.+-", r) {
+			return ' '
+		}
+		return r
+	}, text)
+	seen := map[string]bool{}
+	for _, m := range Marks() {
+		seen[string(m)] = strings.ContainsRune(line, m)
+	}
+	var needs []string
+	for _, w := range strings.Fields(text) {
+		seen[w] = true
+		stem, _, _ := strings.Cut(w, ".")
+		for _, w := range [...]string{w, stem} {
+			with, known := words[w]
+			if known && with == nil {
+				return true
+			}
+			needs = append(needs, with...)
+		}
+	}
+	for _, n := range needs {
+		if seen[n] {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,103 @@
+package guard
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/caro-mesh/caro-node/observer/risk"
+	"github.com/caro-mesh/caro-node/observer/shellparse"
+)
+
+// Words maps each word that makes a line suspect to what must also be in the line, as a word or as one of [Marks]; nil:
+// the word is enough. The map is made anew for each call.
+func Words() map[string][]string {
+	needs := map[string][]string{}
+	always := map[string]bool{}
+	add := func(word string, with ...string) {
+		if len(with) == 0 {
+			always[word] = true
+		}
+		needs[word] = append(needs[word], with...)
+	}
+	for _, t := range risk.Triggers() {
+		if !t.Coded {
+			add(t.Program, t.Words...)
+		} else if with, known := coded[t.Program]; known {
+			add(t.Program, append(strings.Fields(with), never)...)
+		} else {
+			add(t.Program)
+		}
+	}
+	for _, w := range shellparse.Wrappers() {
+		add(w, strings.Fields(opaque)...)
+	}
+	for _, w := range strings.Fields(carriers) {
+		add(w, strings.Fields(opaque)...)
+	}
+	for _, w := range strings.Fields(interpreters) {
+		add(w, strings.Fields(code)...)
+	}
+	add("bin", strings.Fields("cp ln install tee tar unzip rsync touch")...)
+	for _, w := range strings.Fields(alone) {
+		add(w)
+	}
+	out := make(map[string][]string, len(needs))
+	for w, with := range needs {
+		slices.Sort(with)
+		out[w] = slices.Compact(with)
+		if always[w] {
+			out[w] = nil
+		}
+	}
+	return out
+}
+
+// never is no word of any line.
+const never = "~"
+
+// coded says what must stand beside a program whose rules are code, where that code needs certain words. What concerns
+// paths and secrets is among the words that need nothing else, or among [Parts].
+var coded = map[string]string{
+	"git": "push branch tag checkout", "g": "push branch tag checkout",
+	"docker": "rm rmi stop kill run create exec", "podman": "rm rmi stop kill run create exec",
+	"nerdctl": "rm rmi stop kill run create exec", "docker-compose": "rm stop kill run create exec",
+	"podman-compose": "rm stop kill run create exec",
+	"kubectl":        "delete", "oc": "delete", "k": "delete",
+	"echo": "", "printf": "", "set": "", "shopt": "", "unset": "", "export": "", "declare": "", "typeset": "",
+	"setopt": "", "unsetopt": "",
+	"cat": "", "less": "", "more": "", "head": "", "tail": "", "bat": "", "strings": "", "nl": "", "tac": "",
+	"od": "", "hexdump": "", "grep": "", "cut": "", "awk": "",
+	"base64": "-d -D --decode", "xxd": "-r",
+	"cp": "", "gcp": "", "install": "", "sed": "", "ed": "", "ex": "",
+	"tar": "-C --directory --remove-files", "bsdtar": "-C --directory", "unzip": "-d",
+	"rsync": "--delete --delete-after --delete-before --delete-during --delete-excluded --del",
+}
+
+// opaque are marks with which the command behind a wrapper can be anything.
+const opaque = "$ * ? [ {"
+
+// carriers are keywords and programs, besides the wrappers, behind which a command stands.
+const carriers = `then do else elif if while until not and or begin time ! in case ssh autossh mosh tmux screen npx
+	vagrant adb heroku watch entr su runuser script`
+
+// code are marks and options with which an interpreter is given program text, or a file that the line made.
+const code = `| < ; & ' " ( \ $ -c -e -E -r -p -n - --eval --command`
+
+const interpreters = `sh bash zsh dash ksh mksh ash rbash fish csh tcsh ksh93 yash source . python python2 python3 perl
+	ruby node nodejs php lua osascript tclsh deno bun Rscript expect`
+
+// alone are words that are enough: programs that run or hide what nobody sees, and folders and files that matter.
+const alone = `eval xargs parallel pwsh powershell iex Invoke-Expression at batch busybox toybox ztcp zmodload xterm mkfifo
+	mknod yes trap alias complete coproc enable hash function abbr
+	etc dev boot sys proc usr var sbin lib lib64 root Windows System32 System Library efi
+	curl wget fetch aria2c http https xh lynx nc ncat netcat telnet socat tftp ftp mail mailx mutt sendmail scp sftp
+	uudecode rev gpg openssl`
+
+// Parts are texts that make a line suspect wherever they stand: names of what is secret, of logs and of histories.
+func Parts() []string { return strings.Fields(parts) }
+
+const parts = `history HIST hist .ssh id_ .env secret .pem .key .p12 .kdbx credential passw shadow token .aws .gnupg .kube
+	.netrc .config .docker keychain wallet PRELOAD cookie Cookie Login`
+
+// Marks are the characters that count as words of their own, wherever they stand.
+func Marks() string { return "$*?[{|<;&'\"(\\" }

@@ -1,0 +1,67 @@
+package risk
+
+import (
+	"maps"
+	"slices"
+)
+
+// Trigger names a program that a rule of level high or critical can be about.
+type Trigger struct {
+	Program string
+	// Words holds operands of which one must stand in the line for the rule to hold; nil where the program is enough,
+	// and where only code can tell.
+	Words []string
+	// Coded says that the rules of the program are code, which may look at anything.
+	Coded bool
+}
+
+// Triggers lists what rules of level high or critical can be about, sorted by program, one entry per pattern. What it
+// does not hold are rules that concern a line as a whole, its redirections and its assignments.
+func Triggers() []Trigger {
+	var out []Trigger
+	for _, name := range slices.Sorted(maps.Keys(patternsByName)) {
+		for _, p := range patternsByName[name] {
+			if ruleByID[p.rule].Level >= high {
+				out = append(out, Trigger{Program: name, Words: p.needs()})
+			}
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(checks)) {
+		out = append(out, Trigger{Program: name, Coded: true})
+		for _, alias := range slices.Sorted(maps.Keys(sameAs)) {
+			if sameAs[alias] == name && checks[alias] == nil {
+				out = append(out, Trigger{Program: alias, Coded: true})
+			}
+		}
+	}
+	slices.SortStableFunc(out, func(a, b Trigger) int {
+		switch {
+		case a.Program < b.Program:
+			return -1
+		case a.Program > b.Program:
+			return 1
+		}
+		return 0
+	})
+	return out
+}
+
+// needs returns the words of the last operand that the pattern demands and that can be told from its spelling.
+func (p *pattern) needs() []string {
+	for _, t := range slices.Backward(p.terms) {
+		if t.kind == 'o' && !slices.ContainsFunc(t.words, func(w string) bool { return !plain(w) }) {
+			return slices.Clone(t.words)
+		}
+	}
+	return nil
+}
+
+// plain reports whether a word holds only characters that no shell takes for anything else.
+func plain(w string) bool {
+	for _, c := range []byte(w) {
+		if (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && (c < '0' || c > '9') && c != '_' && c != '-' && c != '.' && c != '+' {
+			return false
+		}
+	}
+	return w != ""
+}
