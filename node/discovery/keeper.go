@@ -80,14 +80,15 @@ type Keeper struct {
 }
 
 type link struct {
-	target Target
-	wake   chan struct{} // holds at most one
-	cancel context.CancelFunc
+	id   protocol.NodeID
+	wake chan struct{} // holds at most one
 
 	// owned by Keeper.mu
-	state State
-	now   bool      // dial at the next wake, whatever due says
-	due   time.Time // machine's clock
+	target Target
+	cancel context.CancelFunc
+	state  State
+	now    bool      // dial at the next wake, whatever due says
+	due    time.Time // machine's clock
 }
 
 // NewKeeper returns a keeper without targets.
@@ -121,7 +122,7 @@ func (k *Keeper) Add(t Target) {
 	defer k.mu.Unlock()
 	l := k.links[t.ID]
 	if l == nil {
-		l = &link{target: t, wake: make(chan struct{}, 1), state: State{ID: t.ID, Status: StatusConnecting, Since: k.c.Now()}}
+		l = &link{id: t.ID, target: t, wake: make(chan struct{}, 1), state: State{ID: t.ID, Status: StatusConnecting, Since: k.c.Now()}}
 		k.links[t.ID] = l
 		if k.run != nil {
 			k.start(l)
@@ -208,7 +209,7 @@ func (k *Keeper) keep(ctx context.Context, l *link) {
 
 // step looks how things stand, dials when it is time, and returns how long to wait unless something happens.
 func (k *Keeper) step(ctx context.Context, l *link) time.Duration {
-	if k.connected(ctx, l.target.ID) {
+	if k.connected(ctx, l.id) {
 		k.set(l, StatusConnected, "", 0)
 		return checkEvery
 	}

@@ -268,3 +268,14 @@ func TestWaitsDoubleWithinTheirBounds(t *testing.T) {
 		}
 	})
 }
+
+func TestATargetMayGetNewAddressesWhileItIsLookedAt(t *testing.T) {
+	b := newNode(t, trusting(), meshtest.Options{})
+	a := newNode(t, trusting(), meshtest.Options{})
+	a.keep(t, b.target())
+	for i := range 200 {
+		a.keeper.Add(Target{ID: b.id(), Addrs: []ma.Multiaddr{ma.StringCast(fmt.Sprintf("/ip4/127.0.0.1/tcp/%d", 1024+i))}})
+		a.keeper.Retry(b.id())
+	}
+	a.becomes(t, b.id(), StatusNotTrusted, "nobody named this node")
+}
