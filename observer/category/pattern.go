@@ -202,7 +202,7 @@ func digits(s string) string {
 	if len(s) > 48 {
 		s = s[:48]
 	}
-	if strings.IndexAny(s, "0123456789") < 0 {
+	if !strings.ContainsAny(s, "0123456789") {
 		return s
 	}
 	var b strings.Builder

@@ -98,6 +98,34 @@ func (a *assessor) foreignRemovals(code string) {
 				continue // the end of another name
 			}
 			a.foreignRemoval(code[at:], f.single)
+			a.foreignTargets(code)
+		}
+	}
+	if anyIn(code, []string{`"unlink"`, `'unlink'`}) { // as a value: array_map("unlink", …)
+		a.foreignTargets(code)
+	}
+}
+
+// foreignTargets judges the constant paths of a program text that deletes something.
+func (a *assessor) foreignTargets(code string) {
+	for len(code) > 0 {
+		i := strings.IndexAny(code, "'\"`")
+		if i < 0 {
+			return
+		}
+		end := strings.IndexByte(code[i+1:], code[i])
+		if end < 0 {
+			return
+		}
+		text := code[i+1 : i+1+end]
+		code = code[i+end+2:]
+		if text == "" || text[0] != '/' && text[0] != '~' || text == "/" && strings.HasPrefix(code, ")") {
+			continue // a lone slash is more often a separator
+		}
+		w := shellparse.Word{Text: text}
+		if p := placeOf(w, ""); p >= placeHome || p == placeVital && text[0] == '/' {
+			a.hit("code.foreign-destroy")
+			return
 		}
 	}
 }

@@ -32,7 +32,7 @@ var packageRules = []Rule{
 			"conda|mamba remove|uninstall|clean", "conda|mamba env remove", "poetry|uv|pdm remove",
 			"pipx uninstall|uninstall-all", "nix-env -e|--uninstall", "nix-collect-garbage ...", "nix store gc",
 			"guix remove|gc", "rustup toolchain|target|component uninstall|remove", "rustup self uninstall",
-			"nvm|pyenv|rbenv|asdf|sdk|mise|volta|fnm uninstall", "cargo|go|npm|yarn|pnpm|pip clean|cache",
+			"nvm|pyenv|rbenv|asdf|sdk|mise|volta|fnm uninstall", "npm|yarn|pnpm|pip cache clean|purge|rm|prune|clear|remove",
 			"emerge -C|--unmerge|--depclean|-c", "pkg delete|remove|autoremove|purge", "helm plugin uninstall",
 			"code --uninstall-extension",
 		},

@@ -18,6 +18,12 @@ func findFiles(a *assessor, r *shellparse.Run) {
 		case "rm", "shred", "unlink", "rmdir", "srm", "grm":
 			deletes = true
 			trees = trees || hasOption(c, []string{"-r", "-R", "--recursive"})
+		case "truncate":
+			for _, s := range starts(r) {
+				if isLog(s.Text, r.Dir) {
+					a.hit("log.wipe")
+				}
+			}
 		case "mv":
 			moves = moves || lastIs(c, "/dev/null")
 		case "sh", "bash":

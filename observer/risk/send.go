@@ -94,6 +94,7 @@ func (a *assessor) uploaded(r *shellparse.Run) secretKind {
 			if at := strings.IndexByte(value, '@'); at >= 0 && (at == 0 || value[at-1] == '=') {
 				file, _, _ := strings.Cut(value[at+1:], ";")
 				if file == "-" {
+					a.bulkUpload(r)
 					kind = max(kind, a.upstreamSecrets(r.Stdin.From), secrecy(r.Stdin.File, r.Dir))
 				} else {
 					kind = max(kind, secrecy(file, r.Dir), a.upstreamSecrets(r.Args[i].From))
@@ -116,6 +117,7 @@ func (a *assessor) uploaded(r *shellparse.Run) secretKind {
 			kind = max(kind, a.upstreamSecrets(r.Args[i].From))
 		case "-T", "--upload-file", "--post-file", "--body-file":
 			if value == "-" || value == "." {
+				a.bulkUpload(r)
 				kind = max(kind, a.upstreamSecrets(r.Stdin.From), secrecy(r.Stdin.File, r.Dir))
 			}
 			kind = max(kind, secrecy(value, r.Dir))
@@ -165,6 +167,13 @@ func (a *assessor) copied(r *shellparse.Run) {
 		case kind == secret || kind == personal && isHistory(w.Text, r.Dir):
 			a.hit("network.send-secrets")
 		}
+	}
+}
+
+// bulkUpload notes an upload of a whole home or system folder.
+func (a *assessor) bulkUpload(r *shellparse.Run) {
+	if a.bulk(r.Stdin.From) {
+		a.hit("network.send-bulk")
 	}
 }
 

@@ -16,6 +16,8 @@ func (w *walker) carrier(i int, r Run) bool {
 		w.pod(i, r)
 	case "lxc", "incus", "multipass", "machinectl", "crictl", "distrobox", "toolbox":
 		w.behindSub(i, r, PlaceContainer, "exec", "shell", "enter", "run")
+	case "cmd":
+		w.behindCommand(i, r)
 	case "wsl":
 		w.operands(i, r, wrapper{value: "due", long: "--distribution --user --cd --exec"}, PlaceHere)
 	case "npx", "bunx", "pnpx":

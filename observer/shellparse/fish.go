@@ -36,7 +36,7 @@ func (l *lexer) define(name string) {
 			l.pos++
 			continue
 		case '\'', '"':
-			end := strings.IndexByte(l.s[l.pos+1:], c)
+			end := l.index(l.pos+1, c)
 			if end < 0 {
 				l.pos = len(l.s)
 				continue
@@ -45,7 +45,10 @@ func (l *lexer) define(name string) {
 			first = false
 			continue
 		}
-		end := l.pos + strings.IndexAny(l.s[l.pos:]+" ", " \t;\n&|()'\"")
+		end := len(l.s)
+		if n := strings.IndexAny(l.s[l.pos:], " \t;\n&|()'\""); n >= 0 {
+			end = l.pos + n
+		}
 		word := l.s[l.pos:end]
 		if first {
 			if blockWords[word] {

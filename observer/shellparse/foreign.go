@@ -40,6 +40,9 @@ func (w *walker) interpreter(i int, r Run, lang string) {
 	case "awk", "sed":
 		w.filterProgram(i, r, lang)
 		return
+	case "pwsh", "powershell":
+		w.behindCommand(i, r)
+		return
 	}
 	for j := 0; j < len(r.Args); j++ {
 		a := r.Args[j]
@@ -64,9 +67,6 @@ func (w *walker) interpreter(i int, r Run, lang string) {
 			inline = t == "-r" || t == "-R"
 		case "expect":
 			inline = t == "-c"
-		case "pwsh", "powershell":
-			low := strings.ToLower(t)
-			inline = low == "-c" || low == "-command"
 		}
 		if code, ok := attached(t, lang); ok {
 			w.cmd.Runs[i].Code = Source{Text: code, Known: true, From: a.From}
@@ -99,6 +99,20 @@ func (w *walker) interpreter(i int, r Run, lang string) {
 	w.cmd.Runs[i].Code = r.Stdin
 	if r.Stdin.Known {
 		w.foreign(i, r.Stdin.Text, lang)
+	}
+}
+
+// behindCommand runs what stands behind -Command or /c. PowerShell and cmd are read as if they were a shell: names and
+// operands look alike.
+func (w *walker) behindCommand(i int, r Run) {
+	for j, a := range r.Args {
+		switch strings.ToLower(a.Text) {
+		case "-c", "-command", "/c", "/k":
+			if j+1 < len(r.Args) {
+				w.child(i, joined(r.Args[j+1:]), Source{}, nil)
+			}
+			return
+		}
 	}
 }
 

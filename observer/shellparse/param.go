@@ -8,7 +8,7 @@ import (
 )
 
 // typical values stand in for variables of the environment where a line takes them apart: ${PATH:0:1} is a slash.
-var typical = map[string]string{
+var typical = map[string]string{ //nolint:gosec // G101 takes "user" for a credential
 	"HOME": "/home/user", "PATH": "/usr/local/bin:/usr/bin:/bin", "SHELL": "/bin/bash", "BASH": "/bin/bash",
 	"PWD": "/home/user/dir", "OLDPWD": "/home/user", "TMPDIR": "/tmp", "IFS": " \t\n", "PS1": "$ ", "PS2": "> ",
 	"PS4":  "+ ",

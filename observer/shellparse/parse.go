@@ -13,9 +13,11 @@ import (
 const (
 	// maxInput is how much of a command line is read: the 1 MiB that the hooks accept, and slack.
 	maxInput = 1<<20 + 64<<10
-	// maxOpenings bounds what can nest. The grammar's parser descends about 2 KiB of stack per level, so that the
-	// worst input costs 16 MiB for a moment.
-	maxOpenings = 8000
+	// maxOpenings bounds what can nest. The grammar's parser descends up to 4.8 KiB of stack per level (arithmetic), so
+	// that the worst input costs 20 MiB for a moment.
+	maxOpenings = 4000
+	// smallText is the size up to which operators need not be counted as well: at two bytes a level the worst is the same.
+	smallText = 8 << 10
 	// maxDepth bounds substitutions in substitutions, sh -c in sh -c, and functions in functions.
 	maxDepth = 24
 	// maxRuns bounds the result. An hour of typing does not reach it, a pasted data file does.
@@ -91,14 +93,23 @@ var (
 	unknownIn = []syntax.LangVariant{syntax.LangBash, syntax.LangZsh}
 )
 
-// openings counts what could open a nested construct. It overestimates: quotes are not looked at.
+// openings counts what could make the grammar's parser descend. It overestimates: quotes are not looked at. In a small
+// text only brackets and keywords count; in a large one every character of an operator does, for arithmetic and tests
+// descend on those as well.
 func openings(text string) int {
-	n := strings.Count(text, "(") + strings.Count(text, "{") + strings.Count(text, "`")
+	n := 0
+	for _, c := range [...]string{"(", "{", "[", "`"} {
+		n += strings.Count(text, c)
+	}
+	if len(text) > smallText {
+		for _, c := range [...]string{"!", "|", "&", "?", "~", "=", "+", "-", "*", "<", ">"} {
+			n += strings.Count(text, c)
+		}
+	}
 	if n > maxOpenings {
 		return n
 	}
-	for _, word := range [...]string{"if", "while", "until", "for", "case", "select", "time", "coproc", "!", "|",
-		"[["} {
+	for _, word := range [...]string{"if", "while", "until", "for", "case", "select", "time", "coproc"} {
 		n += strings.Count(text, word)
 	}
 	return n

@@ -13,6 +13,18 @@ type lexer struct {
 	depth  int
 	inFunc string // name of the function whose body is being read
 	docs   []string
+	absent [256]bool // characters that the rest of the text does not hold
+}
+
+// index finds c at or behind from, -1 if it is not there. What was not found once is not searched again, so that a text
+// full of opening quotes costs no more than its length.
+func (l *lexer) index(from int, c byte) int {
+	if l.absent[c] || from >= len(l.s) {
+		return -1
+	}
+	n := strings.IndexByte(l.s[from:], c)
+	l.absent[c] = n < 0
+	return n
 }
 
 // tokens resolves text that no grammar accepts.

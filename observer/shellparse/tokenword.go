@@ -23,7 +23,7 @@ func (l *lexer) word() []Word {
 			}
 			l.pos++
 		case '\'':
-			end := strings.IndexByte(l.s[l.pos+1:], '\'')
+			end := l.index(l.pos+1, '\'')
 			text := l.s[l.pos+1:]
 			if end >= 0 {
 				text = text[:end]
@@ -41,7 +41,7 @@ func (l *lexer) word() []Word {
 		case '$':
 			l.dollar(&b, false)
 		case '`':
-			end := strings.IndexByte(l.s[l.pos+1:], '`')
+			end := l.index(l.pos+1, '`')
 			if end < 0 {
 				l.pos++
 				continue
@@ -133,7 +133,7 @@ func (l *lexer) dollar(b *builder, quoted bool) {
 		l.pos = min(end+1, len(l.s))
 		return
 	case ch == '{':
-		end := strings.IndexByte(l.s[l.pos:], '}')
+		end := l.index(l.pos, '}')
 		if end < 0 {
 			b.add("$")
 			return
@@ -163,7 +163,7 @@ func (l *lexer) dollar(b *builder, quoted bool) {
 		values = []Word{unknown(name, l.w.ctx.dir)}
 	}
 	if l.w.fish && l.pos < len(l.s) && l.s[l.pos] == '[' { // $list[1]
-		if end := strings.IndexByte(l.s[l.pos:], ']'); end >= 0 {
+		if end := l.index(l.pos, ']'); end >= 0 {
 			l.pos += end + 1
 		}
 	}

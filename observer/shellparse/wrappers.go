@@ -72,7 +72,8 @@ var wrappers = map[string]wrapper{
 func (w *walker) unwrap(r *Run, words []Word) []Word {
 	for range maxDepth {
 		name := programName(words[0])
-		rest, ok := words, false
+		var rest []Word
+		var ok bool
 		switch name {
 		case "xargs":
 			rest, ok = w.xargs(r, words)
