@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -161,7 +162,7 @@ func (c *cli) openHistory(shell protocol.ShellType, name string) (in io.ReadClos
 		if _, ok := terminalInput(c.In); ok {
 			return nil, "", 0, usageErrorf(`"-" reads the history from a pipe, and stdin is a terminal`)
 		}
-		return io.NopCloser(c.In), "stdin", -1, nil
+		return interruptible(c.In), "stdin", -1, nil
 	}
 	if name == "" {
 		if name, err = c.usualHistory(shell); err != nil {
@@ -186,6 +187,22 @@ func (c *cli) openHistory(shell protocol.ShellType, name string) (in io.ReadClos
 		size = info.Size()
 	}
 	return f, name, size, nil
+}
+
+// interruptible makes a read of a pipe end when its deadline passes; os.Stdin has none.
+func interruptible(r io.Reader) io.ReadCloser {
+	f, ok := r.(*os.File)
+	if !ok {
+		return io.NopCloser(r)
+	}
+	if info, err := f.Stat(); err != nil || info.Mode()&fs.ModeNamedPipe == 0 {
+		return f
+	}
+	fd := f.Fd()
+	if err := syscall.SetNonblock(int(fd), true); err != nil {
+		return f
+	}
+	return os.NewFile(fd, f.Name())
 }
 
 // usualHistory returns where the shell keeps its history unless it was told otherwise.

@@ -50,6 +50,10 @@ type chunk struct {
 // run returns when everything is stored, or nothing more can be. im.doc tells how far it came.
 func (im *importer) run(ctx context.Context, in io.Reader) error {
 	g, ctx := errgroup.WithContext(ctx)
+	if pipe, ok := in.(interface{ SetReadDeadline(time.Time) error }); ok {
+		// A pipe may have nothing to read for ever. Files have no deadlines, and need none.
+		defer context.AfterFunc(ctx, func() { _ = pipe.SetReadDeadline(time.Unix(1, 0)) })()
+	}
 	raw, ready := make(chan *chunk, 1), make(chan *chunk, 1)
 	var malformed *histfile.MalformedError
 	g.Go(func() error {
