@@ -1,18 +1,6 @@
 package config
 
-import (
-	"errors"
-	"fmt"
-	"net"
-	"net/netip"
-	"strconv"
-
-	"github.com/caro-mesh/caro-node/node/discovery"
-	"github.com/caro-mesh/caro-node/node/host"
-	"github.com/caro-mesh/caro-node/observer"
-	"github.com/caro-mesh/caro-node/policy"
-	"github.com/caro-mesh/caro-node/protocol"
-)
+import "github.com/caro-mesh/caro-node/policy"
 
 // Config is everything a person can set. The zero value is not usable: start from [Default].
 type Config struct {
@@ -49,7 +37,7 @@ type API struct {
 type Observer struct {
 	Ignore []string // glob patterns over command or folder that are never recorded
 	Redact bool     // replace secrets before storage
-	Guard  string   // "off"
+	Guard  string   // whether `shell init` adds the guard by default: "off", "on"
 }
 
 // Storage says how long things are kept, in days.
@@ -73,72 +61,4 @@ func Default() Config {
 		Storage:  Storage{EventsDays: 30, SummariesDays: 365, AuditDays: 730},
 		Log:      Log{Level: "info", Format: "auto"},
 	}
-}
-
-// Validate checks what the file's syntax cannot; its error names the key and says what to do.
-func (c *Config) Validate() error {
-	var errs []error
-	if err := protocol.CheckText("node.name", c.Node.Name, protocol.MaxDisplayName); err != nil {
-		errs = append(errs, err)
-	}
-	if _, err := host.ParseListen(c.Network.Listen, c.Network.AllowPublic); err != nil {
-		errs = append(errs, err)
-	}
-	if _, err := discovery.ParseTargets(c.Network.StaticPeers, c.Network.AllowPublic); err != nil {
-		errs = append(errs, fmt.Errorf("network.static_peers: %w", err))
-	}
-	if err := checkAPIListen(c.API.Listen); err != nil {
-		errs = append(errs, err)
-	}
-	if c.Network.MDNS {
-		errs = append(errs, errors.New("network.mdns: this version finds no peers by itself yet; name them in network.static_peers"))
-	}
-	if _, err := observer.ParseIgnore(c.Observer.Ignore); err != nil {
-		errs = append(errs, fmt.Errorf("observer.ignore: %w", err))
-	}
-	if g := c.Observer.Guard; g != "off" {
-		errs = append(errs, fmt.Errorf(`observer.guard: unknown value %q (use "off")`, g))
-	}
-	for name, days := range map[string]int{"events_days": c.Storage.EventsDays, "summaries_days": c.Storage.SummariesDays, "audit_days": c.Storage.AuditDays} {
-		if days < 1 || days > 36_500 {
-			errs = append(errs, fmt.Errorf("storage.%s: %d is not between 1 and 36500 days", name, days))
-		}
-	}
-	if !oneOf(c.Log.Level, "debug", "info", "warn", "error") {
-		errs = append(errs, fmt.Errorf("log.level: unknown level %q (use debug, info, warn or error)", c.Log.Level))
-	}
-	if !oneOf(c.Log.Format, "auto", "text", "json") {
-		errs = append(errs, fmt.Errorf("log.format: unknown format %q (use auto, text or json)", c.Log.Format))
-	}
-	if err := c.Policy.Validate(); err != nil {
-		errs = append(errs, err)
-	}
-	return errors.Join(errs...)
-}
-
-// checkAPIListen keeps the local API local: it answers with raw commands.
-func checkAPIListen(s string) error {
-	if s == "" {
-		return nil
-	}
-	host, port, err := net.SplitHostPort(s)
-	if err == nil {
-		_, err = strconv.ParseUint(port, 10, 16)
-	}
-	if err != nil {
-		return fmt.Errorf(`api.listen: %q is not host:port such as "127.0.0.1:9237"`, s)
-	}
-	if ip, err := netip.ParseAddr(host); host != "localhost" && (err != nil || !ip.IsLoopback()) {
-		return fmt.Errorf("api.listen: %q is not a loopback address; the local API shows raw commands and never listens elsewhere", s)
-	}
-	return nil
-}
-
-func oneOf(s string, allowed ...string) bool {
-	for _, a := range allowed {
-		if s == a {
-			return true
-		}
-	}
-	return false
 }

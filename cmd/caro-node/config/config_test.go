@@ -90,13 +90,28 @@ func TestFaultsAreOneSentenceWithTheirLine(t *testing.T) {
 		"misspelt key":        {"[network]\nmdns = false\nlisten_on = []\n", `:3: unknown key "network.listen_on"`},
 		"suggestion":          {"[policy]\nmax_levl = \"raw\"\n", `:2: unknown key "policy.max_levl" (did you mean "policy.max_level"?)`},
 		"unknown table":       {"\n[polisy]\nmax_level = \"raw\"\n", `unknown key "polisy`},
-		"wrong type":          {"[network]\nmdns = \"yes\"\n", ":2: network.mdns: "},
+		"wrong type":          {"[network]\nmdns = \"yes\"\n", ":2: network.mdns must be true or false"},
 		"broken syntax":       {"[network\n", ":1: "},
 		"unknown trust level": {"[[policy.nodes]]\nid = \"" + someNode + "\"\ntrust = \"freind\"\n", `freind`},
 		"bad node ID":         {"\n\n[[policy.nodes]]\nid = \"bob\"\ntrust = \"peer\"\n", `3`},
 		"public API":          {"[api]\nlisten = \"0.0.0.0:9237\"\n", "not a loopback address"},
 		"bad peer address":    {"[network]\nstatic_peers = [\"10.0.0.5:9238\"]\n", `network.static_peers: address "10.0.0.5:9238" cannot be read`},
-		"bad log level":       {"[log]\nlevel = \"loud\"\n", `unknown level "loud"`},
+		"bad log level":       {"[log]\nlevel = \"loud\"\n", `config.toml:2: log.level: unknown value "loud" (use "debug", "info", "warn" or "error")`},
+		"text for a list":     {"[network]\nlisten = \"x\"\n", `config.toml:2: network.listen must be a list of texts, such as ["one", "two"]`},
+		"number in a list":    {"[network]\nlisten = [3]\n", `config.toml:2: network.listen must be a list of texts`},
+		"text for a number":   {"[storage]\nevents_days = \"x\"\n", `config.toml:2: storage.events_days must be a whole number`},
+		"number for a table":  {"node = 3\n", `config.toml:1: node must be a table`},
+		"number for tables":   {"[policy]\nnodes = 3\n", `config.toml:2: policy.nodes must be tables`},
+		"number for a name":   {"[[policy.nodes]]\nname = 3\n", `config.toml:2: policy.nodes.name must be text`},
+		"line of api.listen":  {"\n[api]\nlisten = \"0.0.0.0:1\"\n", `config.toml:3: api.listen: `},
+		"line in inline":      {"\napi = {listen = \"0.0.0.0:1\"}\n", `config.toml:2: api.listen: `},
+		"line of a dotted":    {"\napi.listen = \"0.0.0.0:1\"\n", `config.toml:2: api.listen: `},
+		"line of listen":      {"[network]\nlisten = [\"x\"]\n", `config.toml:2: network.listen: `},
+		"line of name":        {"[node]\nname = \"a\\u0001\"\n", `config.toml:2: node.name contains`},
+		"line of guard":       {"[observer]\nguard = \"loud\"\n", `config.toml:2: observer.guard: `},
+		"line of ignore":      {"[observer]\nignore = [\" \"]\n", `config.toml:2: observer.ignore: `},
+		"line of mdns":        {"[network]\nmdns = true\n", `config.toml:2: network.mdns: `},
+		"path of the policy":  {"[policy]\nmax_level = \"x\"\n", `/config.toml:2: max_level: `},
 		"days below one":      {"[storage]\nevents_days = 0\n", "storage.events_days: 0"},
 	}
 	for name, c := range cases {
@@ -148,6 +163,35 @@ func TestMalformedEnvironmentIsAnError(t *testing.T) {
 	t.Setenv("CARO_NETWORK_MDNS", "maybe")
 	if _, err := load(t, "", nil); err == nil || !strings.Contains(err.Error(), "CARO_NETWORK_MDNS") {
 		t.Errorf("got %v, want an error that names the variable", err)
+	}
+}
+
+func TestFaultOfTheEnvironmentIsOneLineThatNamesTheVariable(t *testing.T) {
+	for _, c := range []struct{ name, value, want string }{
+		{"CARO_STORAGE_EVENTS_DAYS", "-3", "environment variable CARO_STORAGE_EVENTS_DAYS: storage.events_days: -3 is not between"},
+		{"CARO_STORAGE_EVENTS_DAYS", "99999999999999999999", `CARO_STORAGE_EVENTS_DAYS: "99999999999999999999" is not a whole number`},
+		{"CARO_LOG_LEVEL", "loud", "environment variable CARO_LOG_LEVEL: log.level: unknown value"},
+		{"CARO_POLICY_MAX_LEVEL", "all", "environment variable CARO_POLICY_MAX_LEVEL: max_level: "},
+		{"CARO_POLICY_MAX_LEVL", "raw", "unknown environment variable CARO_POLICY_MAX_LEVL (did you mean CARO_POLICY_MAX_LEVEL?)"},
+		{"CARO_POLCY_MAX_LEVEL", "raw", "unknown environment variable CARO_POLCY_MAX_LEVEL (did you mean CARO_POLICY_MAX_LEVEL?)"},
+		{"CARO_POLICY_EVERYTHING_STAYS", "yes", "unknown environment variable CARO_POLICY_EVERYTHING_STAYS"},
+	} {
+		t.Run(c.name+"="+c.value, func(t *testing.T) {
+			t.Setenv(c.name, c.value)
+			_, err := load(t, "", nil)
+			if err == nil || !strings.Contains(err.Error(), c.want) || strings.Contains(err.Error(), "\n") {
+				t.Errorf("says %q, want one line with %q", err, c.want)
+			}
+		})
+	}
+}
+
+func TestVariablesOfOtherProgramsAreLeftAlone(t *testing.T) {
+	t.Setenv("CARO_MODEL", "small")
+	t.Setenv("CARO_NODE_BIN", "/usr/bin/caro-node")
+	t.Setenv("CARO_POLICY_MAX_LEVL", "") // empty is unset
+	if _, err := load(t, "", nil); err != nil {
+		t.Error(err)
 	}
 }
 

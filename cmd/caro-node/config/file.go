@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 
@@ -44,6 +45,8 @@ type file struct {
 		Level  string `toml:"level"`
 		Format string `toml:"format"`
 	} `toml:"log"`
+
+	lines map[string]int // the line of each key
 }
 
 // parseFile decodes strictly. Every fault is one line "path:line: what; what to do".
@@ -54,7 +57,8 @@ func parseFile(path string, data []byte) (*file, error) {
 	if err := dec.Decode(&f); err != nil {
 		return nil, explain(path, err)
 	}
-	if err := addOrigins(&f.Policy, path, data); err != nil {
+	var err error
+	if f.lines, err = addOrigins(&f.Policy, path, data); err != nil {
 		return nil, err
 	}
 	return &f, nil
@@ -81,10 +85,44 @@ func explain(path string, err error) error {
 		msg := strings.TrimPrefix(de.Error(), "toml: ")
 		if key := strings.Join(de.Key(), "."); key != "" {
 			msg = key + ": " + msg
+			if want := wanted(reflect.TypeFor[file](), de.Key()); want != "" && strings.Contains(msg, "cannot decode") {
+				msg = key + " must be " + want
+			}
 		}
 		return fmt.Errorf("%s:%d: %s", path, line, msg)
 	}
 	return fmt.Errorf("%s: %w", path, err)
+}
+
+// wanted says what has to stand at a key. The decoder tells it in terms of Go's types.
+func wanted(t reflect.Type, key []string) string {
+	if t.Kind() == reflect.Slice && len(key) > 0 && t.Elem().Kind() == reflect.Struct {
+		t = t.Elem()
+	}
+	if len(key) > 0 && t.Kind() == reflect.Struct {
+		for i := range t.NumField() {
+			if f := t.Field(i); f.Tag.Get("toml") == key[0] {
+				return wanted(f.Type, key[1:])
+			}
+		}
+		return ""
+	}
+	switch t.Kind() {
+	case reflect.String:
+		return `text in quotes, such as "text"`
+	case reflect.Bool:
+		return "true or false, without quotes"
+	case reflect.Int:
+		return "a whole number, without quotes"
+	case reflect.Struct:
+		return "a table: write its name in brackets on a line of its own, and its keys below"
+	case reflect.Slice:
+		if t.Elem().Kind() == reflect.Struct {
+			return "tables: write the name in double brackets before each one"
+		}
+		return `a list of texts, such as ["one", "two"]`
+	}
+	return ""
 }
 
 // knownKeys serves suggestions for misspelt keys; a test keeps it equal to the fields of file.
@@ -130,12 +168,14 @@ func editDistance(a, b string) int {
 	return row[len(b)]
 }
 
-// addOrigins notes the line of each policy rule, so that a decision can name the place that made it.
-func addOrigins(doc *policy.Document, path string, data []byte) error {
+// addOrigins notes the line of each policy rule, so that a decision can name the place that made it, and returns the
+// line of every key.
+func addOrigins(doc *policy.Document, path string, data []byte) (map[string]int, error) {
 	if path != "" {
 		doc.Source = filepath.Base(path) // the whole path would name the user in every audit record
 	}
 	doc.Origins = make(map[string]policy.Origin)
+	lines := make(map[string]int)
 	var p unstable.Parser
 	p.Reset(data)
 	var table []string
@@ -162,13 +202,16 @@ func addOrigins(doc *policy.Document, path string, data []byte) error {
 				subnets = append(subnets, line)
 			}
 		case unstable.KeyValue:
-			if full := append(slices.Clone(table), keys...); len(full) == 2 && full[0] == "policy" {
-				doc.Origins[full[1]] = policy.Origin{Line: line}
-			}
+			noteLines(lines, append(slices.Clone(table), keys...), e.Value(), line, &p)
 		}
 	}
 	if err := p.Error(); err != nil {
-		return fmt.Errorf("%s: %w", path, err)
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	for key, line := range lines {
+		if name, ok := strings.CutPrefix(key, "policy."); ok && !strings.Contains(name, ".") {
+			doc.Origins[name] = policy.Origin{Line: line}
+		}
 	}
 	// Entries written as inline tables have no header; they share the line of their key.
 	for i := range doc.Nodes {
@@ -177,7 +220,24 @@ func addOrigins(doc *policy.Document, path string, data []byte) error {
 	for i := range doc.Subnets {
 		doc.Subnets[i].Line = lineOf(subnets, i, doc.Origins["subnets"].Line)
 	}
-	return nil
+	return lines, nil
+}
+
+// noteLines notes a key and, where its value is an inline table, the keys in it.
+func noteLines(lines map[string]int, key []string, value *unstable.Node, line int, p *unstable.Parser) {
+	lines[strings.Join(key, ".")] = line
+	if value == nil || value.Kind != unstable.InlineTable {
+		return
+	}
+	for it := value.Children(); it.Next(); {
+		inner := slices.Clone(key)
+		at := line
+		for k := it.Node().Key(); k.Next(); {
+			inner = append(inner, string(k.Node().Data))
+			at = p.Shape(k.Node().Raw).Start.Line
+		}
+		noteLines(lines, inner, it.Node().Value(), at, p)
+	}
 }
 
 func lineOf(lines []int, i, fallback int) int {

@@ -5,7 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
+	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/spf13/pflag"
@@ -13,9 +16,6 @@ import (
 
 	"github.com/caro-mesh/caro-node/policy"
 )
-
-// envPrefix starts the name of every environment variable: CARO_NETWORK_MDNS sets network.mdns.
-const envPrefix = "CARO"
 
 // Load reads path (a missing file means defaults), the environment and flags, and validates the result. Flags are
 // looked up by their key with dots as dashes ("network-mdns"), so that only flags which exist count; flags may be nil.
@@ -57,7 +57,10 @@ func assemble(path string, data []byte, flags *pflag.FlagSet) (Config, error) {
 	c.Policy.AllowedCategories = v.list("policy.allowed_categories", f.Policy.AllowedCategories)
 	c.Policy.DeniedCategories = v.list("policy.denied_categories", f.Policy.DeniedCategories)
 	v.noteOverrides(&c.Policy)
-	return c, errors.Join(v.err, c.Validate())
+	if v.err != nil { // what it would have set is not known, so the rest cannot be judged
+		return c, v.err
+	}
+	return c, c.validate(func(key string) string { return v.place(key, path, f.lines) })
 }
 
 // settings is viper with what it lacks for us: where a value came from, and lists that keep their case and order.
@@ -94,6 +97,7 @@ func newViper(data []byte, flags *pflag.FlagSet) (*settings, error) {
 		}
 		s.checkEnv(key, value)
 	}
+	s.err = errors.Join(s.err, checkEnvNames(slices.Collect(maps.Keys(defaults))))
 	if err := v.ReadConfig(bytes.NewReader(data)); err != nil {
 		return nil, fmt.Errorf("read the configuration: %w", err)
 	}
@@ -116,12 +120,12 @@ func (s *settings) checkEnv(key string, value any) {
 	}
 	switch value.(type) {
 	case bool:
-		if !oneOf(strings.ToLower(text), "true", "false", "1", "0", "t", "f") {
+		if !slices.Contains([]string{"true", "false", "1", "0", "t", "f"}, strings.ToLower(text)) {
 			s.err = errors.Join(s.err, fmt.Errorf("%s: %q is not true or false", name, text))
 		}
 	case int:
-		if strings.Trim(text, "0123456789") != "" {
-			s.err = errors.Join(s.err, fmt.Errorf("%s: %q is not a whole number", name, text))
+		if _, err := strconv.Atoi(text); err != nil {
+			s.err = errors.Join(s.err, fmt.Errorf("%s: %q is not a whole number that makes sense here", name, text))
 		}
 	}
 }
@@ -157,18 +161,32 @@ func (s *settings) noteOverrides(doc *policy.Document) {
 	}
 	for _, key := range []string{"max_level", "default_trust", "min_contributors", "allowed_categories", "denied_categories"} {
 		full := "policy." + key
-		f := s.flag(full)
-		switch {
-		case f != nil && f.Changed:
-			doc.Origins[key] = policy.Origin{Source: "flag --" + f.Name}
-		case os.Getenv(envName(full)) != "":
-			doc.Origins[key] = policy.Origin{Source: "environment variable " + envName(full)}
-		case !s.InConfig(full):
+		if o := s.override(full); o != "" {
+			doc.Origins[key] = policy.Origin{Source: o}
+		} else if !s.InConfig(full) {
 			doc.Origins[key] = policy.Origin{Source: "default"}
 		}
 	}
 }
 
-func envName(key string) string {
-	return envPrefix + "_" + strings.ToUpper(strings.ReplaceAll(key, ".", "_"))
+// override names the flag or variable that sets key, or returns "".
+func (s *settings) override(key string) string {
+	if f := s.flag(key); f != nil && f.Changed {
+		return "flag --" + f.Name
+	}
+	if os.Getenv(envName(key)) != "" {
+		return "environment variable " + envName(key)
+	}
+	return ""
+}
+
+// place says where the value of key was given, or "" for a default.
+func (s *settings) place(key, path string, lines map[string]int) string {
+	if o := s.override(key); o != "" {
+		return o
+	}
+	if line := lines[key]; line > 0 {
+		return fmt.Sprintf("%s:%d", path, line)
+	}
+	return ""
 }
