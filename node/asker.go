@@ -68,7 +68,7 @@ type asker struct {
 	now    func() time.Time
 	logger *slog.Logger
 	// candidates returns the nodes that this one may ask, connected or not.
-	candidates func() []candidate
+	candidates func(context.Context) ([]candidate, error)
 	// ask sends the signed query wire to one connected peer and returns its verified response.
 	ask func(ctx context.Context, to protocol.NodeID, q *protocol.MeshQuery, wire []byte) (*protocol.MeshResponse, error)
 }
@@ -105,7 +105,11 @@ func (a *asker) query(ctx context.Context, question Question) (*Result, error) {
 	start := time.Now() // a duration: the machine's monotonic clock, not the node's
 	ctx, cancel := context.WithTimeout(ctx, question.Timeout)
 	defer cancel()
-	replies := a.askAll(ctx, q, wire)
+	candidates, err := a.candidates(ctx)
+	if err != nil {
+		return nil, err
+	}
+	replies := a.askAll(ctx, candidates, q, wire)
 	res := &Result{QueryID: q.QueryID, Question: question}
 	res.merge(replies)
 	res.Took = time.Since(start)
@@ -113,8 +117,7 @@ func (a *asker) query(ctx context.Context, question Question) (*Result, error) {
 	return res, nil
 }
 
-func (a *asker) askAll(ctx context.Context, q *protocol.MeshQuery, wire []byte) []reply {
-	candidates := a.candidates()
+func (a *asker) askAll(ctx context.Context, candidates []candidate, q *protocol.MeshQuery, wire []byte) []reply {
 	replies := make([]reply, len(candidates))
 	slots := make(chan struct{}, maxAsking)
 	var wg sync.WaitGroup

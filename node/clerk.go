@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"strconv"
+	"sync"
 	"time"
 
 	"golang.org/x/time/rate"
@@ -32,6 +33,7 @@ type clerk struct {
 	logger *slog.Logger
 	notes  chan func(context.Context) error
 	budget *rate.Limiter
+	rows   sync.Mutex // held while a peer's row is read, changed and written
 	// muted counts violations above the budget; only run uses it.
 	muted int
 }
@@ -92,7 +94,7 @@ func (k *clerk) knocked(n discovery.Knock) {
 	k.note(func(ctx context.Context) error {
 		k.logger.Warn("a node without trust tried to connect", "peer", n.ID.Fingerprint(), "address", n.From, "reason", n.Decision.Reason)
 		if n.Denied {
-			return k.violation(ctx, n.ID, map[string]string{"action": "connect", "rule": n.Decision.Rule.Name, "reason": n.Decision.Reason, "addr": n.Addr.String()})
+			return nil // its Hello is refused on record
 		}
 		return k.seen(ctx, n.ID, func(p *store.Peer) {
 			if len(p.Addrs) == 0 {
@@ -153,10 +155,27 @@ func (k *clerk) linkChanged(s discovery.State) {
 
 // seen updates what is remembered of a node, or begins to remember it as one that waits for a decision.
 func (k *clerk) seen(ctx context.Context, id protocol.NodeID, change func(*store.Peer)) error {
+	k.rows.Lock()
+	defer k.rows.Unlock()
 	p, err := k.db.Peer(ctx, id)
 	if errors.Is(err, store.ErrNotFound) {
 		p = store.Peer{ID: id, Source: sourcePending, FirstSeen: k.now()}
 	} else if err != nil {
+		return err
+	}
+	change(&p)
+	return k.db.SavePeer(ctx, p)
+}
+
+// update changes what is remembered of a node, unless it was forgotten meanwhile.
+func (k *clerk) update(ctx context.Context, id protocol.NodeID, change func(*store.Peer)) error {
+	k.rows.Lock()
+	defer k.rows.Unlock()
+	p, err := k.db.Peer(ctx, id)
+	if errors.Is(err, store.ErrNotFound) {
+		return nil
+	}
+	if err != nil {
 		return err
 	}
 	change(&p)

@@ -5,8 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/netip"
 	"time"
 
+	"github.com/caro-mesh/caro-node/policy"
 	"github.com/caro-mesh/caro-node/policy/audit"
 	"github.com/caro-mesh/caro-node/protocol"
 	"github.com/caro-mesh/caro-node/store"
@@ -16,6 +18,7 @@ import (
 // signature verifies, was checked before.
 type intake struct {
 	db     received
+	gate   *audit.Gate
 	log    audit.Log
 	now    func() time.Time
 	logger *slog.Logger
@@ -37,12 +40,25 @@ const (
 
 // accept stores s. The reason of a refusal may be told to the sender; the error is for the local log, and means that
 // the sender should try again.
-func (i *intake) accept(ctx context.Context, from protocol.NodeID, s *protocol.NodeSummary, wire []byte) (verdict, string, error) {
-	if end := s.Period.End.Time(); end.After(i.now().Add(protocol.MaxSkew)) {
+func (i *intake) accept(ctx context.Context, from protocol.NodeID, addr netip.Addr, s *protocol.NodeSummary, wire []byte) (verdict, string, error) {
+	request := policy.Request{Peer: from, Addr: addr, Action: policy.ActionConnect, Now: i.now()}
+	d := i.gate.Peek(request)
+	if !d.Allowed {
+		_, err := i.gate.Allow(ctx, request, audit.Event{Details: map[string]string{"summary_id": s.ID}})
+		if denied := (*audit.DeniedError)(nil); errors.As(err, &denied) {
+			return refused, clip(denied.Decision.Reason, protocol.MaxReason), nil
+		}
+		return refused, "", err
+	}
+	end := s.Period.End.Time()
+	switch {
+	case end.After(i.now().Add(protocol.MaxSkew)):
 		return i.refuse(ctx, from, s, fmt.Sprintf("the period ends at %s, which is in the future", end.Format(time.RFC3339)))
+	case i.now().Sub(end) > protocol.MaxQueryRange:
+		return i.refuse(ctx, from, s, fmt.Sprintf("the period ended at %s, longer ago than anybody may ask for", end.Format(time.RFC3339)))
 	}
 	isNew, err := i.db.SaveReceivedSummary(ctx, s, wire, audit.Event{Type: protocol.AuditSummaryShared, Peer: from, Success: true,
-		Details: map[string]string{"summary_id": s.ID, "step": "received", "granularity": string(s.Period.Granularity), "period_start": s.Period.Start.String()}})
+		Details: map[string]string{"summary_id": s.ID, "step": "received", "rule": d.Rule.Name, "granularity": string(s.Period.Granularity), "period_start": s.Period.Start.String()}})
 	switch {
 	case errors.Is(err, store.ErrConflictingSummary):
 		return i.refuse(ctx, from, s, "another summary of the same period was received before")

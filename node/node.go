@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/netip"
 	"slices"
 	"sync"
 	"time"
@@ -53,6 +54,9 @@ type Node struct {
 	registry *hello.Registry
 	keeper   *discovery.Keeper
 	denials  denials
+	trust    sync.Mutex // held while trust changes, so that what is stored last is in force last
+	closing  sync.Once
+	closed   error // of closing
 	servers  []*exchange.Server
 
 	publisher *publisher
@@ -63,7 +67,8 @@ type Node struct {
 	pinger    *pinger
 }
 
-// New builds a node and listens, but serves nobody before [Node.Run]. The caller calls one of Run and Close.
+// New builds a node that listens and answers; it connects to others, and makes and pushes summaries, once it runs. The
+// caller calls Run or Close.
 func New(ctx context.Context, c Config) (_ *Node, err error) {
 	n := &Node{c: c, started: c.Now()}
 	engine, err := n.compile(ctx)
@@ -109,7 +114,7 @@ func (n *Node) connectParts(ctx context.Context) error {
 	}
 	n.registry = hello.NewRegistry(n.host, hello.Hooks{Up: n.peerUp, Down: n.peerDown}, 0)
 	n.endpoint, err = exchange.New(exchange.Config{Host: n.host, Sealer: protocol.NewSealer(c.Identity, seq, c.Now),
-		Opener: protocol.NewOpener(c.Now), Admitted: n.registry.Admitted, Refused: n.clerk.refused, Now: c.Now})
+		Opener: protocol.NewOpener(c.Now), Admitted: n.admitted, Refused: n.clerk.refused, Now: c.Now})
 	if err != nil {
 		return err
 	}
@@ -118,10 +123,10 @@ func (n *Node) connectParts(ctx context.Context) error {
 	n.keeper = discovery.NewKeeper(discovery.KeeperConfig{Host: n.host, Policy: n.gate, Admitted: n.registry.Admitted,
 		Greet:   func(ctx context.Context, id protocol.NodeID) error { _, err := client.Greet(ctx, id); return err },
 		Changed: n.clerk.linkChanged, Now: c.Now})
-	n.intake = &intake{db: c.Store, log: c.Store.AuditLog(), now: c.Now, logger: c.Logger}
+	n.intake = &intake{db: c.Store, gate: n.gate, log: c.Store.AuditLog(), now: c.Now, logger: c.Logger}
 	n.answerer = &answerer{key: c.Identity, gate: n.gate, counts: c.Store, log: c.Store.AuditLog(), now: c.Now, started: n.started, logger: c.Logger}
-	n.publisher = &publisher{key: c.Identity, gate: n.gate, db: c.Store, now: c.Now, logger: c.Logger, connected: n.targets,
-		push: n.push, wake: make(chan struct{}, 1)}
+	n.publisher = newPublisher(c.Identity, n.gate, c.Store, c.Now, c.Logger)
+	n.publisher.connected, n.publisher.push = n.targets, n.push
 	n.asker = &asker{key: c.Identity, now: c.Now, logger: c.Logger, candidates: n.candidates,
 		ask: func(ctx context.Context, to protocol.NodeID, q *protocol.MeshQuery, wire []byte) (*protocol.MeshResponse, error) {
 			return query.Ask(ctx, n.endpoint, to, q, wire)
@@ -191,21 +196,18 @@ func (n *Node) sayGoodbye(ctx context.Context) {
 	wg.Wait()
 }
 
-// Close ends all connections. Run does it itself.
+// Close ends all connections. Run does it itself; a second call does nothing.
 func (n *Node) Close() error {
-	for _, s := range n.servers {
-		s.Close()
-	}
-	n.servers = nil
-	var err error
-	if n.host != nil {
-		err = n.host.Close()
-	}
-	if n.registry != nil {
-		n.registry.Close()
-		n.registry = nil
-	}
-	return err
+	n.closing.Do(func() {
+		for _, s := range n.servers {
+			s.Close()
+		}
+		n.closed = n.host.Close()
+		if n.registry != nil {
+			n.registry.Close()
+		}
+	})
+	return n.closed
 }
 
 // Addresses returns the multiaddrs, with peer ID, under which others reach this node.
@@ -220,23 +222,24 @@ func (n *Node) Gate() *audit.Gate { return n.gate }
 // Ask puts a question to every peer that this node trusts. An error means that nobody was asked.
 func (n *Node) Ask(ctx context.Context, q Question) (*Result, error) { return n.asker.query(ctx, q) }
 
-// PreviewSummary makes the signed summary of the period that contains at as it would be shared, with its wire bytes,
-// and stores nothing.
+// PreviewSummary returns the signed summary of the period that contains at, with its wire bytes: the one that was made
+// when the period had ended, else one of what is known by now. It stores nothing.
 func (n *Node) PreviewSummary(ctx context.Context, g protocol.Granularity, at time.Time) (*protocol.NodeSummary, []byte, error) {
 	return n.publisher.preview(ctx, g, at)
 }
 
 // EventsStored tells the node that commands were stored, the oldest of which started at oldest. Commands of ended
-// periods make it look for summaries at once instead of within a minute.
+// periods make it look for summaries soon, but not while more of them arrive: a summary is signed once, and should not
+// hold half of a backlog.
 func (n *Node) EventsStored(oldest time.Time) {
 	if oldest.Before(protocol.PeriodAt(n.c.Now(), protocol.Hourly).Start.Time()) {
-		n.publisher.nudge()
+		n.publisher.disturb()
 	}
 }
 
 // takeSummary hands a verified summary to the intake.
 func (n *Node) takeSummary(ctx context.Context, from exchange.From, s *protocol.NodeSummary, wire []byte) (summary.Status, string, error) {
-	v, reason, err := n.intake.accept(ctx, from.ID, s, wire)
+	v, reason, err := n.intake.accept(ctx, from.ID, from.Addr, s, wire)
 	switch v {
 	case accepted:
 		return summary.StatusAccepted, "", err
@@ -266,15 +269,33 @@ func (n *Node) targets() []target {
 	return out
 }
 
-// candidates are the nodes that this one trusts at all, connected or not.
-func (n *Node) candidates() []candidate {
+// candidates are all nodes that this one trusts at all, whether they are connected or not, and whoever dials whom.
+func (n *Node) candidates(ctx context.Context) ([]candidate, error) {
+	views, err := n.Peers(ctx)
+	if err != nil {
+		return nil, err
+	}
 	var out []candidate
-	for _, v := range n.views() {
+	for _, v := range views {
 		if v.State == PeerUntrusted || v.State == PeerPending {
 			continue
 		}
 		out = append(out, candidate{id: v.ID, name: v.Name, connected: v.State == PeerConnected, refusedUs: v.State == PeerRefused, reason: v.Reason})
 	}
 	slices.SortFunc(out, func(a, b candidate) int { return compareIDs(a.id, b.id) })
-	return out
+	return out, nil
+}
+
+// admitted reports whether a peer's Hello was accepted and the policy in force still lets it connect; each inbound
+// request asks it first.
+func (n *Node) admitted(ctx context.Context, id protocol.NodeID) bool {
+	if !n.registry.Admitted(ctx, id) {
+		return false
+	}
+	p, ok := n.registry.Peer(id)
+	return ok && n.mayConnect(id, p.Addr)
+}
+
+func (n *Node) mayConnect(id protocol.NodeID, addr netip.Addr) bool {
+	return n.gate.Peek(policy.Request{Peer: id, Addr: addr, Action: policy.ActionConnect, Now: n.c.Now()}).Allowed
 }

@@ -77,15 +77,22 @@ func (b *bench) answerer() *answerer {
 }
 
 func (b *bench) publisher(pushed func(store.StoredSummary) error, peers ...protocol.NodeID) *publisher {
-	return &publisher{key: b.key, gate: b.gate, db: b.db, now: b.clock, logger: slog.New(slog.DiscardHandler), wake: make(chan struct{}, 1),
-		connected: func() []target {
-			var out []target
-			for _, p := range peers {
-				out = append(out, target{p, policy.Request{Peer: p, Action: policy.ActionReceiveSummary, Now: noon}})
-			}
-			return out
-		},
-		push: func(_ context.Context, _ protocol.NodeID, s store.StoredSummary) error { return pushed(s) }}
+	p := newPublisher(b.key, b.gate, b.db, b.clock, slog.New(slog.DiscardHandler))
+	p.connected = func() []target {
+		var out []target
+		for _, id := range peers {
+			out = append(out, target{id, policy.Request{Peer: id, Action: policy.ActionReceiveSummary, Now: noon}})
+		}
+		return out
+	}
+	p.push = func(_ context.Context, _ protocol.NodeID, s store.StoredSummary) error { return pushed(s) }
+	return p
+}
+
+// pushAll pushes to everybody and waits until it is done.
+func pushAll(ctx context.Context, p *publisher) {
+	p.pushAll(ctx)
+	p.pushes.Wait()
 }
 
 // records returns how many audit records of a type there are.
@@ -147,13 +154,23 @@ func summaryOf(t *testing.T, key *identity.Identity, n uint64) (*protocol.NodeSu
 	return s, wire
 }
 
+// open is a gate that lets everybody connect.
+func open(t *testing.T, b *bench) *audit.Gate {
+	t.Helper()
+	engine, err := policy.New(policy.Document{DefaultTrust: "peer"}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return audit.NewGate(engine, b.db.AuditLog())
+}
+
 func receive(t *testing.T, b *bench, n int) {
 	t.Helper()
-	in := &intake{db: b.db, log: b.db.AuditLog(), now: b.clock, logger: slog.New(slog.DiscardHandler)}
+	in := &intake{db: b.db, gate: open(t, b), log: b.db.AuditLog(), now: b.clock, logger: slog.New(slog.DiscardHandler)}
 	for range n {
 		key := newKey(t)
 		s, wire := summaryOf(t, key, 10)
-		if v, reason, err := in.accept(t.Context(), key.NodeID(), s, wire); v != accepted || err != nil {
+		if v, reason, err := in.accept(t.Context(), key.NodeID(), netip.Addr{}, s, wire); v != accepted || err != nil {
 			t.Fatalf("verdict %d, %q, %v", v, reason, err)
 		}
 	}

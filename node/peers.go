@@ -35,6 +35,7 @@ const (
 type PeerView struct {
 	ID              protocol.NodeID
 	Name            string // what this node's user calls it, else what it calls itself
+	NamedHere       bool   // the name was given by this node's user
 	Trust           protocol.TrustLevel
 	Rule            policy.Rule
 	IP              netip.Addr // that subnet rules see; zero when none is known
@@ -55,8 +56,6 @@ const (
 	sourcePending = "pending"
 )
 
-var errRefusedSummary = errors.New("the peer refused the summary")
-
 // Peers returns every known node, sorted by name and ID.
 func (n *Node) Peers(ctx context.Context) ([]PeerView, error) {
 	views := n.views()
@@ -75,10 +74,15 @@ func (n *Node) Peers(ctx context.Context) ([]PeerView, error) {
 		}
 		views = append(views, n.viewOfStored(p))
 	}
-	names := n.givenNames(ctx)
+	grants, err := n.c.Store.Grants(ctx)
+	if err != nil {
+		return nil, err
+	}
+	views = n.addNamed(views, grants)
+	names := givenNames(n.c.Policy.Nodes, grants)
 	for i := range views {
 		if given := names[views[i].ID]; given != "" {
-			views[i].Name = given
+			views[i].Name, views[i].NamedHere = given, true
 		}
 	}
 	slices.SortFunc(views, func(a, b PeerView) int {
@@ -112,12 +116,28 @@ func (n *Node) views() []PeerView {
 		}
 		out = append(out, n.viewOfLink(s))
 	}
-	for i := range out {
-		if name := n.configuredName(out[i].ID); name != "" {
-			out[i].Name = name
+	return out
+}
+
+// addNamed adds the nodes that the configuration or a person at run time named and that were never seen: who is
+// trusted and absent is part of the picture.
+func (n *Node) addNamed(views []PeerView, grants []policy.Grant) []PeerView {
+	add := func(id protocol.NodeID) {
+		if !slices.ContainsFunc(views, func(v PeerView) bool { return v.ID == id }) {
+			v := n.view(id, netip.Addr{})
+			if v.State == PeerOffline {
+				v.Reason = "it was never connected, and no address is known under which this node could reach it"
+			}
+			views = append(views, v)
 		}
 	}
-	return out
+	for _, r := range n.c.Policy.Nodes {
+		add(protocol.NodeID(r.ID))
+	}
+	for _, g := range grants {
+		add(g.Node)
+	}
+	return views
 }
 
 // view resolves trust; the address counts where a subnet rule decides.
@@ -183,25 +203,16 @@ func (v *PeerView) remember(p store.Peer) {
 	}
 }
 
-func (n *Node) configuredName(id protocol.NodeID) string {
-	for _, r := range n.c.Policy.Nodes {
-		if r.ID == string(id) {
-			return r.Name
-		}
-	}
-	return ""
-}
-
-// givenNames are the names given together with trust at run time.
-func (n *Node) givenNames(ctx context.Context) map[protocol.NodeID]string {
+// givenNames are the names that this node's user gave: at run time, else in the configuration.
+func givenNames(rules []policy.NodeRule, grants []policy.Grant) map[protocol.NodeID]string {
 	out := make(map[protocol.NodeID]string)
-	grants, err := n.c.Store.Grants(ctx)
-	if err != nil {
-		n.c.Logger.Warn("names of peers could not be read", "error", err)
-		return out
+	for _, r := range rules {
+		out[protocol.NodeID(r.ID)] = r.Name
 	}
 	for _, g := range grants {
-		out[g.Node] = g.Name
+		if g.Name != "" {
+			out[g.Node] = g.Name
+		}
 	}
 	return out
 }
@@ -235,8 +246,8 @@ func (n *Node) AddPeer(ctx context.Context, address string) (protocol.NodeID, er
 // RemovePeer forgets a node and disconnects it. A node of the configuration comes back at the next start.
 func (n *Node) RemovePeer(ctx context.Context, id protocol.NodeID) error {
 	kept := n.keeper.Remove(id)
+	n.disconnect(ctx, id)
 	err := n.c.Store.RemovePeer(ctx, id)
-	n.disconnect(id)
 	if kept && errors.Is(err, store.ErrNotFound) {
 		return nil
 	}
@@ -287,6 +298,7 @@ func (n *Node) peerUp(p hello.Peer) {
 		})
 	})
 	n.publisher.nudge()
+	n.pinger.nudge()
 }
 
 // peerDown runs when the last connection of an admitted peer has ended.
@@ -301,7 +313,7 @@ func (n *Node) peerDown(p hello.Peer) {
 	n.clerk.note(func(ctx context.Context) error {
 		_, err := n.clerk.log.Append(ctx, audit.Event{Type: protocol.AuditPeerDisconnected, Peer: id, Success: true,
 			Details: map[string]string{"connected_seconds": strconv.Itoa(int(now.Sub(p.Since).Seconds())), "goodbye": how}})
-		return errors.Join(err, n.clerk.seen(ctx, id, func(s *store.Peer) { s.LastSeen = now }))
+		return errors.Join(err, n.clerk.update(ctx, id, func(s *store.Peer) { s.LastSeen = now }))
 	})
 }
 

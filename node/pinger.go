@@ -15,6 +15,7 @@ import (
 const (
 	pingEvery   = 30 * time.Second
 	pingTimeout = 5 * time.Second
+	pingsAtOnce = 16
 )
 
 // pinger measures the round trip to each connected peer and warns about clocks.
@@ -23,33 +24,56 @@ type pinger struct {
 	registry *hello.Registry
 	logger   *slog.Logger
 
+	wake chan struct{} // capacity 1: ping whom nothing is known of
+
 	mu   sync.Mutex
 	last map[protocol.NodeID]ping.Result
 }
 
 func newPinger(e *exchange.Endpoint, r *hello.Registry, logger *slog.Logger) *pinger {
-	return &pinger{endpoint: e, registry: r, logger: logger, last: make(map[protocol.NodeID]ping.Result)}
+	return &pinger{endpoint: e, registry: r, logger: logger, wake: make(chan struct{}, 1), last: make(map[protocol.NodeID]ping.Result)}
 }
 
-// run pings everybody now and then until ctx ends. It returns nil.
+// run pings everybody now and then, and newcomers at once, until ctx ends. It returns nil.
 func (p *pinger) run(ctx context.Context) error {
 	tick := time.NewTicker(pingEvery)
 	defer tick.Stop()
 	for {
+		newOnly := false
 		select {
 		case <-ctx.Done():
 			return nil
 		case <-tick.C:
+		case <-p.wake:
+			newOnly = true
 		}
-		peers := p.registry.Peers()
-		p.forgetOthers(peers)
-		for _, peer := range peers {
+		p.round(ctx, newOnly)
+	}
+}
+
+// round pings the connected peers, a few at a time, and returns when all have answered or not.
+func (p *pinger) round(ctx context.Context, newOnly bool) {
+	peers := p.registry.Peers()
+	p.forgetOthers(peers)
+	var wg sync.WaitGroup
+	slots := make(chan struct{}, pingsAtOnce)
+	for _, peer := range peers {
+		if _, known := p.result(peer.Identity.NodeID); known && newOnly {
+			continue
+		}
+		slots <- struct{}{}
+		wg.Go(func() {
+			defer func() { <-slots }()
 			if _, err := p.ping(ctx, peer.Identity.NodeID); err != nil {
 				p.logger.Debug("ping failed", "peer", peer.Identity.Fingerprint, "error", err)
 			}
-		}
+		})
 	}
+	wg.Wait()
 }
+
+// nudge makes the pinger measure peers of which nothing is known yet.
+func (p *pinger) nudge() { signal(p.wake) }
 
 // ping measures one peer and remembers the result.
 func (p *pinger) ping(ctx context.Context, id protocol.NodeID) (ping.Result, error) {

@@ -4,8 +4,8 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"slices"
 	"strconv"
+	"sync"
 	"time"
 
 	"github.com/caro-mesh/caro-node/node/aggregate"
@@ -24,6 +24,10 @@ const (
 	// pushHistory is how far back summaries are pushed to a peer that appears.
 	pushHistory = 7 * 24 * time.Hour
 )
+
+// quietBefore is how long no command of an ended period may have arrived before summaries are made. A summary is signed
+// once; while a backlog is read, it would hold only a part.
+const quietBefore = 2 * time.Second
 
 // lookBack is how many ended periods of each granularity are made up for after downtime or an import. An hour that is
 // older than two days lives on in its day. A new peer gets at most 48 + 7 + 1 of them at once, within the burst that
@@ -44,7 +48,32 @@ type publisher struct {
 	connected func() []target
 	// push sends one signed summary and returns once the peer acknowledged it.
 	push func(ctx context.Context, to protocol.NodeID, s store.StoredSummary) error
-	wake chan struct{} // capacity 1
+
+	wake      chan struct{} // capacity 1: push now
+	disturbed chan struct{} // capacity 1: commands of ended periods arrive
+	quiet     time.Duration // how long none may have arrived before summaries are made
+
+	mu      sync.Mutex
+	busy    map[protocol.NodeID]bool // peers that are being pushed to
+	refused map[refusal]bool         // until the next start
+	pushes  sync.WaitGroup
+}
+
+// refusal names a summary that a peer does not want.
+type refusal struct {
+	peer    protocol.NodeID
+	summary string
+}
+
+// maxRefusals bounds the memory for refusals; beyond it a refused summary is offered again.
+const maxRefusals = 4096
+
+// errRefusedSummary is what push returns for a summary that the peer refused, which will not change by trying again.
+var errRefusedSummary = errors.New("the peer refused the summary")
+
+func newPublisher(key protocol.Signer, gate *audit.Gate, db summaries, now func() time.Time, logger *slog.Logger) *publisher {
+	return &publisher{key: key, gate: gate, db: db, now: now, logger: logger, wake: make(chan struct{}, 1), disturbed: make(chan struct{}, 1),
+		quiet: quietBefore, busy: make(map[protocol.NodeID]bool), refused: make(map[refusal]bool)}
 }
 
 // target is a connected peer.
@@ -65,27 +94,57 @@ type summaries interface {
 
 // run works until ctx ends. It returns nil.
 func (p *publisher) run(ctx context.Context) error {
+	var wg sync.WaitGroup
+	wg.Go(func() { p.generateLoop(ctx) })
+	p.pushLoop(ctx)
+	wg.Wait()
+	p.pushes.Wait()
+	return nil
+}
+
+func (p *publisher) generateLoop(ctx context.Context) {
+	timer := time.NewTimer(p.quiet) // the observer reads what waits in the spool first
+	defer timer.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-p.disturbed:
+			timer.Reset(p.quiet)
+		case <-timer.C:
+			if err := p.generate(ctx); err != nil && ctx.Err() == nil {
+				p.logger.Error("summaries were not made; they will be tried again", "error", err)
+			}
+			p.nudge()
+			timer.Reset(publishEvery)
+		}
+	}
+}
+
+func (p *publisher) pushLoop(ctx context.Context) {
 	tick := time.NewTicker(publishEvery)
 	defer tick.Stop()
 	for {
-		if err := p.generate(ctx); err != nil && ctx.Err() == nil {
-			p.logger.Error("summaries were not made; they will be tried again", "error", err)
-		}
 		p.pushAll(ctx)
 		select {
 		case <-ctx.Done():
-			return nil
+			return
 		case <-tick.C:
 		case <-p.wake:
 		}
 	}
 }
 
-// nudge makes the publisher look at once, for example because a peer has appeared.
-func (p *publisher) nudge() {
+// nudge makes the publisher push at once, for example because a peer has appeared.
+func (p *publisher) nudge() { signal(p.wake) }
+
+// disturb tells that commands of ended periods arrive: summaries are made once that has stopped.
+func (p *publisher) disturb() { signal(p.disturbed) }
+
+func signal(c chan struct{}) {
 	select {
-	case p.wake <- struct{}{}:
-	default:
+	case c <- struct{}{}:
+	default: // one is waiting already
 	}
 }
 
@@ -145,60 +204,18 @@ func (p *publisher) make(ctx context.Context, period protocol.Period, rows []agg
 	return s, wire, err
 }
 
-// preview makes the summary of the period that contains at, as [publisher.generate] would, and stores nothing.
+// preview returns the summary of the period that contains at: the stored one if it was made already, else one of what
+// is known by now, which it does not store.
 func (p *publisher) preview(ctx context.Context, g protocol.Granularity, at time.Time) (*protocol.NodeSummary, []byte, error) {
 	period := protocol.PeriodAt(at, g)
+	if made, err := p.db.SummaryForPeriod(ctx, period); err == nil {
+		return made.Summary, made.Wire, nil
+	} else if !errors.Is(err, store.ErrNotFound) {
+		return nil, nil, err
+	}
 	rows, err := rowsOf(ctx, p.db, protocol.TimeRange{Start: period.Start, End: period.End}, p.gate.Engine())
 	if err != nil {
 		return nil, nil, err
 	}
 	return p.make(ctx, period, rows)
-}
-
-// pushAll sends each connected peer what it may have and has not acknowledged yet. One peer's trouble does not keep
-// the others waiting longer than its deadline.
-func (p *publisher) pushAll(ctx context.Context) {
-	for _, t := range p.connected() {
-		if ctx.Err() != nil {
-			return
-		}
-		// The common "no" is not worth a record each minute; the gate records what is about to be sent.
-		if !p.gate.Peek(t.request).Allowed {
-			continue
-		}
-		if err := p.pushTo(ctx, t); err != nil && ctx.Err() == nil {
-			p.logger.Warn("summaries were not pushed; they will be tried again", "peer", t.id.Fingerprint(), "error", err)
-		}
-	}
-}
-
-func (p *publisher) pushTo(ctx context.Context, t target) error {
-	waiting, err := p.db.UnpushedSummaries(ctx, t.id, p.now().Add(-pushHistory))
-	if err != nil {
-		return err
-	}
-	engine := p.gate.Engine()
-	for _, s := range waiting {
-		if !allAllowed(s.Summary, engine) {
-			continue // made before a category was denied; it stays here
-		}
-		details := map[string]string{"summary_id": s.Summary.ID, "bytes": strconv.Itoa(len(s.Wire)), "step": "sending"}
-		if _, err := p.gate.Allow(ctx, t.request, audit.Event{Type: protocol.AuditSummaryShared, Details: details}); err != nil {
-			return err
-		}
-		if err := p.push(ctx, t.id, s); err != nil {
-			return err
-		}
-		err := p.db.MarkPushed(ctx, s.Summary.ID, t.id, audit.Event{Type: protocol.AuditSummaryShared, Peer: t.id, Success: true,
-			Details: map[string]string{"summary_id": s.Summary.ID, "step": "acknowledged"}})
-		if err != nil {
-			return err
-		}
-		p.logger.Info("summary shared", "peer", t.id.Fingerprint(), "granularity", s.Summary.Period.Granularity, "period", s.Summary.Period.Start)
-	}
-	return nil
-}
-
-func allAllowed(s *protocol.NodeSummary, e *policy.Engine) bool {
-	return !slices.ContainsFunc(s.CategoryStats, func(c protocol.CategoryStat) bool { return !e.AllowsCategory(c.Category) })
 }

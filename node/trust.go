@@ -6,14 +6,22 @@ import (
 	"fmt"
 	"maps"
 	"net/netip"
+	"strconv"
 	"sync"
 	"time"
+
+	"golang.org/x/time/rate"
 
 	"github.com/caro-mesh/caro-node/policy"
 	"github.com/caro-mesh/caro-node/policy/audit"
 	"github.com/caro-mesh/caro-node/protocol"
+	"github.com/caro-mesh/caro-node/protocol/goodbye"
 	"github.com/caro-mesh/caro-node/protocol/hello"
+	"github.com/caro-mesh/caro-node/store"
 )
+
+// endedHere stands in the record of a connection that this node ended.
+const endedHere = "this node ended the connection"
 
 // compile builds the policy in force from the configured document and what was granted at run time.
 func (n *Node) compile(ctx context.Context) (*policy.Engine, error) {
@@ -26,6 +34,8 @@ func (n *Node) compile(ctx context.Context) (*policy.Engine, error) {
 
 // SetTrust grants or denies a node at run time. The change is in the audit log and in force when it returns.
 func (n *Node) SetTrust(ctx context.Context, g policy.Grant) error {
+	n.trust.Lock()
+	defer n.trust.Unlock()
 	g.At = n.c.Now()
 	details := map[string]string{"change": "set", "trust": g.Trust.String(), "name": g.Name}
 	if g.Deny {
@@ -40,15 +50,18 @@ func (n *Node) SetTrust(ctx context.Context, g policy.Grant) error {
 
 // ClearTrust takes back what was set at run time. Clearing what was not set is no error.
 func (n *Node) ClearTrust(ctx context.Context, id protocol.NodeID) error {
+	n.trust.Lock()
+	defer n.trust.Unlock()
 	err := n.c.Store.ClearGrant(ctx, id, audit.Event{Type: protocol.AuditTrustChanged, Peer: id, Success: true,
 		Details: map[string]string{"change": "clear"}})
-	if err != nil {
+	if err != nil && !errors.Is(err, store.ErrNotFound) {
 		return err
 	}
 	return n.trustChanged(ctx, id)
 }
 
 // trustChanged puts the new policy in force: whom it no longer lets connect is disconnected, whom it now does is tried.
+// The caller holds n.trust.
 func (n *Node) trustChanged(ctx context.Context, id protocol.NodeID) error {
 	engine, err := n.compile(ctx)
 	if err != nil {
@@ -59,8 +72,8 @@ func (n *Node) trustChanged(ctx context.Context, id protocol.NodeID) error {
 	n.c.Logger.Info("trust changed", "peer", id.Fingerprint())
 	for _, p := range n.registry.Peers() {
 		pid := p.Identity.NodeID
-		if d := n.gate.Peek(policy.Request{Peer: pid, Addr: p.Addr, Action: policy.ActionConnect, Now: n.c.Now()}); !d.Allowed {
-			n.disconnect(pid)
+		if !n.mayConnect(pid, p.Addr) {
+			n.disconnect(ctx, pid)
 		}
 	}
 	n.keeper.Retry(id)
@@ -68,7 +81,16 @@ func (n *Node) trustChanged(ctx context.Context, id protocol.NodeID) error {
 	return nil
 }
 
-func (n *Node) disconnect(id protocol.NodeID) {
+// disconnect ends the connection to a peer on purpose, and lets it know.
+func (n *Node) disconnect(ctx context.Context, id protocol.NodeID) {
+	if _, ok := n.registry.Peer(id); ok {
+		ctx, cancel := context.WithTimeout(ctx, goodbyeTimeout)
+		defer cancel()
+		if err := goodbye.Say(ctx, n.endpoint, id, goodbye.ReasonRemoved); err != nil {
+			n.c.Logger.Debug("goodbye was not heard", "peer", id.Fingerprint(), "error", err)
+		}
+		n.registry.SaidGoodbye(id, endedHere)
+	}
 	pid, err := id.PeerID()
 	if err == nil {
 		err = n.host.Network().ClosePeer(pid)
@@ -81,12 +103,23 @@ func (n *Node) disconnect(id protocol.NodeID) {
 // admit decides about a peer that introduced itself, and records the decision.
 func (n *Node) admit(ctx context.Context, id protocol.NodeID, addr netip.Addr, _ protocol.NodeIdentity) error {
 	request := policy.Request{Peer: id, Addr: addr, Action: policy.ActionConnect, Now: n.c.Now()}
-	if d := n.gate.Peek(request); !d.Allowed && !n.denials.worthARecord(id, n.c.Now()) {
-		return &hello.DeniedError{Reason: d.Reason}
+	details := map[string]string{}
+	if d := n.gate.Peek(request); !d.Allowed {
+		worth, muted := n.denials.worthARecord(id, n.c.Now())
+		if !worth {
+			return &hello.DeniedError{Reason: d.Reason}
+		}
+		if muted > 0 {
+			details["not_recorded_before"] = strconv.Itoa(muted)
+		}
 	}
-	_, err := n.gate.Allow(ctx, request, audit.Event{Type: protocol.AuditPeerConnected})
+	_, err := n.gate.Allow(ctx, request, audit.Event{Type: protocol.AuditPeerConnected, Details: details})
 	var denied *audit.DeniedError
 	if errors.As(err, &denied) {
+		if denied.Cause != nil { // it was not recorded, so the next one has to be
+			n.denials.forget(id)
+			n.c.Logger.Error("nothing is shared until the audit log can be written", "error", denied)
+		}
 		n.c.Logger.Warn("refused a peer", "peer", id.Fingerprint(), "address", addr, "rule", denied.Decision.Rule.Name, "reason", denied.Decision.Reason)
 		return &hello.DeniedError{Reason: denied.Decision.Reason, Err: err}
 	}
@@ -97,22 +130,36 @@ const (
 	// denialQuiet is how long further refusals of the same peer are not recorded: a refused node comes back every
 	// minute for as long as it runs, and a thousand equal records a day would bury the others.
 	denialQuiet = time.Hour
-	// maxDenials bounds the memory for it; strangers beyond it are recorded each time, within the gate's budget.
+	// maxDenials bounds the memory for it.
 	maxDenials = 1024
+	// Anybody can make a thousand keys: refusals of ever new strangers are recorded at most so often, and the others
+	// counted in the next record.
+	denialsEvery  = time.Minute
+	denialsAtOnce = 20
 )
 
 // denials remembers when the refusal of a peer was last recorded.
 type denials struct {
-	mu   sync.Mutex
-	last map[protocol.NodeID]time.Time
+	mu     sync.Mutex
+	last   map[protocol.NodeID]time.Time
+	budget *rate.Limiter
+	muted  int
 }
 
-// worthARecord reports whether a refusal of id now should be recorded, and remembers that it is.
-func (d *denials) worthARecord(id protocol.NodeID, now time.Time) bool {
+// worthARecord reports whether a refusal of id now should be recorded, and remembers that it is; muted is how many of
+// others were not since the last record.
+func (d *denials) worthARecord(id protocol.NodeID, now time.Time) (worth bool, muted int) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if at, ok := d.last[id]; ok && now.Sub(at) < denialQuiet {
-		return false
+		return false, 0
+	}
+	if d.budget == nil {
+		d.budget = rate.NewLimiter(rate.Every(denialsEvery), denialsAtOnce)
+	}
+	if !d.budget.AllowN(now, 1) {
+		d.muted++
+		return false, 0
 	}
 	maps.DeleteFunc(d.last, func(_ protocol.NodeID, at time.Time) bool { return now.Sub(at) >= denialQuiet })
 	if d.last == nil {
@@ -121,7 +168,8 @@ func (d *denials) worthARecord(id protocol.NodeID, now time.Time) bool {
 	if len(d.last) < maxDenials {
 		d.last[id] = now
 	}
-	return true
+	muted, d.muted = d.muted, 0
+	return true, muted
 }
 
 // forget makes the next refusal of id worth a record again, because trust has changed in between.

@@ -1,8 +1,10 @@
 package node
 
 import (
+	"context"
 	"errors"
 	"log/slog"
+	"net/netip"
 	"slices"
 	"strings"
 	"testing"
@@ -63,6 +65,9 @@ func TestDeniedCategoriesAreInNoAnswer(t *testing.T) {
 	if r := b.ask(asker, protocol.QuerySafetyPosture); r.Data.Safety.TotalCommands != 3 || r.Data.Safety.ByRisk.Critical != 0 {
 		t.Errorf("safety counts %+v", r.Data.Safety)
 	}
+	if r := b.ask(asker, protocol.QueryNodeHealth); r.Data.Health.EventCount24h != 3 {
+		t.Errorf("health counts %+v", r.Data.Health)
+	}
 	if r := b.ask(asker, protocol.QueryActivityPatterns); r.Data.Activity.Hourly[10] != 3 {
 		t.Errorf("activity counts %+v", r.Data.Activity)
 	}
@@ -84,8 +89,12 @@ func TestASupervisorGetsSumsOverEnoughNodesOnly(t *testing.T) {
 	boss := newKey(t)
 	b := newBench(t, trusting(boss.NodeID(), "supervisor"))
 	b.typed(2, protocol.CategoryGit, protocol.RiskSafe, noon.Add(-2*time.Hour))
+	nobody := newBench(t, trusting(boss.NodeID(), "supervisor")).ask(boss, protocol.QueryToolUsage)
 	receive(t, b, 3) // with this node's own: 4 contributors of at least 5
-	if r := b.ask(boss, protocol.QueryToolUsage); r.Status != protocol.StatusAccessDenied || !strings.Contains(r.Reason, "at least 5") || r.Data != nil {
+	if some := b.ask(boss, protocol.QueryToolUsage); some.Status != nobody.Status || some.Reason != nobody.Reason {
+		t.Errorf("a supervisor can tell nobody (%s) from somebody (%s)", nobody.Reason, some.Reason)
+	}
+	if r := b.ask(boss, protocol.QueryToolUsage); r.Status != protocol.StatusAccessDenied || !strings.Contains(r.Reason, "fewer than 5") || r.Data != nil {
 		t.Errorf("below the threshold: %+v", r)
 	}
 	receive(t, b, 1)
@@ -108,10 +117,10 @@ func TestASupervisorGetsSumsOverEnoughNodesOnly(t *testing.T) {
 
 func TestSummariesOfFuturePeriodsAreRefusedAndRecorded(t *testing.T) {
 	b := newBench(t, policy.Document{})
-	in := &intake{db: b.db, log: b.db.AuditLog(), now: func() time.Time { return noon.AddDate(0, 0, -30) }, logger: slog.New(slog.DiscardHandler)}
+	in := &intake{db: b.db, gate: open(t, b), log: b.db.AuditLog(), now: func() time.Time { return noon.AddDate(0, 0, -30) }, logger: slog.New(slog.DiscardHandler)}
 	key := newKey(t)
 	s, wire := summaryOf(t, key, 1)
-	v, reason, err := in.accept(t.Context(), key.NodeID(), s, wire)
+	v, reason, err := in.accept(t.Context(), key.NodeID(), netip.Addr{}, s, wire)
 	if v != refused || err != nil || !strings.Contains(reason, "future") {
 		t.Errorf("verdict %d, %q, %v", v, reason, err)
 	}
@@ -122,7 +131,7 @@ func TestSummariesOfFuturePeriodsAreRefusedAndRecorded(t *testing.T) {
 
 func TestASummaryIsStoredOnceAndASecondContentForItsPeriodIsRefused(t *testing.T) {
 	b := newBench(t, policy.Document{})
-	in := &intake{db: b.db, log: b.db.AuditLog(), now: b.clock, logger: slog.New(slog.DiscardHandler)}
+	in := &intake{db: b.db, gate: open(t, b), log: b.db.AuditLog(), now: b.clock, logger: slog.New(slog.DiscardHandler)}
 	key := newKey(t)
 	s, wire := summaryOf(t, key, 7)
 	other, otherWire := summaryOf(t, key, 8)
@@ -131,7 +140,7 @@ func TestASummaryIsStoredOnceAndASecondContentForItsPeriodIsRefused(t *testing.T
 		wire []byte
 		want verdict
 	}{{s, wire, accepted}, {s, wire, duplicate}, {other, otherWire, refused}} {
-		if got, reason, err := in.accept(t.Context(), key.NodeID(), c.s, c.wire); got != c.want || err != nil {
+		if got, reason, err := in.accept(t.Context(), key.NodeID(), netip.Addr{}, c.s, c.wire); got != c.want || err != nil {
 			t.Errorf("summary %d: verdict %d, %q, %v; want %d", i, got, reason, err, c.want)
 		}
 	}
@@ -148,7 +157,7 @@ func TestEndedPeriodsAreSummarizedOnceAndPushedOnce(t *testing.T) {
 		if err := p.generate(t.Context()); err != nil {
 			t.Fatal(err)
 		}
-		p.pushAll(t.Context())
+		pushAll(t.Context(), p)
 	}
 	if len(pushed) != 2 {
 		t.Fatalf("pushed %d summaries, want the hour and the day", len(pushed))
@@ -187,12 +196,86 @@ func TestAFailedPushIsTriedAgainAndOnRecordEachTime(t *testing.T) {
 	if err := p.generate(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	p.pushAll(t.Context())
+	pushAll(t.Context(), p)
 	fail = false
-	p.pushAll(t.Context())
-	p.pushAll(t.Context())
+	pushAll(t.Context(), p)
+	pushAll(t.Context(), p)
 	if attempts != 2 {
 		t.Errorf("%d attempts, want one that failed and one that did not", attempts)
+	}
+}
+
+func TestARefusedSummaryHoldsNoOtherUp(t *testing.T) {
+	peer := newKey(t)
+	b := newBench(t, trusting(peer.NodeID(), "share_to"))
+	b.typed(1, protocol.CategoryGit, protocol.RiskSafe, noon.Add(-26*time.Hour)) // an hour and a day
+	offered := make(map[string]int)
+	first := ""
+	p := b.publisher(func(s store.StoredSummary) error {
+		if offered[s.Summary.ID]++; first == "" {
+			first = s.Summary.ID
+		}
+		if s.Summary.ID == first {
+			return errRefusedSummary
+		}
+		return nil
+	}, peer.NodeID())
+	if err := p.generate(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	for range 3 {
+		pushAll(t.Context(), p)
+	}
+	if len(offered) != 2 || offered[first] != 1 {
+		t.Errorf("offered %v, want each of two once", offered)
+	}
+}
+
+func TestASlowPeerHoldsNoOtherUp(t *testing.T) {
+	slow, quick := newKey(t), newKey(t)
+	doc := trusting(slow.NodeID(), "share_to")
+	doc.Nodes = append(doc.Nodes, policy.NodeRule{ID: string(quick.NodeID()), Trust: "share_to"})
+	b := newBench(t, doc)
+	b.typed(1, protocol.CategoryGit, protocol.RiskSafe, noon.Add(-2*time.Hour))
+	release, served := make(chan struct{}), make(chan struct{})
+	p := b.publisher(nil, slow.NodeID(), quick.NodeID())
+	p.push = func(_ context.Context, to protocol.NodeID, _ store.StoredSummary) error {
+		if to == slow.NodeID() {
+			<-release
+		} else {
+			close(served)
+		}
+		return nil
+	}
+	if err := p.generate(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	p.pushAll(t.Context())
+	select {
+	case <-served:
+	case <-time.After(30 * time.Second):
+		t.Error("the quick peer waits for the slow one")
+	}
+	close(release)
+	p.pushes.Wait()
+}
+
+func TestTheStoredSummaryOfAnEndedPeriodIsWhatThePreviewShows(t *testing.T) {
+	b := newBench(t, policy.Document{})
+	at := noon.Add(-2 * time.Hour)
+	b.typed(1, protocol.CategoryGit, protocol.RiskSafe, at)
+	p := b.publisher(nil)
+	if err := p.generate(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	b.typed(1, protocol.CategoryGit, protocol.RiskSafe, at) // too late for the signed one
+	s, wire, err := p.preview(t.Context(), protocol.Hourly, at)
+	if err != nil {
+		t.Fatal(err)
+	}
+	made, err := b.db.SummaryForPeriod(t.Context(), s.Period)
+	if err != nil || string(made.Wire) != string(wire) || s.TotalCommands != 1 {
+		t.Errorf("the preview shows %d commands, not what peers got (%v)", s.TotalCommands, err)
 	}
 }
 
@@ -211,7 +294,7 @@ func TestASummaryWithACategoryThatIsDeniedByNowStaysHere(t *testing.T) {
 		t.Fatal(err)
 	}
 	b.gate.SetEngine(engine)
-	p.pushAll(t.Context())
+	pushAll(t.Context(), p)
 }
 
 // TestTheOutcomesAddUp checks the ledger of a query for any mixture of replies.
@@ -284,19 +367,25 @@ func TestRepeatedRefusalsOfOnePeerAreRecordedOnceAnHour(t *testing.T) {
 		after time.Duration
 		want  bool
 	}{{a, 0, true}, {a, time.Minute, false}, {b, time.Minute, true}, {a, 59 * time.Minute, false}, {a, time.Hour, true}, {a, 61 * time.Minute, false}} {
-		if got := d.worthARecord(step.id, noon.Add(step.after)); got != step.want {
+		if got, _ := d.worthARecord(step.id, noon.Add(step.after)); got != step.want {
 			t.Errorf("step %d: %t, want %t", i, got, step.want)
 		}
 	}
 	d.forget(a)
-	if !d.worthARecord(a, noon.Add(62*time.Minute)) {
+	if worth, _ := d.worthARecord(a, noon.Add(62*time.Minute)); !worth {
 		t.Error("after a change of trust the next refusal is not recorded")
 	}
+	recorded := 0
 	for range 2 * maxDenials {
-		d.worthARecord(protocol.NodeID(uuid.NewString()), noon.Add(3*time.Hour))
+		if worth, _ := d.worthARecord(protocol.NodeID(uuid.NewString()), noon.Add(3*time.Hour)); worth {
+			recorded++
+		}
 	}
-	if len(d.last) > maxDenials {
-		t.Errorf("it remembers %d peers", len(d.last))
+	if recorded > denialsAtOnce || len(d.last) > maxDenials {
+		t.Errorf("of %d strangers at once %d were recorded and %d remembered", 2*maxDenials, recorded, len(d.last))
+	}
+	if worth, muted := d.worthARecord(protocol.NodeID(uuid.NewString()), noon.Add(4*time.Hour)); !worth || muted != 2*maxDenials-recorded {
+		t.Errorf("the next record (%t) tells of %d others, want %d", worth, muted, 2*maxDenials-recorded)
 	}
 }
 

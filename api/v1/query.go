@@ -14,7 +14,7 @@ type QueryRequest struct {
 	Since     string              `json:"since,omitempty" maxLength:"32" doc:"a span up to now, such as 90m, 12h, 7d or 2w, or an RFC 3339 time; widened to whole UTC hours" example:"7d"`
 	TimeRange *protocol.TimeRange `json:"time_range,omitempty" doc:"start inclusive, end exclusive, both on whole UTC hours"`
 	Filters   []protocol.Filter   `json:"filters,omitempty" maxItems:"16"`
-	TimeoutMS int                 `json:"timeout_ms,omitempty" minimum:"0" maximum:"60000" doc:"how long to wait for answers; 0 leaves it to the node"`
+	TimeoutMS int                 `json:"timeout_ms,omitempty" minimum:"0" maximum:"10000" doc:"how long to wait for answers; 0 leaves it to the node"`
 }
 
 // QueryResult is the answer of POST /api/v1/query: the merged counts, and what became of everybody who was asked.

@@ -84,8 +84,8 @@ func (o queryOptions) request(qt string) (v1.QueryRequest, error) {
 	if err := r.QueryType.Validate(); err != nil {
 		return r, usageErrorf("%w", err)
 	}
-	if o.timeout < time.Millisecond || o.timeout > time.Minute {
-		return r, usageErrorf("--timeout: %s is not between 1ms and 1m", o.timeout)
+	if o.timeout < time.Millisecond || o.timeout > 10*time.Second {
+		return r, usageErrorf("--timeout: %s is not between 1ms and 10s", o.timeout)
 	}
 	for _, text := range o.filters {
 		parts := strings.SplitN(text, ":", 3)

@@ -109,7 +109,7 @@ func (g *Gate) InterceptSecured(dir network.Direction, p peer.ID, c network.Conn
 	if g.c.Knocked != nil {
 		g.c.Knocked(Knock{ID: id, Addr: addr, From: c.RemoteMultiaddr().String(), At: g.c.Now(), Decision: d, Denied: !undecided(d)})
 	}
-	return undecided(d) || g.refuse()
+	return true // as far as Hello, which refuses it and says why
 }
 
 // InterceptUpgraded has nothing to add.

@@ -174,12 +174,12 @@ func TestARefusalIsShownAndAChangeOfMindIsNoticed(t *testing.T) {
 	a.becomes(t, b.id(), StatusConnected, "")
 }
 
-func TestADenialByNameIsNotExplained(t *testing.T) {
+func TestADenialByNameIsExplained(t *testing.T) {
 	b := newNode(t, trusting(), meshtest.Options{})
 	a := newNode(t, trusting(b.id()), meshtest.Options{})
 	b.policy.set(a.id(), false)
 	a.keep(t, b.target())
-	a.becomes(t, b.id(), StatusOffline, "it may not trust this node")
+	a.becomes(t, b.id(), StatusRefused, "denied by name")
 }
 
 func TestANodeThatIsNotTrustedIsNotDialledUntilItIs(t *testing.T) {

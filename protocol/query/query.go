@@ -72,8 +72,16 @@ func fits(r *protocol.MeshResponse, to protocol.NodeID, q *protocol.MeshQuery) e
 	if err != nil {
 		return fmt.Errorf("%w: %w", protocol.ErrMalformed, err)
 	}
-	if t != q.QueryType {
+	self := to.Fingerprint()
+	switch {
+	case t != q.QueryType:
 		return fmt.Errorf("%w: it answered %s with %s", protocol.ErrMalformed, q.QueryType, t)
+	case r.Data.ToolUsage != nil && r.Data.ToolUsage.TimeRange != q.TimeRange:
+		return fmt.Errorf("%w: it answered for another time range", protocol.ErrMalformed)
+	case r.Data.Health != nil && r.Data.Health.Fingerprint != self:
+		return fmt.Errorf("%w: it told the health of %s", protocol.ErrSender, r.Data.Health.Fingerprint)
+	case len(r.Contributors) == 1 && r.Contributors[0] != self:
+		return fmt.Errorf("%w: it passed the counts of %s alone for an answer", protocol.ErrSender, r.Contributors[0])
 	}
 	return nil
 }

@@ -23,7 +23,7 @@ const queryTimeout = 2 * time.Second
 func (b *backend) Summaries(ctx context.Context, f api.SummaryFilter) (v1.SummaryPage, error) {
 	sf := store.SummaryFilter{Own: f.Own, Granularity: f.Granularity, Limit: f.Limit, Cursor: f.Cursor}
 	if f.Node != "" {
-		id, err := b.find(ctx, f.Node)
+		id, err := b.find(ctx, f.Node, false)
 		if err != nil {
 			return v1.SummaryPage{}, err
 		}
@@ -185,7 +185,7 @@ func healthShape(nodes []protocol.NodeHealth) *v1.NodeHealth {
 func (b *backend) Audit(ctx context.Context, f api.AuditFilter) (v1.AuditPage, error) {
 	af := store.AuditFilter{Types: f.Types, Limit: f.Limit + 1, NewestFirst: !f.Ascending}
 	if f.Peer != "" {
-		id, err := b.find(ctx, f.Peer)
+		id, err := b.find(ctx, f.Peer, false)
 		if err != nil {
 			return v1.AuditPage{}, err
 		}

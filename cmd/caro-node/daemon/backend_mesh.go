@@ -66,8 +66,9 @@ func peerShape(v node.PeerView) (v1.Peer, error) {
 
 func ruleShape(r policy.Rule) v1.Rule { return v1.Rule{Name: r.Name, Source: r.Source, Line: r.Line} }
 
-// find resolves how a person names a node: node ID, peer ID, fingerprint, or the name of a known one.
-func (b *backend) find(ctx context.Context, text string) (protocol.NodeID, error) {
+// find resolves how a person names a node: node ID, peer ID, fingerprint, or the name of a known one. Where trust is
+// given, only names that this node's user gave count, because anybody may call itself bob.
+func (b *backend) find(ctx context.Context, text string, givenOnly bool) (protocol.NodeID, error) {
 	if id, err := protocol.ParseNodeID(text); err == nil {
 		return id, nil
 	}
@@ -85,7 +86,7 @@ func (b *backend) find(ctx context.Context, text string) (protocol.NodeID, error
 		if string(v.ID.Fingerprint()) == text {
 			return v.ID, nil
 		}
-		if v.Name == text {
+		if v.Name == text && (v.NamedHere || !givenOnly) {
 			found = append(found, v.ID)
 		}
 	}
@@ -118,7 +119,7 @@ func (b *backend) AddPeer(ctx context.Context, multiaddr string) (v1.Peer, error
 
 // RemovePeer forgets a peer.
 func (b *backend) RemovePeer(ctx context.Context, name string) (protocol.NodeID, error) {
-	id, err := b.find(ctx, name)
+	id, err := b.find(ctx, name, false)
 	if err != nil {
 		return "", err
 	}
@@ -127,7 +128,7 @@ func (b *backend) RemovePeer(ctx context.Context, name string) (protocol.NodeID,
 
 // PingPeer measures the round trip to a connected peer.
 func (b *backend) PingPeer(ctx context.Context, name string) (v1.Ping, error) {
-	id, err := b.find(ctx, name)
+	id, err := b.find(ctx, name, false)
 	if err != nil {
 		return v1.Ping{}, err
 	}
@@ -146,7 +147,7 @@ func (b *backend) PingPeer(ctx context.Context, name string) (v1.Ping, error) {
 
 // SetTrust changes what a node may get.
 func (b *backend) SetTrust(ctx context.Context, c v1.TrustChange) (v1.Grant, error) {
-	id, err := b.find(ctx, c.NodeID)
+	id, err := b.find(ctx, c.NodeID, true)
 	if err != nil {
 		return v1.Grant{}, err
 	}

@@ -139,10 +139,19 @@ func (t telling) tell(events []event.Event) {
 
 // Run works until ctx ends, and returns when everything has ended. started is called once the node serves.
 func (d *Daemon) Run(ctx context.Context, started func(Ready)) error {
-	g, gctx := errgroup.WithContext(ctx)
+	// The API ends first, so that nobody asks a part that has ended; then observer and node; then the store.
+	inner, stop := context.WithCancel(context.WithoutCancel(ctx))
+	defer stop()
+	g, gctx := errgroup.WithContext(inner)
+	serving, stopServing := context.WithCancel(gctx)
+	defer stopServing()
+	defer context.AfterFunc(ctx, stopServing)()
 	g.Go(func() error { return d.observer.Run(gctx) })
 	g.Go(func() error { return d.node.Run(gctx) })
-	g.Go(func() error { return d.server.Run(gctx, &backend{d: d}) })
+	g.Go(func() error {
+		defer stop()
+		return d.server.Run(serving, &backend{d: d})
+	})
 	g.Go(func() error { return trimMemory(gctx) })
 	g.Go(func() error { return endPauses(gctx, d.c.Paths.Paused, d.c.Logger) })
 	d.ready.Store(true)
@@ -152,7 +161,6 @@ func (d *Daemon) Run(ctx context.Context, started func(Ready)) error {
 	started(Ready{Fingerprint: d.id.Fingerprint(), NewIdentity: d.created, KeyPath: d.c.Paths.Key, APIAddr: endpoints.Listen})
 	err := g.Wait()
 	d.ready.Store(false)
-	d.node, d.server = nil, nil // they have closed themselves
 	err = errors.Join(err, d.close())
 	if err != nil {
 		return fmt.Errorf("the node stopped: %w", err)
