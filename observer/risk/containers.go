@@ -266,7 +266,7 @@ func (a *assessor) mount(source string, readOnly bool) {
 	case strings.HasSuffix(source, "/docker.sock") || strings.HasSuffix(source, "containerd.sock") ||
 		strings.HasSuffix(source, "podman.sock"):
 		a.pick(readOnly, "docker.host-namespace", "docker.socket")
-	case !readOnly && secrecy(source, "") == secret:
+	case !readOnly && secrecy(source, "") >= secret:
 		a.hit("docker.keys")
 	case !readOnly:
 		w := shellparse.Word{Text: source}

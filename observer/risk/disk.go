@@ -87,6 +87,11 @@ var diskRules = []Rule{
 		},
 	},
 	{
+		ID: "disk.open-target", Level: high,
+		Reason:     "It writes raw data to a target that is only known when it runs.",
+		Suggestion: "Print the name of the target first, and check it with lsblk.",
+	},
+	{
 		ID: "disk.image", Level: moderate,
 		Reason:     "It writes a file system or raw data into a file.",
 		Suggestion: "Check the name of the output.",
@@ -120,18 +125,29 @@ func copyBlocks(a *assessor, r *shellparse.Run) {
 		case target == "/dev/null" || target == "/dev/stdout" || target == "/dev/tty":
 		case p == placeDisk:
 			a.hit("disk.overwrite")
+		case w.Open && !w.Guarded && strings.HasPrefix(target, "$"):
+			a.pick(a.fromDisks(w), "disk.overwrite", "disk.open-target")
 		case p == placeVital || p == placeDeep:
 			a.pick(p == placeVital, "file.overwrite-vital", "file.write-system")
 		case !containsText(r, []string{"count=", "bs="}) && (r.Has("if=/dev/zero") || r.Has("if=/dev/urandom")):
 			a.hit("file.fill-disk")
-		case w.Open && !w.Guarded && strings.HasPrefix(target, "$"):
-			a.hit("disk.partition-tool")
 		case huge(r):
 			a.hit("file.fill-disk")
 		default:
 			a.hit("disk.image")
 		}
 	}
+}
+
+// fromDisks reports whether a word comes from a list of disks.
+func (a *assessor) fromDisks(w shellparse.Word) bool {
+	for _, i := range a.cmd.Upstream(shellparse.Source{From: w.From}) {
+		switch a.cmd.Runs[i].Name {
+		case "lsblk", "blkid", "findmnt", "df", "fdisk", "parted", "sfdisk", "diskutil":
+			return true
+		}
+	}
+	return false
 }
 
 // huge reports whether dd or fallocate is asked for 100 GiB or more.

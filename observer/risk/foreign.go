@@ -30,7 +30,7 @@ func (a *assessor) foreign() {
 	if anyIn(flat, forkLoops) || strings.Contains(flat, "os.fork()") && anyIn(flat, []string{"while", "for"}) {
 		a.hit("shell.fork-bomb")
 	}
-	if anyIn(flat, []string{"exec(", "eval("}) {
+	if anyIn(flat, []string{"exec(", "eval(", "system(", "popen(", "subprocess.", "execSync(", "shell_exec("}) {
 		switch {
 		case anyIn(flat, decoders):
 			a.pick(r.Root, "code.decoded-root", "code.decoded")

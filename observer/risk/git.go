@@ -169,7 +169,7 @@ func gitCommand(a *assessor, r *shellparse.Run) {
 		}
 	case "add", "commit":
 		for _, w := range r.Args[at+1:] {
-			if secrecy(w.Text, r.Dir) == secret {
+			if secrecy(w.Text, r.Dir) >= secret {
 				a.hit("secret.commit")
 			}
 		}

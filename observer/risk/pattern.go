@@ -146,11 +146,17 @@ func (p *pattern) matches(r *shellparse.Run) bool {
 	return true
 }
 
+// maxList bounds the words that are taken apart at commas.
+const maxList = 256
+
 func (t *term) any(w string) bool {
 	for _, x := range t.words {
 		if x == w || strings.IndexByte(x, '*') >= 0 && shellparse.Match(x, w) {
 			return true
 		}
+	}
+	if first, rest, ok := strings.Cut(w, ","); ok && rest != "" && len(w) <= maxList { // kubectl delete svc,deploy
+		return t.any(first) || t.any(rest)
 	}
 	return false
 }

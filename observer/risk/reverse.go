@@ -93,7 +93,7 @@ func (a *assessor) sockets() {
 	}
 	for i := range a.cmd.Runs {
 		r := &a.cmd.Runs[i]
-		if socket && carries(r) == secret && r.Name != "" {
+		if socket && carries(r) >= secret && r.Name != "" {
 			a.hit("network.exfiltrate")
 		}
 		switch {

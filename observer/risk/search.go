@@ -106,7 +106,19 @@ func starts(r *shellparse.Run) []shellparse.Word {
 
 // limited reports whether a search names what it looks for, by name, age, size or kind other than "any file".
 func limited(r *shellparse.Run) bool {
-	return aged(r) || precise(r) || r.Name == "fd" || r.Name == "fdfind"
+	if r.Name == "fd" || r.Name == "fdfind" {
+		pattern := r.Arg(0)
+		return hasOption(r, []string{"-e", "--extension", "-g", "--glob", "-S", "--changed-within", "--changed-before"}) ||
+			pattern != "" && pattern[0] != '-' && pattern != "." && pattern != ".*"
+	}
+	for i := range r.Args { // in "-name x -o -delete" the action belongs to what is not named
+		if t := r.Args[i].Text; t == "-o" || t == "-or" {
+			if next := r.Arg(i + 1); next == "-delete" || strings.HasPrefix(next, "-exec") || strings.HasPrefix(next, "-ok") {
+				return false
+			}
+		}
+	}
+	return aged(r) || precise(r)
 }
 
 func precise(r *shellparse.Run) bool {

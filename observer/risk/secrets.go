@@ -13,75 +13,67 @@ const (
 	notSecret secretKind = iota
 	personal             // settings that often hold secrets, account names
 	secret               // keys and passwords
+	grave                // private keys of people, password hashes, keys of clouds
 )
 
-var secretNames = []struct {
-	part string
-	kind secretKind
+// secretParts are parts of paths, by what they give away; the first that fits counts.
+var secretParts = []struct {
+	kind  secretKind
+	parts []string
 }{
-	{"/.ssh/id_", secret}, {"/.ssh/identity", secret}, {"/etc/shadow", secret}, {"/etc/gshadow", secret},
-	{"/etc/sudoers", personal}, {"/etc/passwd", personal}, {"/etc/master.passwd", secret},
-	{"/.aws/credentials", secret}, {"/.aws/config", personal}, {"/.gnupg", secret}, {"/.kube/config", secret},
-	{"/.docker/config.json", secret}, {"/.netrc", secret},
-	{"/.pgpass", secret}, {"/.git-credentials", secret}, {"/.npmrc", secret}, {"/.pypirc", secret}, {"/.config/gcloud",
-		secret}, {"/.azure", secret}, {"/.config/gh/hosts.yml", secret},
-	{"/.password-store", secret}, {"/.config/op", secret}, {"/.vault-token", secret}, {"/.terraform.d/credentials",
-		secret}, {"Login Data", secret}, {"logins.json", secret}, {"key4.db", secret}, {"cookies.sqlite", secret},
-	{"/Cookies", secret},
-	{"wallet.dat", secret}, {"/.bitcoin", secret}, {"/.ethereum/keystore", secret}, {"/.electrum", secret},
-	{"Library/Keychains", secret}, {"/etc/ssl/private", secret}, {"ssh_host_", secret},
-	{"/etc/kubernetes/admin.conf", secret}, {"/etc/krb5.keytab", secret},
-	{"/var/run/secrets/kubernetes.io", secret}, {"/run/secrets/", secret}, {"/.mozilla", secret},
-	{"/.config/google-chrome", secret}, {"/.config/BraveSoftware", secret}, {"/.local/share/keyrings", secret},
-	{".kdbx", secret},
-	{"id_rsa", secret}, {"id_ed25519", secret}, {"id_ecdsa", secret}, {"id_dsa", secret}, {"/.my.cnf", secret},
-	{"credentials.json", secret}, {"service-account.json", secret}, {"serviceaccount.json", secret}, {"/.s3cfg",
-		secret}, {"/.boto", secret}, {"secrets.yml", secret}, {"secrets.yaml", secret}, {"/proc/self/environ", secret},
-	{"/.config/rclone", secret}, {"config/master.key", secret}, {".pem", secret}, {".p12", secret}, {".pfx",
-		secret}, {".jks", secret}, {".ppk", secret}, {"/SAM", secret}, {"ntds.dit", secret},
+	{grave, []string{"/.ssh/id_", "/.ssh/identity", "id_rsa", "id_ed25519", "id_ecdsa", "id_dsa", "ssh_host_", "/.gnupg",
+		"/etc/shadow", "/etc/gshadow", "/etc/master.passwd", "/etc/ssl/private", "/.aws/credentials", "/.password-store",
+		".kdbx", "wallet.dat", "Library/Keychains", "System32/config/SAM", "ntds.dit"}},
+	{secret, []string{"/.kube/config", "/.docker/config.json", "/.netrc", "/.pgpass", "/.my.cnf", "/.git-credentials",
+		"/.npmrc", "/.pypirc", "/.config/gcloud", "/.config/gh/hosts.yml", "/.config/op", "/.config/rclone", "/.azure",
+		"/.s3cfg", "/.boto", "/.vault-token", "/.terraform.d/credentials", "/.bitcoin", "/.ethereum/keystore", "/.electrum",
+		"/.mozilla", "/.config/google-chrome", "/.config/BraveSoftware", "/.local/share/keyrings", "Login Data",
+		"logins.json", "key4.db", "cookies.sqlite", "/Cookies", "/etc/kubernetes/admin.conf", "/etc/krb5.keytab",
+		"/var/run/secrets/kubernetes.io", "/run/secrets/", "/proc/self/environ", "credentials.json",
+		"service-account.json", "serviceaccount.json", "secrets.yml", "secrets.yaml", "config/master.key"}},
+	{personal, []string{"/etc/sudoers", "/etc/passwd", "/.aws/config"}},
 }
+
+// keySuffixes end the names of files with private keys, unless the rest of the name says certificate.
+var keySuffixes = []string{".pem", ".p12", ".pfx", ".jks", ".ppk", ".key"}
 
 // secrecy grades a path.
 func secrecy(text, dir string) secretKind {
 	text = strings.TrimPrefix(text, "@")
-	if text == "" || strings.HasSuffix(text, ".pub") || strings.Contains(text, "known_hosts") || strings.Contains(text,
-		"://") {
+	if text == "" || strings.HasSuffix(text, ".pub") || strings.Contains(text, "://") || strings.Contains(text, "known_hosts") {
 		return notSecret
 	}
 	c := pathOf(text, dir)
-	switch base := c[strings.LastIndexByte(c, '/')+1:]; {
-	case base == ".env" || strings.HasPrefix(base, ".env.") && base != ".env.example" && base != ".env.sample" &&
-		base != ".env.template" && base != ".env.dist":
+	base := c[strings.LastIndexByte(c, '/')+1:]
+	switch {
+	case base == ".env" || strings.HasPrefix(base, ".env.") && !templates[base]:
 		return secret
-	case c == "~/.ssh" || c == "~/.ssh/*" || strings.HasPrefix(c, "~/.ssh/*"):
-		return secret
+	case c == "~/.ssh" || strings.HasPrefix(c, "~/.ssh/*"):
+		return grave
 	case isHistory(text, dir):
 		return personal
-	case strings.HasSuffix(base, ".key") && base != ".key" && !strings.Contains(base, "public"):
-		return secret
-	case base == "id_rsa" || base == "server.key" || base == "privkey.pem":
-		return secret
 	}
-	folder := c + "/" // a folder with secrets in it
-	if c[0] == '~' {
-		folder = folder[1:]
-	}
-	folder = strings.TrimSuffix(strings.TrimSuffix(folder, "/"), "/*") + "/"
-	for i := range secretNames {
-		s := &secretNames[i]
-		if len(folder) > 5 && folder != "/etc/" && s.kind == secret && strings.HasPrefix(s.part, folder) {
-			return secret
-		}
-		if strings.Contains(c, s.part) {
-			if s.part[0] == '.' && (!strings.HasSuffix(c, s.part) || strings.Contains(c, "cert") || strings.Contains(c,
-				"chain") || strings.Contains(c, "ca.") || strings.Contains(c, "bundle")) {
-				continue
+	folder := strings.TrimSuffix(strings.TrimPrefix(c, "~"), "/*") + "/"
+	for _, group := range secretParts {
+		for _, part := range group.parts {
+			inside := len(folder) > 5 && folder != "/etc/" && group.kind >= secret && strings.HasPrefix(part, folder)
+			if inside || strings.Contains(c, part) {
+				return group.kind
 			}
-			return s.kind
+		}
+	}
+	if !anyIn(base, []string{"cert", "chain", "ca.", "bundle", "public"}) {
+		for _, s := range keySuffixes {
+			if strings.HasSuffix(base, s) && len(base) > len(s) {
+				return secret
+			}
 		}
 	}
 	return notSecret
 }
+
+// templates are environment files without secrets.
+var templates = set(`.env.example .env.sample .env.template .env.dist .env.defaults`)
 
 // carries grades what a run prints or reads: files with secrets, or the environment.
 func carries(r *shellparse.Run) secretKind {
@@ -95,7 +87,7 @@ func carries(r *shellparse.Run) secretKind {
 		}
 	case "gpg":
 		if hasOption(r, []string{"--export-secret-keys", "--export-secret-key"}) {
-			return secret
+			return grave
 		}
 	case "security", "pass", "gopass", "op", "bw":
 		if len(r.Args) > 0 && r.Arg(0) != "ls" && r.Arg(0) != "list" {
@@ -154,11 +146,11 @@ func showFile(a *assessor, r *shellparse.Run) {
 		case c == "/etc/shadow" || c == "/etc/gshadow" || c == "/etc/master.passwd" || r.Name == "getent" &&
 			c == "shadow":
 			a.hit("secret.read-system")
-		case secrecy(r.Arg(i), r.Dir) == secret && (i > 0 || r.Name != "grep"):
+		case secrecy(r.Arg(i), r.Dir) >= secret && (i > 0 || r.Name != "grep"):
 			a.hit("secret.read")
 		}
 	}
-	if r.Stdin.File != "" && secrecy(r.Stdin.File, r.Dir) == secret {
+	if r.Stdin.File != "" && secrecy(r.Stdin.File, r.Dir) >= secret {
 		a.hit("secret.read")
 	}
 	if endlessMemory(r) {

@@ -9,10 +9,10 @@ import (
 // sending judges runs that send data to other machines.
 func (a *assessor) sending() {
 	r := a.at
-	kind := notSecret
+	kind := a.foundSecrets(r)
 	switch r.Name {
 	case "curl", "http", "xh", "https", "wget", "httpie":
-		kind = a.uploaded(r)
+		kind = max(kind, a.uploaded(r))
 		if local(r) {
 			return
 		}
@@ -34,8 +34,10 @@ func (a *assessor) sending() {
 			return
 		}
 	case "ssh":
-		kind = min(max(a.upstreamSecrets(r.Stdin.From), secrecy(r.Stdin.File, r.Dir)), secret)
-		if kind == secret {
+		switch max(a.upstreamSecrets(r.Stdin.From), secrecy(r.Stdin.File, r.Dir)) {
+		case grave:
+			a.hit("network.exfiltrate")
+		case secret:
 			a.hit("network.send-secrets")
 		}
 		return
@@ -67,12 +69,20 @@ func (a *assessor) sending() {
 		}
 	}
 	switch {
-	case kind == secret || kind == personal && r.Name != "aws" && r.Name != "rclone" && r.Name != "gsutil" &&
+	case kind >= secret || kind == personal && r.Name != "aws" && r.Name != "rclone" && r.Name != "gsutil" &&
 		r.Name != "mc" && r.Name != "s3cmd" && r.Name != "mail":
 		a.hit("network.exfiltrate")
 	case kind == personal:
 		a.hit("network.send-secrets")
 	}
+}
+
+// foundSecrets grades what a search looks for whose results the run is given one by one.
+func (a *assessor) foundSecrets(r *shellparse.Run) secretKind {
+	if r.Parent < 0 || !isFind(a.cmd.Runs[r.Parent].Name) || !fetchers[r.Name] && r.Name != "scp" {
+		return notSecret
+	}
+	return carries(&a.cmd.Runs[r.Parent])
 }
 
 // uploaded grades what curl and the like send.
@@ -160,9 +170,7 @@ func (a *assessor) copied(r *shellparse.Run) {
 			continue
 		}
 		switch kind := secrecy(w.Text, r.Dir); {
-		case kind == secret && (strings.Contains(w.Text, "ssh") || strings.Contains(w.Text, "id_") ||
-			strings.Contains(w.Text, "shadow") || strings.Contains(w.Text, "gnupg") || strings.Contains(w.Text,
-			".aws")):
+		case kind == grave:
 			a.hit("network.exfiltrate")
 		case kind == secret || kind == personal && isHistory(w.Text, r.Dir):
 			a.hit("network.send-secrets")

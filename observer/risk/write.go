@@ -1,6 +1,7 @@
 package risk
 
 import (
+	"path"
 	"strings"
 
 	"github.com/caro-mesh/caro-node/observer/shellparse"
@@ -56,8 +57,11 @@ func copyFiles(a *assessor, r *shellparse.Run) {
 			return
 		}
 		if hasOption(r, []string{"-f", "--force"}) {
-			if p := placeOf(target, r.Dir); p == placeVital && !strings.HasPrefix(pathOf(target.Text, r.Dir), "~") ||
-				isLog(target.Text, r.Dir) {
+			p := placeOf(target, r.Dir)
+			switch {
+			case p == placeVital && !strings.HasPrefix(pathOf(target.Text, r.Dir), "~"):
+				a.hit("file.overwrite-vital")
+			case isLog(target.Text, r.Dir):
 				a.hit("file.link-over-system")
 			}
 		}
@@ -65,6 +69,9 @@ func copyFiles(a *assessor, r *shellparse.Run) {
 	}
 	if r.Name == "install" && hasOption(r, []string{"-d"}) {
 		return
+	}
+	if i := indexOf(r, "-m"); r.Name == "install" && i >= 0 && setsUserID(r.Arg(i+1)) {
+		a.pick(shells[path.Base(ops[0].Text)], "file.setuid-shell", "file.setuid")
 	}
 	a.written(target, r, false)
 	if ops[0].Text == "/dev/null" {

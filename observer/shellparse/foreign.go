@@ -219,10 +219,35 @@ func (w *walker) foreign(i int, code, lang string) {
 			w.childCode(i, text, Source{}, nil, nil)
 		}
 	}
+	w.decoded(i, code, lang)
 	if lang == "perl" || lang == "ruby" || lang == "php" {
 		parts := strings.Split(code, "`")
 		for k := 1; k+1 < len(parts); k += 2 {
 			w.childCode(i, parts[k], Source{}, nil, nil)
+		}
+	}
+}
+
+// decoded looks into constants that the program text decodes: they are commands, or program text again.
+func (w *walker) decoded(i int, code, lang string) {
+	if w.ctx.depth >= maxDepth {
+		return
+	}
+	for _, name := range [...]string{"b64decode(", "base64_decode(", "decode_base64(", "atob(", "Buffer.from("} {
+		at := strings.Index(code, name)
+		if at < 0 {
+			continue
+		}
+		text, _, _ := argument(code, at+len(name), false)
+		inner, ok := decode(text, text != "")
+		if !ok || inner == "" {
+			continue
+		}
+		w.ctx.depth++
+		w.foreign(i, inner, lang)
+		w.ctx.depth--
+		if lang != "python" || !strings.Contains(inner, "import ") {
+			w.childCode(i, inner, Source{}, nil, nil)
 		}
 	}
 }

@@ -103,6 +103,9 @@ func (w *walker) unwrap(r *Run, words []Word) []Word {
 		if !ok || len(rest) == 0 {
 			return words
 		}
+		for _, as := range r.Assigns { // env X=y sh -c '$X'
+			w.set(as.Name, []Word{as.Value})
+		}
 		r.Via = append(r.Via, name)
 		words = rest
 	}

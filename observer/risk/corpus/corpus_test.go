@@ -9,12 +9,12 @@ import (
 	"github.com/caro-mesh/caro-node/protocol"
 )
 
-func TestTheRulesHoldTheirAimsOnBothHalves(t *testing.T) {
+func TestTheRulesHoldTheirAims(t *testing.T) {
 	total := 0
-	for _, half := range []string{"first", "second"} {
+	for _, part := range []string{"first", "second", "third"} {
 		var s Score
 		for _, kind := range []string{"ordinary", "dangerous"} {
-			entries, err := ReadFile(kind + "-" + half + ".tsv")
+			entries, err := ReadFile(kind + "-" + part + ".tsv")
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -22,17 +22,20 @@ func TestTheRulesHoldTheirAimsOnBothHalves(t *testing.T) {
 		}
 		total += s.Total()
 		if r := s.DangerRecall(); r < 0.98 {
-			t.Errorf("%s half: %.4f of the high and critical ones are found, the aim is 0.98", half, r)
+			t.Errorf("%s part: %.4f of the high and critical ones are found, the aim is 0.98", part, r)
 		}
 		if f := s.FalseAlarms(); f > 0.005 {
-			t.Errorf("%s half: %.4f of the safe ones raise an alarm, the aim is 0.005", half, f)
+			t.Errorf("%s part: %.4f of the safe ones raise an alarm, the aim is 0.005", part, f)
 		}
 		for _, l := range protocol.RiskLevels() {
+			if s.Counts[l] == [4]int{} {
+				continue // the part has none of this level
+			}
 			if s.Recall(l) < 0.95 || s.Precision(l) < 0.95 {
-				t.Errorf("%s half: %s has recall %.4f and precision %.4f", half, l, s.Recall(l), s.Precision(l))
+				t.Errorf("%s part: %s has recall %.4f and precision %.4f", part, l, s.Recall(l), s.Precision(l))
 			}
 		}
-		t.Logf("%s half\n%s", half, &s)
+		t.Logf("%s part\n%s", part, &s)
 	}
 	if total < 1500 {
 		t.Errorf("the corpus has %d entries, it shall have at least 1,500", total)
