@@ -27,11 +27,22 @@ func (o *Observer) event(f *file, r spool.Record, modified time.Time) (event.Eve
 		e.DurationMS = &ms
 	}
 	if r.Start.IsZero() {
-		e.Timestamp = modified.UTC()
-		if r.Duration != nil {
-			e.Timestamp = e.Timestamp.Add(-*r.Duration)
-		}
+		e.Timestamp = o.began(modified, r.Duration)
 	}
 	e.ID = event.NewID(e.Timestamp)
 	return e, o.preparer.Prepare(&e)
+}
+
+// began guesses when a command began whose end, or about that, was when its file was modified. A duration or a file time
+// that cannot be right is not believed, because one refused event would keep its whole file from being stored.
+func (o *Observer) began(modified time.Time, duration *time.Duration) time.Time {
+	if duration != nil && event.CheckTime(modified.Add(-*duration)) == nil {
+		return modified.Add(-*duration).UTC()
+	}
+	for _, t := range []time.Time{modified, o.c.Now()} {
+		if event.CheckTime(t) == nil {
+			return t.UTC()
+		}
+	}
+	return event.MinTime
 }

@@ -267,6 +267,41 @@ func TestATornRecordIsKeptAsideAndItsNeighboursAreStored(t *testing.T) {
 	}
 }
 
+func TestAnImpossibleTimeKeepsNothingElseFromBeingStored(t *testing.T) {
+	sink := newMemorySink()
+	o, dir := start(t, sink, nil)
+	of := func(command string, at time.Time) []byte {
+		return spool.Encode(spool.Record{Start: at, Shell: protocol.ShellBash, Command: command})
+	}
+	month := 31 * 24 * time.Hour
+	century := 100 * 365 * 24 * time.Hour
+	content := slices.Concat(of("before", time.Now()), of("too late", event.MaxTime.Add(time.Second)), of("too early", event.MinTime.Add(-time.Second)),
+		spool.Encode(spool.Record{Duration: &century, Shell: protocol.ShellBash, Command: "too long"}),
+		spool.Encode(spool.Record{Duration: &month, Shell: protocol.ShellBash, Command: "long"}), of("last moment", event.MaxTime))
+	tmp := filepath.Join(dir, "new")
+	if err := errors.Join(os.WriteFile(tmp, content, 0o600), os.Rename(tmp, filepath.Join(dir, "bash-1-1-1.spool"))); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, stored(sink, "before", "too long", "long", "last moment"))
+	eventually(t, released(dir))
+	eventually(t, func() string {
+		if n := o.Status().Torn; n != 2 {
+			return fmt.Sprintf("%d records kept aside, want 2", n)
+		}
+		return ""
+	})
+	sink.mu.Lock()
+	defer sink.mu.Unlock()
+	for _, e := range sink.events {
+		if err := e.Validate(); err != nil {
+			t.Errorf("%q: %v", e.Command, err)
+		}
+		if age := time.Since(e.Timestamp); e.Command == "too long" && (age < 0 || age > time.Hour) || e.Command == "long" && age < month {
+			t.Errorf("%q began %s ago", e.Command, age)
+		}
+	}
+}
+
 func TestAWriterThatWasStoppedBetweenOpenAndWriteLosesNothing(t *testing.T) {
 	sink := newMemorySink()
 	_, dir := start(t, sink, nil)

@@ -35,11 +35,7 @@ func (s *Store) AppendNew(ctx context.Context, events []event.Event) (isNew []bo
 
 func checkEvents(events []event.Event) error {
 	for i := range events {
-		err := events[i].Validate()
-		if err == nil {
-			err = checkTime(events[i].Timestamp)
-		}
-		if err != nil {
+		if err := events[i].Validate(); err != nil {
 			return fmt.Errorf("event %d of %d: %w", i+1, len(events), err)
 		}
 	}

@@ -48,6 +48,23 @@ func TestACommandComesBackByteForByte(t *testing.T) {
 	sound(t, s)
 }
 
+func TestEveryTimeThatAnEventMayHaveIsStored(t *testing.T) {
+	s := open(t, Options{})
+	for _, at := range []time.Time{event.MinTime, event.MaxTime} {
+		e := plainEvent(at, "ls")
+		check(t, s.Append(t.Context(), []event.Event{e}))
+		if got, err := s.Event(t.Context(), e.ID); err != nil || !got.Timestamp.Equal(at) {
+			t.Errorf("%s came back as %s, %v", at, got.Timestamp, err)
+		}
+	}
+	for _, at := range []time.Time{event.MinTime.Add(-1), event.MaxTime.Add(1)} {
+		if err := s.Append(t.Context(), []event.Event{plainEvent(at, "ls")}); err == nil {
+			t.Errorf("%s was stored", at)
+		}
+	}
+	sound(t, s)
+}
+
 func TestAnUnknownEventIsNotFound(t *testing.T) {
 	s := open(t, Options{})
 	_, err := s.Event(t.Context(), event.NewID(noon))

@@ -1,13 +1,13 @@
 package store
 
 import (
-	"fmt"
 	"math"
 	"time"
 )
 
 // A key is the microsecond in which an event started, times keysPerMicro, plus a number that tells the events of that
-// microsecond apart in the order of their arrival. 63 bits hold the years 1685 to 2255.
+// microsecond apart in the order of their arrival. 63 bits hold the years 1685 to 2255, and with them all times that an
+// event may have (event.CheckTime).
 const (
 	keyShift     = 10
 	keysPerMicro = 1 << keyShift
@@ -36,13 +36,6 @@ func nanosOf(t time.Time, key int64) int64 {
 // timeOf is the time of the event with this key and nanos.
 func timeOf(key, nanos int64) time.Time {
 	return time.UnixMicro(key >> keyShift).Add(time.Duration(nanos)).UTC()
-}
-
-func checkTime(t time.Time) error {
-	if y := t.Year(); y <= 1685 || y >= 2255 {
-		return fmt.Errorf("event of the year %d, which cannot be right", y)
-	}
-	return nil
 }
 
 // hourOf numbers UTC hours from 1970-01-01T00:00Z.

@@ -126,11 +126,19 @@ var (
 	modelWords      = []string{"git", "GIT", "Ärger", "ärger", "commit", "a", "xy", "\xff\xfe", "日本", "--force", "rm", "zzz", "\x00", "İ"}
 )
 
+// No event is older than event.MinTime.
 var modelTime = rapid.Custom(func(t *rapid.T) time.Time {
+	if at := modelAnyTime.Draw(t, "time"); at.After(event.MinTime) {
+		return at
+	}
+	return event.MinTime
+})
+
+var modelAnyTime = rapid.Custom(func(t *rapid.T) time.Time {
 	// Around the end of a year, a leap day and the switch to summer time, in several zones, some in the very same microsecond.
 	base := rapid.SampledFrom([]time.Time{
 		time.Date(2025, 12, 31, 23, 59, 59, 999_999_000, time.UTC), time.Date(2028, 2, 29, 23, 30, 0, 0, time.FixedZone("east", 5*3600+1800)),
-		time.Date(2026, 3, 29, 1, 59, 59, 0, time.UTC), time.Date(1969, 12, 31, 23, 59, 59, 999_999_999, time.UTC), time.Unix(0, 0),
+		time.Date(2026, 3, 29, 1, 59, 59, 0, time.UTC), time.Date(1999, 12, 31, 23, 59, 59, 999_999_999, time.UTC), event.MinTime,
 	}).Draw(t, "base")
 	switch rapid.IntRange(0, 3).Draw(t, "spread") {
 	case 0:

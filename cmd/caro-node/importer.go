@@ -23,9 +23,6 @@ const (
 	importBytes  = 1 << 20 // of commands; one alone may be longer
 )
 
-// lastYear is the last that a time of a history file can be of; later ones, which some broken files have, count as none.
-const lastYear = 2200
-
 // importer reads a history file, prepares its commands and stores them, all three at the same time.
 type importer struct {
 	shell    protocol.ShellType
@@ -166,13 +163,13 @@ func (im *importer) prepare(ctx context.Context, c *chunk, long *[]int) error {
 // date gives a command without a time that of the one before it. Without any, it is 1970: no period that is ever
 // summarized counts it, where the time of the import would show as a day of tireless work.
 func (im *importer) date(e *event.Event) {
-	if !e.Timestamp.IsZero() && e.Timestamp.Year() <= lastYear {
+	if event.CheckTime(e.Timestamp) == nil { // some broken files have times of distant years, which count as none
 		im.latest = e.Timestamp
 		return
 	}
 	im.doc.WithoutTime++
 	if e.Timestamp = im.latest; e.Timestamp.IsZero() {
-		e.Timestamp = time.Unix(0, 0).UTC()
+		e.Timestamp = event.MinTime
 	}
 }
 

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"strconv"
 	"strings"
@@ -11,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/caro-mesh/caro-node/cmd/caro-node/daemon"
+	"github.com/caro-mesh/caro-node/observer/event"
 	"github.com/caro-mesh/caro-node/observer/shell"
 	"github.com/caro-mesh/caro-node/observer/spool"
 	"github.com/caro-mesh/caro-node/protocol"
@@ -137,6 +139,9 @@ func (o observeOptions) record(command string, now time.Time) (spool.Record, err
 		r.Exit = &code
 	}
 	r.Start = now
+	if o.durationMS < -1 || o.durationMS > math.MaxInt64/int64(time.Millisecond) {
+		return r, usageErrorf("--duration-ms: %d is not a duration (0 to %d milliseconds)", o.durationMS, math.MaxInt64/int64(time.Millisecond))
+	}
 	if o.durationMS >= 0 {
 		d := time.Duration(o.durationMS) * time.Millisecond
 		r.Duration = &d
@@ -148,6 +153,9 @@ func (o observeOptions) record(command string, now time.Time) (spool.Record, err
 			return r, usageErrorf("--at: %q is not an RFC 3339 time such as 2026-01-31T12:00:00Z", o.at)
 		}
 		r.Start = at
+	}
+	if err := event.CheckTime(r.Start); err != nil {
+		return r, usageErrorf("the command's start cannot be right: %v; look at --at and --duration-ms", err)
 	}
 	if r.CWD == "" {
 		wd, err := os.Getwd()

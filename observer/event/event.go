@@ -15,7 +15,7 @@ import (
 // Event is one observed command. It never leaves the machine.
 type Event struct {
 	ID         string    // UUIDv7, made when the record was read; its time is Timestamp
-	Timestamp  time.Time // when the command started
+	Timestamp  time.Time // when the command started, from MinTime to MaxTime
 	Shell      protocol.ShellType
 	Command    string // after redaction
 	CWD        string
@@ -59,6 +59,9 @@ func (e *Event) Validate() error {
 	}
 	if e.Timestamp.IsZero() {
 		return errors.New("event without a time")
+	}
+	if err := CheckTime(e.Timestamp); err != nil {
+		return err
 	}
 	if e.Command == "" {
 		return errors.New("event without a command")

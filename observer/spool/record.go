@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/caro-mesh/caro-node/observer/event"
 	"github.com/caro-mesh/caro-node/protocol"
 )
 
@@ -24,7 +25,7 @@ const MaxRecord = 8 << 20
 
 // Record is one command as a shell, or another program, reports it.
 type Record struct {
-	Start         time.Time      // microsecond precision; zero: unknown
+	Start         time.Time      // microsecond precision, within event.CheckTime's range; zero: unknown
 	Duration      *time.Duration // nil: unknown
 	Exit          *int           // nil: unknown, or the command did not run
 	CaroGenerated bool
@@ -82,12 +83,11 @@ func parse(f [fields][]byte) (Record, error) {
 	if err != nil {
 		return r, err
 	}
-	// Beyond the year 9999 neither JSON nor SQLite can express a time.
 	if start != nil {
-		if *start > 253402300799_000000 || *start < 0 {
-			return r, fmt.Errorf("start time %d µs is out of range", *start)
-		}
 		r.Start = time.UnixMicro(*start)
+		if err := event.CheckTime(r.Start); err != nil {
+			return r, fmt.Errorf("start time %d µs: %w", *start, err)
+		}
 	}
 	duration, err := number(f[1], "duration")
 	if err != nil {

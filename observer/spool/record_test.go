@@ -13,6 +13,7 @@ import (
 
 	"pgregory.net/rapid"
 
+	"github.com/caro-mesh/caro-node/observer/event"
 	"github.com/caro-mesh/caro-node/protocol"
 )
 
@@ -27,7 +28,7 @@ var anyRecord = rapid.Custom(func(t *rapid.T) Record {
 		Command: text.Filter(func(s string) bool { return s != "" }).Draw(t, "command"),
 	}
 	if rapid.Bool().Draw(t, "timed") {
-		r.Start = time.UnixMicro(rapid.Int64Range(0, 253402300799_000000).Draw(t, "start"))
+		r.Start = time.UnixMicro(rapid.Int64Range(event.MinTime.UnixMicro(), event.MaxTime.UnixMicro()).Draw(t, "start"))
 		d := time.Duration(rapid.Int64Range(0, 1<<52).Draw(t, "duration")) * time.Microsecond
 		r.Duration = &d
 	}
@@ -135,6 +136,7 @@ func TestMalformedRecordsAreTornWithTheReason(t *testing.T) {
 		{"x\x00\x00\x00\x00bash\x00/\x00ls", "start time"},
 		{"-5\x00\x00\x00\x00bash\x00/\x00ls", "out of range"},
 		{"999999999999999999\x00\x00\x00\x00bash\x00/\x00ls", "out of range"},
+		{"253402300799000000\x00\x00\x00\x00bash\x00/\x00ls", "out of range"}, // the year 9999
 		{"99999999999999999999999\x00\x00\x00\x00bash\x00/\x00ls", "digits"},
 		{"1\x00d\x00\x00\x00bash\x00/\x00ls", "duration"},
 		{"1\x00\x00e\x00\x00bash\x00/\x00ls", "exit status"},
