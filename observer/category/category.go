@@ -94,8 +94,10 @@ var tiers = func() map[string]int {
 	m := map[string]int{}
 	for tier, list := range map[int]string{
 		moves:     `mkdir touch cp mv rm rmdir ln chmod ls cat install`,
-		filters:   `grep egrep fgrep rg head tail sort uniq wc cut tr tee less more column sed awk gawk jq yq xargs paste nl tac rev fold fmt bat seq yes`,
-		worthless: `cd echo printf true false : [ [[ test sleep export set unset source . read pushd popd exit return clear wait local declare typeset readonly alias shift trap umask shopt date pwd`,
+		filters:   `grep egrep fgrep rg head tail sort uniq wc cut tr tee less more column sed awk gawk jq yq xargs
+			paste nl tac rev fold fmt bat seq yes`,
+		worthless: `cd echo printf true false : [ [[ test sleep export set unset source . read pushd popd exit return
+			clear wait local declare typeset readonly alias shift trap umask shopt date pwd`,
 	} {
 		for _, n := range strings.Fields(list) {
 			m[n] = tier
@@ -107,7 +109,8 @@ var tiers = func() map[string]int {
 // hands are programs that only hand a command line on.
 var hands = func() map[string]bool {
 	m := map[string]bool{}
-	for _, n := range strings.Fields(`sh bash zsh dash ksh mksh ash fish eval su runuser watch script flock trap hyperfine concurrently nix-shell sg`) {
+	for _, n := range strings.Fields(`sh bash zsh dash ksh mksh ash fish eval su runuser watch script flock trap
+		hyperfine concurrently nix-shell sg`) {
 		m[n] = true
 	}
 	return m
@@ -143,7 +146,8 @@ var byName = func() map[string]protocol.CommandCategory {
 	for c, list := range map[protocol.CommandCategory]string{
 		protocol.CategoryGit:        `git g gitk lazygit hub gitui git-cliff`,
 		protocol.CategoryDocker:     `docker docker-compose podman podman-compose nerdctl dive ctop lazydocker colima`,
-		protocol.CategoryKubernetes: `kubectl k helm k9s kustomize minikube kind k3d k3s kubeadm kubectx kubens stern eksctl istioctl flux helmfile velero kops kubeseal microk8s linkerd cilium`,
+		protocol.CategoryKubernetes: `kubectl k helm k9s kustomize minikube kind k3d k3s kubeadm kubectx kubens stern
+			eksctl istioctl flux helmfile velero kops kubeseal microk8s linkerd cilium`,
 		protocol.CategoryNPM:        `npm npx`,
 		protocol.CategoryCargo:      `cargo cross`,
 		protocol.CategoryFileOps: `ls cd cp mv rm mkdir rmdir touch cat find chmod chown chgrp ln tar zip unzip gzip
@@ -172,7 +176,9 @@ var byName = func() map[string]protocol.CommandCategory {
 			false : sleep dnf nix-env fuser pstree pidof chsh getent groups update-grub grub-install update-alternatives
 			visudo logrotate auditctl ausearch virsh vmstat sar cryptsetup losetup sync hash shopt setopt bind fc
 			xdg-open open pbcopy pbpaste`,
-		protocol.CategoryEditor: `vim vi nvim nano emacs emacsclient code codium subl hx helix micro ed ex kak kate gedit idea pycharm webstorm goland clion rubymine phpstorm atom zed cursor joe pico mcedit view sudoedit vimdiff mate notepad xed pluma windsurf`,
+		protocol.CategoryEditor: `vim vi nvim nano emacs emacsclient code codium subl hx helix micro ed ex kak kate
+			gedit idea pycharm webstorm goland clion rubymine phpstorm atom zed cursor joe pico mcedit view sudoedit
+			vimdiff mate notepad xed pluma windsurf`,
 	} {
 		for _, n := range strings.Fields(list) {
 			if other, twice := m[n]; twice && other != c {

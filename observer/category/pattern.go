@@ -171,7 +171,9 @@ func isSubcommand(w string) bool {
 // wordOptions are programs whose options are words behind one dash.
 var wordOptions = func() map[string]bool {
 	m := map[string]bool{}
-	for _, n := range strings.Fields(`find gfind terraform go java javac ffmpeg ffprobe openssl convert magick xcodebuild gcc g++ clang clang++ cc ld keytool qemu-system-x86_64 packer vault consul nomad xterm test mvn ssh-keygen tofu terragrunt`) {
+	for _, n := range strings.Fields(`find gfind terraform go java javac ffmpeg ffprobe openssl convert magick
+		xcodebuild gcc g++ clang clang++ cc ld keytool qemu-system-x86_64 packer vault consul nomad xterm test mvn
+		ssh-keygen tofu terragrunt`) {
 		m[n] = true
 	}
 	return m

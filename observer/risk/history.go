@@ -7,7 +7,9 @@ import (
 )
 
 // historyFiles hold what was typed.
-var historyFiles = set(`.bash_history .zsh_history .zhistory .history .sh_history fish_history .python_history .mysql_history .psql_history .lesshst .node_repl_history .rediscli_history .sqlite_history .histfile .ash_history`)
+var historyFiles = set(`.bash_history .zsh_history .zhistory .history .sh_history fish_history .python_history
+	.mysql_history .psql_history .lesshst .node_repl_history .rediscli_history .sqlite_history .histfile
+	.ash_history`)
 
 func isHistory(path, dir string) bool {
 	if path == "$HISTFILE" {

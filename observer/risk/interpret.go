@@ -12,7 +12,8 @@ var interpreters = set(`sh bash zsh dash ksh mksh ash rbash fish csh tcsh ksh93 
 	pwsh powershell iex Invoke-Expression osascript tclsh at batch crontab su sudo doas ssh bun deno Rscript expect`)
 
 // fetchers print or write what they get from the network.
-var fetchers = set(`curl wget fetch aria2c http https xh lynx links w3m GET ftp tftp lwp-request lwp-download curlie axel nc ncat netcat telnet socat dig host nslookup Invoke-WebRequest iwr irm Invoke-RestMethod`)
+var fetchers = set(`curl wget fetch aria2c http https xh lynx links w3m GET ftp tftp lwp-request lwp-download curlie
+	axel nc ncat netcat telnet socat dig host nslookup Invoke-WebRequest iwr irm Invoke-RestMethod`)
 
 // decoders turn encoded text back.
 func decodes(r *shellparse.Run) bool {

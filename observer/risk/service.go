@@ -188,7 +188,9 @@ func stopService(a *assessor, r *shellparse.Run) {
 }
 
 // vitalProcesses end a session or the system when they end.
-var vitalProcesses = set(`systemd init sshd dbus-daemon Xorg gnome-shell plasmashell WindowServer loginwindow launchd lightdm gdm gdm3 sddm systemd-logind kubelet containerd dockerd postgres mysqld kwin_wayland NetworkManager explorer.exe lsass.exe svchost.exe rsyslogd auditd falcon-sensor`)
+var vitalProcesses = set(`systemd init sshd dbus-daemon Xorg gnome-shell plasmashell WindowServer loginwindow launchd
+	lightdm gdm gdm3 sddm systemd-logind kubelet containerd dockerd postgres mysqld kwin_wayland NetworkManager
+	explorer.exe lsass.exe svchost.exe rsyslogd auditd falcon-sensor`)
 
 func killCommand(a *assessor, r *shellparse.Run) {
 	switch r.Name {

@@ -116,7 +116,8 @@ func (w *walker) unwrap(r *Run, words []Word) []Word {
 // modules are programs of their own that are also started with python -m.
 var modules = func() map[string]bool {
 	m := map[string]bool{}
-	for _, n := range strings.Fields(`pip twine pytest poetry black mypy ruff flake8 tox nox celery flask django alembic uvicorn gunicorn pipx virtualenv isort pylint jupyter hatch pdm`) {
+	for _, n := range strings.Fields(`pip twine pytest poetry black mypy ruff flake8 tox nox celery flask django
+		alembic uvicorn gunicorn pipx virtualenv isort pylint jupyter hatch pdm`) {
 		m[n] = true
 	}
 	return m
