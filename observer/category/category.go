@@ -93,8 +93,8 @@ func tierOf(name string) int {
 var tiers = func() map[string]int {
 	m := map[string]int{}
 	for tier, list := range map[int]string{
-		moves:     `mkdir touch cp mv rm rmdir ln chmod ls cat install`,
-		filters:   `grep egrep fgrep rg head tail sort uniq wc cut tr tee less more column sed awk gawk jq yq xargs
+		moves: `mkdir touch cp mv rm rmdir ln chmod ls cat install`,
+		filters: `grep egrep fgrep rg head tail sort uniq wc cut tr tee less more column sed awk gawk jq yq xargs
 			paste nl tac rev fold fmt bat seq yes`,
 		worthless: `cd echo printf true false : [ [[ test sleep export set unset source . read pushd popd exit return
 			clear wait local declare typeset readonly alias shift trap umask shopt date pwd`,
@@ -144,12 +144,12 @@ func ofProgram(name string) protocol.CommandCategory {
 var byName = func() map[string]protocol.CommandCategory {
 	m := map[string]protocol.CommandCategory{}
 	for c, list := range map[protocol.CommandCategory]string{
-		protocol.CategoryGit:        `git g gitk lazygit hub gitui git-cliff`,
-		protocol.CategoryDocker:     `docker docker-compose podman podman-compose nerdctl dive ctop lazydocker colima`,
+		protocol.CategoryGit:    `git g gitk lazygit hub gitui git-cliff`,
+		protocol.CategoryDocker: `docker docker-compose podman podman-compose nerdctl dive ctop lazydocker colima`,
 		protocol.CategoryKubernetes: `kubectl k helm k9s kustomize minikube kind k3d k3s kubeadm kubectx kubens stern
 			eksctl istioctl flux helmfile velero kops kubeseal microk8s linkerd cilium`,
-		protocol.CategoryNPM:        `npm npx`,
-		protocol.CategoryCargo:      `cargo cross`,
+		protocol.CategoryNPM:   `npm npx`,
+		protocol.CategoryCargo: `cargo cross`,
 		protocol.CategoryFileOps: `ls cd cp mv rm mkdir rmdir touch cat find chmod chown chgrp ln tar zip unzip gzip
 			gunzip bzip2 xz zstd 7z unxz zcat less more head tail
 			grep egrep fgrep sort uniq wc cut paste tee du df stat file tree diff cmp patch split truncate shred
