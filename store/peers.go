@@ -78,9 +78,29 @@ func (s *Store) RemovePeer(ctx context.Context, id protocol.NodeID) error {
 	})
 }
 
+// PrunePending forgets the pending peers (source "pending") that nobody has decided about with [Store.SetGrant], except for
+// the keep that were seen last, and returns how many it forgot. Anybody can make a key and knock: without a bound,
+// strangers would fill the database.
+func (s *Store) PrunePending(ctx context.Context, keep int) (removed int64, err error) {
+	const doing = "forget pending peers"
+	if keep < 0 {
+		return 0, fmt.Errorf("%s: %d cannot be kept", doing, keep)
+	}
+	err = s.write(ctx, doing, func(t *tx) (err error) {
+		removed, err = t.exec(`DELETE FROM peer WHERE node_id IN (SELECT node_id FROM peer
+			WHERE source = 'pending' AND node_id NOT IN (SELECT node_id FROM trust_grant)
+			ORDER BY coalesce(last_seen, first_seen, 0) DESC, node_id LIMIT -1 OFFSET ?)`, int64(keep))
+		return err
+	})
+	if err != nil {
+		return 0, err
+	}
+	return removed, nil
+}
+
 func (s *Store) peers(ctx context.Context, rest string, args ...any) ([]Peer, error) {
 	var list []Peer
-	return list, s.each(ctx, `SELECT node_id, display_name, addrs, source, first_seen, last_seen, last_rtt, caro_version, protocol_version
+	err := s.each(ctx, `SELECT node_id, display_name, addrs, source, first_seen, last_seen, last_rtt, caro_version, protocol_version
 		FROM peer `+rest, args, func(rows *sql.Rows) error {
 		var p Peer
 		var addrs []byte
@@ -95,4 +115,8 @@ func (s *Store) peers(ctx context.Context, rest string, args ...any) ([]Peer, er
 		list = append(list, p)
 		return nil
 	})
+	if err != nil {
+		return nil, err
+	}
+	return list, nil
 }

@@ -58,6 +58,50 @@ func TestAPeerIsKeptAsItWasSavedLastExceptForWhenItWasFirstSeen(t *testing.T) {
 	}
 }
 
+func TestTheOldestPendingPeersAreForgotten(t *testing.T) {
+	s := open(t, Options{})
+	save := func(n byte, source string, first, last time.Duration) {
+		t.Helper()
+		p := Peer{ID: nodeID(n), Source: source, FirstSeen: noon.Add(first)}
+		if last != 0 {
+			p.LastSeen = noon.Add(last)
+		}
+		check(t, s.SavePeer(t.Context(), p))
+	}
+	save(1, "manual", -time.Hour, 0) // older than all, but wanted
+	save(2, "pending", -time.Hour, 0)
+	check(t, s.SetGrant(t.Context(), policy.Grant{Node: nodeID(2), Deny: true, At: noon}, changed)) // somebody has decided
+	save(3, "pending", time.Minute, time.Hour)                                                      // came again later
+	save(4, "pending", 2*time.Minute, 0)
+	save(5, "pending", 3*time.Minute, 0)
+	save(6, "pending", 4*time.Minute, 0)
+	for _, c := range []struct {
+		keep int
+		gone int64
+		left []byte
+	}{{5, 0, []byte{1, 2, 3, 4, 5, 6}}, {4, 0, []byte{1, 2, 3, 4, 5, 6}}, {2, 2, []byte{1, 2, 3, 6}}, {2, 0, []byte{1, 2, 3, 6}}, {1, 1, []byte{1, 2, 3}}, {0, 1, []byte{1, 2}}} {
+		gone, err := s.PrunePending(t.Context(), c.keep)
+		check(t, err)
+		list, err := s.Peers(t.Context())
+		check(t, err)
+		want := make(map[protocol.NodeID]bool)
+		for _, n := range c.left {
+			want[nodeID(n)] = true
+		}
+		for _, p := range list {
+			if !want[p.ID] {
+				t.Errorf("keep %d: %s was kept", c.keep, p.ID)
+			}
+		}
+		if gone != c.gone || len(list) != len(want) {
+			t.Errorf("keep %d: %d removed and %d left, want %d and %d", c.keep, gone, len(list), c.gone, len(want))
+		}
+	}
+	if _, err := s.PrunePending(t.Context(), -1); err == nil {
+		t.Error("a negative number was taken")
+	}
+}
+
 func TestAGrantIsStoredAndClearedWithItsAuditRecord(t *testing.T) {
 	s := open(t, Options{})
 	g := policy.Grant{Node: nodeID(1), Trust: protocol.TrustPeer, Name: "bob", At: noon}

@@ -204,7 +204,7 @@ func (s *Store) MarkPushed(ctx context.Context, summaryID string, peer protocol.
 
 func (s *Store) summaries(ctx context.Context, where string, args ...any) ([]StoredSummary, error) {
 	var list []StoredSummary
-	return list, s.each(ctx, `SELECT id, own, received_at, wire FROM summary `+where, args, func(rows *sql.Rows) error {
+	err := s.each(ctx, `SELECT id, own, received_at, wire FROM summary `+where, args, func(rows *sql.Rows) error {
 		var id string
 		var received sql.NullInt64
 		var st StoredSummary
@@ -225,4 +225,8 @@ func (s *Store) summaries(ctx context.Context, where string, args ...any) ([]Sto
 		list = append(list, st)
 		return nil
 	})
+	if err != nil {
+		return nil, err
+	}
+	return list, nil
 }
