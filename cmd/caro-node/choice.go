@@ -3,10 +3,12 @@ package main
 import (
 	"fmt"
 	"path/filepath"
+	"strings"
 
 	"github.com/spf13/pflag"
 
 	"github.com/caro-mesh/caro-node/api/client"
+	"github.com/caro-mesh/caro-node/protocol"
 )
 
 // choice holds the flags that choose commands: the same for looking at them and for deleting them.
@@ -44,6 +46,15 @@ func (o *choice) query(f *pflag.FlagSet) (client.EventQuery, error) {
 		q.Failed = &o.failed
 	}
 	return q, nil
+}
+
+// everything reports that no condition of q leaves a command out.
+func everything(q client.EventQuery) bool {
+	q.Search = strings.TrimSpace(q.Search)
+	if q.MinRisk == protocol.RiskSafe.String() {
+		q.MinRisk = ""
+	}
+	return q == client.EventQuery{}
 }
 
 // checkFilled refuses conditions without content: an empty variable of a script must not turn "these" into "all".

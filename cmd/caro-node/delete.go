@@ -57,9 +57,9 @@ func (c *cli) runDelete(cmd *cobra.Command, o deleteOptions) error {
 	if err != nil {
 		return err
 	}
-	chosen := q != client.EventQuery{}
+	chosen := !everything(q)
 	switch {
-	case chosen && len(o.ids) > 0:
+	case q != client.EventQuery{} && len(o.ids) > 0:
 		return usageErrorf("give --id or conditions, not both")
 	case !chosen && len(o.ids) == 0:
 		return usageErrorf("say what to delete: --id, or at least one condition such as --search, --cwd or --since (see %q)", cmd.CommandPath()+" --help")
