@@ -50,7 +50,7 @@ var layers = []layer{
 	{folder: "observer/redact", owns: "removing secrets", may: observerParts},
 	{folder: "observer/risk", owns: "how much damage a command can do", may: observerParts},
 	{folder: "observer/risk/corpus", owns: "labelled commands and the score", may: observerParts},
-	{folder: "observer/shell", owns: "the hooks", may: observerParts},
+	{folder: "observer/shell", owns: "the hooks", may: append([]string{"observer/guard"}, observerParts...)},
 	{folder: "observer/shellparse", owns: "the parsed command, for category and risk alike", may: observerParts},
 	{folder: "observer/spool", owns: "the spool files", may: observerParts},
 

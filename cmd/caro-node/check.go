@@ -34,7 +34,11 @@ func (c *cli) checkCommand() *cobra.Command {
 		Use:   "check [flags] -- COMMAND",
 		Short: "Judge the risk of a command without running or recording it",
 		Long: `Judge the risk of a command. Nothing is run, recorded or sent, and the node need not run.
-The exit code is the answer: 0 safe, 1 moderate, 2 high, 3 critical; 64 for wrong use.`,
+The exit code is the answer: 0 safe, 1 moderate, 2 high, 3 critical; 64 for wrong use.
+
+"caro-node check --guard SHELL" takes the command from the environment variable CARO_NODE_LINE, where other users cannot
+see it, and prints the level on a line, and for each finding of that level high or critical three more: rule, reason and
+safer alternative. This form does not change; the guard of "caro-node shell init --guard" uses it.`,
 		Example: `  caro-node check -- 'curl https://example.org/install | sudo bash'`,
 		RunE: func(_ *cobra.Command, args []string) error {
 			command := strings.Join(args, " ")

@@ -13,5 +13,9 @@ func main() { os.Exit(Main()) }
 
 // Main runs the command line of this process and returns its exit code.
 func Main() int {
+	// The shells' guard waits for this one before it runs a line, so it goes without what the others need to start.
+	if code, ok := guardCheck(os.Args[1:], os.Stdout, os.Getenv); ok {
+		return code
+	}
 	return execute(os.Args[1:], stdio{In: os.Stdin, Out: os.Stdout, Err: os.Stderr}, os.Getenv)
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"math"
@@ -19,8 +20,9 @@ import (
 )
 
 func (c *cli) shellCommand() *cobra.Command {
+	var guarded bool
 	init := &cobra.Command{
-		Use:   "init bash|zsh|fish|sh",
+		Use:   "init bash|zsh|fish|sh [--guard]",
 		Short: "Print the lines that make a shell record its commands",
 		Long: `Print the hook for a shell. It starts no process per command: it appends to a spool file, which the node reads.
 
@@ -30,10 +32,16 @@ func (c *cli) shellCommand() *cobra.Command {
   sh    eval "$(caro-node shell init sh)"           in ~/.profile; see the comments it prints
 
 A command that starts with a space is never recorded. caro_pause stops recording in the shell in which it is typed, and
-caro_resume goes on; "caro-node pause" and "caro-node resume" do it in all shells.`,
+caro_resume goes on; "caro-node pause" and "caro-node resume" do it in all shells.
+
+With --guard (bash, zsh and fish) a command whose risk is high or critical is stopped before it runs: the shell shows why
+and what would be safer, and runs it when you type "y" (critical: "yes") and Return. Anything else leaves it, as does
+Ctrl-C. Most commands are seen to be harmless without any process; for the others "caro-node check" is asked, also with
+the node stopped. guard = "on" under [observer] in the configuration makes --guard the default, and --guard=false goes
+without it.`,
 		ValidArgs: []string{"bash", "zsh", "fish", "sh"},
 		Args:      exactArgs(1, "the name of a shell: bash, zsh, fish or sh"),
-		RunE: func(_ *cobra.Command, args []string) error {
+		RunE: func(cmd *cobra.Command, args []string) error {
 			s := protocol.ParseShell(args[0])
 			if s == protocol.ShellOther {
 				return usageErrorf("there is no hook for %q (use bash, zsh, fish or sh; other programs can call \"caro-node observe\")", args[0])
@@ -46,7 +54,14 @@ caro_resume goes on; "caro-node pause" and "caro-node resume" do it in all shell
 			if err := spool.Prepare(p.Spool); err != nil {
 				c.say("caro-node: nothing will be recorded until this works: %v", err)
 			}
-			script, err := shell.Script(s, shell.Options{SpoolDir: p.Spool})
+			o := shell.Options{SpoolDir: p.Spool}
+			if o.Guard, err = c.guardProgram(s, guarded, cmd.Flags().Changed("guard")); err != nil {
+				return err
+			}
+			script, err := shell.Script(s, o)
+			if errors.Is(err, shell.ErrNoGuard) {
+				return usageErrorf("%w", err)
+			}
 			if err != nil {
 				return err
 			}
@@ -54,6 +69,7 @@ caro_resume goes on; "caro-node pause" and "caro-node resume" do it in all shell
 			return err
 		},
 	}
+	init.Flags().BoolVar(&guarded, "guard", false, "stop dangerous commands until they are confirmed (default: observer.guard)")
 	return group("shell", "Hook a shell", init)
 }
 

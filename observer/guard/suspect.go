@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// MaxLine is the length in bytes from which on a line is suspect whatever it holds, so that the look at the words costs
+// MaxLine is the length in bytes (fish: in characters) from which on a line is suspect whatever it holds, so that the look at the words costs
 // little.
 const MaxLine = 2000
 
@@ -45,6 +45,7 @@ func Suspect(line string) bool {
 			return true
 		}
 	}
+	text = strings.ReplaceAll(text, "./", " ") // so that a dot alone is the command
 	text = strings.Map(func(r rune) rune {
 		if r > 127 || !strings.ContainsRune("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.+-", r) {
 			return ' '

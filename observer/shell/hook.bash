@@ -47,6 +47,7 @@ __caro_clock() {
 
 # Notes the state in which the next line will be typed.
 __caro_ready() {
+  [[ ! ${__caro_program-} ]] || __caro_guard_ready
   __caro_t0= __caro_armed= __caro_first= __caro_n0=$HISTCMD __caro_cwd=$PWD __caro_tp=$__caro_t1
   if [[ ${PS0-} != *__caro_t0=* && $BASHOPTS == *promptvars* ]]; then
     PS0='${BASH_VERSION:0:$((__caro_t0='$__caro_now',__caro_n1=HISTCMD,__caro_armed=1,0))}'${PS0-}
@@ -122,7 +123,7 @@ __caro_exit() {
 }
 
 __caro_finish() {
-  local e=$1 t0=$__caro_t0 n1=$__caro_n1 first= text= number= stamp=0 flags= added= took=
+  local e=$1 t0=$__caro_t0 n1=$__caro_n1 first= text= number= stamp=0 flags=${__caro_confirmed-} added= took=
   if [[ $__caro_armed == 2 ]]; then
     first=$__caro_first
   elif [[ $__caro_trap ]]; then
@@ -161,7 +162,7 @@ __caro_finish() {
   # Of a line that ran when the shell was ended from outside, the status is not known.
   if [[ ${2-} && $text != exit* && $text != logout* ]]; then e=; fi
   # A line break would make bash write the record in pieces.
-  if [[ $text == *$'\n'* ]]; then text=${text@Q} flags=q; fi
+  if [[ $text == *$'\n'* ]]; then text=${text@Q} flags+=q; fi
   if [[ $e ]]; then took=$((__caro_t1 - t0)); fi
   __caro_t0= # an interrupt from here on must not report the line twice
   builtin printf '\0\2C1\0%s\0%s\0%s\0%s\0bash\0%s\0%s\0\3\0' \

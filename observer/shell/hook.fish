@@ -102,9 +102,10 @@ if status is-interactive
     function __caro_write
         # On a full disk fish itself prints an error, so the next try waits a minute.
         if test -d $__caro_dir -a -w $__caro_dir; and begin; test -z "$__caro_t0"; or test "$__caro_t0" -ge $__caro_retry; end
-            printf '\0\2C1\0%s\0%s\0%s\0\0fish\0%s\0%s\0\3\0' "$__caro_t0" $argv[1] $argv[2] "$__caro_cwd" "$__caro_command" >>$__caro_file
+            printf '\0\2C1\0%s\0%s\0%s\0%s\0fish\0%s\0%s\0\3\0' "$__caro_t0" $argv[1] $argv[2] "$__caro_confirmed" "$__caro_cwd" "$__caro_command" >>$__caro_file
             or set -g __caro_retry (math -s0 "$__caro_t0 + 60000000")
         end
         set -g __caro_command
+        set -g __caro_confirmed
     end
 end

@@ -7,7 +7,7 @@ if [[ -o interactive ]] && \zmodload zsh/datetime zsh/system 2>/dev/null; then
   \typeset -g __caro_dir=@SPOOL@ __caro_pause_file=@PAUSE@
   # A child inherits variables after `setopt allexport`, but never a session: its process number differs.
   if [[ "${__caro_pid-}" != "$$" ]]; then
-    \typeset -g __caro_pid=$$ __caro_paused= __caro_command= __caro_cwd= __caro_file=
+    \typeset -g __caro_pid=$$ __caro_paused= __caro_command= __caro_cwd= __caro_file= __caro_confirmed=
     \typeset -gi 10 __caro_t0=0 __caro_t1=0 __caro_fd=0
     (( __caro_t0 = EPOCHREALTIME * 1000000 ))
     __caro_file="$__caro_dir/zsh-$$-$__caro_t0-$RANDOM$RANDOM.spool"
@@ -50,10 +50,10 @@ if [[ -o interactive ]] && \zmodload zsh/datetime zsh/system 2>/dev/null; then
   # Status and duration may be missing.
   __caro_write() {
     if \sysopen -a -w -o creat,cloexec -m 600 -u __caro_fd "$__caro_file" 2>/dev/null; then
-      \syswrite -o $__caro_fd -- $'\0\2C1\0'"$__caro_t0"$'\0'"$2"$'\0'"$1"$'\0\0zsh\0'"$__caro_cwd"$'\0'"$__caro_command"$'\0\3\0' 2>/dev/null
+      \syswrite -o $__caro_fd -- $'\0\2C1\0'"$__caro_t0"$'\0'"$2"$'\0'"$1"$'\0'"${__caro_confirmed-}"$'\0zsh\0'"$__caro_cwd"$'\0'"$__caro_command"$'\0\3\0' 2>/dev/null
       \exec {__caro_fd}>&-
     fi
-    __caro_command=
+    __caro_command= __caro_confirmed=
   }
 
   \autoload -Uz add-zsh-hook

@@ -20,11 +20,20 @@ import (
 	"github.com/creack/pty"
 	"go.uber.org/goleak"
 
+	"github.com/caro-mesh/caro-node/observer/guard"
 	"github.com/caro-mesh/caro-node/observer/spool"
 	"github.com/caro-mesh/caro-node/protocol"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+// TestMain makes the test binary the program that the guard asks, too.
+func TestMain(m *testing.M) {
+	if len(os.Args) == 4 && os.Args[1] == "check" && os.Args[2] == "--guard" {
+		level, text := guard.Answer(os.Getenv(guard.LineVariable), protocol.ParseShell(os.Args[3]))
+		fmt.Print(text)
+		os.Exit(int(level))
+	}
+	goleak.VerifyTestMain(m)
+}
 
 const patience = 30 * time.Second
 
@@ -63,6 +72,7 @@ type config struct {
 	old    bool     // as if this bash had no PROMPT_COMMAND array
 	env    []string // added to the environment
 	spool  string   // default: a prepared folder
+	guard  string   // the program that the guard asks; empty: no guard
 }
 
 // counted prompts let the tests know which one they see. The number is on the screen as <n>.
@@ -96,7 +106,7 @@ func start(t testing.TB, name string, c config) *session {
 	}
 	rc := prompts[name] + c.before + "\n"
 	if !c.bare {
-		hook, err := Script(shellType(name), Options{SpoolDir: s.spool})
+		hook, err := Script(shellType(name), Options{SpoolDir: s.spool, Guard: c.guard})
 		if err != nil {
 			t.Fatal(err)
 		}

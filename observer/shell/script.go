@@ -27,6 +27,9 @@ type Options struct {
 	SpoolDir string
 	// PauseFile stops recording in every session while it exists. Empty: "paused" beside SpoolDir.
 	PauseFile string
+	// Guard is the path of the program that judges commands: the script then stops dangerous ones and asks before they
+	// run. Empty: nothing is stopped. sh cannot stop commands.
+	Guard string
 }
 
 // Script returns the hook for sh ([protocol.ShellSh] is for dash, ksh and mksh). It is a text for that shell to evaluate.
@@ -53,7 +56,12 @@ func Script(sh protocol.ShellType, o Options) (string, error) {
 	default:
 		return "", fmt.Errorf("no hook for the shell %q (bash, zsh, fish and sh have one)", sh)
 	}
-	return strings.NewReplacer("@SPOOL@", quote(o.SpoolDir), "@PAUSE@", quote(o.PauseFile)).Replace(text), nil
+	text = strings.NewReplacer("@SPOOL@", quote(o.SpoolDir), "@PAUSE@", quote(o.PauseFile)).Replace(text)
+	if o.Guard == "" {
+		return text, nil
+	}
+	more, err := guardScript(sh, o.Guard)
+	return text + more, err
 }
 
 // PauseFile is the file whose existence pauses recording in all sessions that use the spool folder.

@@ -1,0 +1,109 @@
+
+# The guard: dangerous lines are stopped before they run. Return is bound to a function that executes the line, as Return
+# does, where it may run. A stopped line stays in the command line to be edited, and goes into the history where fish
+# lets a script add to it.
+
+if status is-interactive; and test "$__caro_pid" = $fish_pid
+    set -g __caro_words @WORDS@
+    set -g __caro_needs @NEEDS@
+    set -g __caro_computed @COMPUTED@
+    set -g __caro_written @WRITTEN@
+    set -g __caro_program @PROGRAM@
+    set -g __caro_absent
+    set -g __caro_confirmed
+
+    # Succeeds where the line has to be checked: see package guard, which this mirrors.
+    function __caro_suspect
+        set -l line "$argv[1]"
+        test (string length -- "$line") -le @MAX@; or return 0
+        set line (string replace -ra '\\\\\n' '' -- "$line" | string collect)
+        set line (string replace -a \t ' ' -- "$line" | string collect)
+        set line (string replace -ra '[\x01-\x1f]' ';' -- "$line" | string replace -a /dev/null '' | string collect)
+        string match -qr -- $__caro_computed "$line"; and return 0
+        string match -qr -- $__caro_written "$line"; and return 0
+        set -l text (string replace -ra '[\'"\\\\]' '' -- "$line")
+        string match -qr -- @PARTS@ "$text"; and return 0
+        set -l found (string match -ra -- '[a-zA-Z0-9_.+-]+' (string replace -a ./ ' ' -- "$text"))
+        set -l seen $found (string match -ra -- '[^a-zA-Z0-9_.+ -]' "$line")
+        for w in $found (string replace -rf '\..*' '' -- $found)
+            set -l at (contains -i -- "$w" $__caro_words); or continue
+            set -l needs $__caro_needs[$at]
+            test "$needs" = '!'; and return 0
+            for n in (string split ' ' -- $needs)
+                contains -- $n $seen; and return 0
+            end
+        end
+        return 1
+    end
+
+    # Bound to Return.
+    function __caro_enter
+        set -g __caro_confirmed
+        set -l line (commandline -b | string collect)
+        # In the pager and in a search Return chooses; a line that is not complete gets another one.
+        if commandline -P; or begin; commandline -S 2>/dev/null; end; or not commandline --is-valid; or not __caro_suspect "$line"
+            commandline -f execute
+            return
+        end
+        set -l out
+        if test (string length -- "$line") -gt 30000 # more than can be handed over
+            set out high shell.too-large 'It is too large to be judged.' 'Put it into a file and read it before running it.'
+        else
+            set -lx CARO_NODE_LINE "$line"
+            set out ($__caro_program check --guard fish 2>/dev/null)
+        end
+        switch "$out[1]"
+            case safe moderate
+            case high critical
+                if not __caro_ask "$line" $out
+                    __caro_stopped "$line"
+                    commandline -f repaint
+                    return
+                end
+                set -g __caro_confirmed c
+            case '*'
+                if test -z "$__caro_absent"
+                    printf '\ncaro-node: the guard cannot run %s, so it lets commands through\n' $__caro_program >&2
+                    commandline -f repaint
+                end
+                set -g __caro_absent 1
+        end
+        commandline -f execute
+    end
+
+    # Shows why the line was stopped, and succeeds where the person types what is asked for.
+    function __caro_ask
+        set -l line $argv[1]
+        set -l level $argv[2]
+        set -l found $argv[3..-1]
+        set -l want y
+        test $level = critical; and set want yes
+        printf '\ncaro-node: stopped, %s risk: %s\n' $level (string replace -ra '[[:cntrl:]]' ' ' -- "$line" | string collect) >&2
+        while test (count $found) -ge 3
+            printf '  %s: %s\n    safer: %s\n' $found[1..3] >&2
+            set -e found[1..3]
+        end
+        set -l answer
+        read -l -P "Type $want and Return to run it, anything else to leave it: " answer
+        or return 1
+        test "$answer" = $want
+    end
+
+    # Reports a stopped line.
+    function __caro_stopped
+        if string match -q -r '^\s' -- "$argv[1]"; or test -n "$__caro_paused"; or test -e $__caro_pause_file; or set -q fish_private_mode
+            return
+        end
+        history append -- "$argv[1]" 2>/dev/null
+        set -g __caro_command "$argv[1]"
+        set -g __caro_cwd $PWD
+        set -g __caro_confirmed b
+        __caro_clock
+        __caro_write '' ''
+    end
+
+    for mode in default insert
+        bind -M $mode \r __caro_enter
+        bind -M $mode \n __caro_enter
+    end
+end
