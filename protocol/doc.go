@@ -137,7 +137,6 @@
 //	                     SummaryAck 0x0101                                    4,096
 //	/caro/query/1.0.0    Query 0x0200                                         65,536
 //	                     QueryResponse 0x0201                                 1,048,576
-//	/caro/goodbye/1.0.0  Goodbye 0xFFFF                                       1,024
 //	/caro/goodbye/1.0.0  Goodbye 0xFFFF (no answer)                           1,024
 //
 // The payloads of the streams that carry no summary, query or response are described in the packages of their protocols:
