@@ -84,8 +84,39 @@ func withProblems(mux *http.ServeMux) http.Handler {
 			writeProblem(w, probe.status, fmt.Sprintf("%s is not possible here; allowed: %s", r.Method, allow))
 			return
 		}
-		writeProblem(w, http.StatusNotFound, "there is nothing at this path; GET /api/v1/openapi.json lists what there is")
+		writeProblem(w, http.StatusNotFound, noSuchPath)
 	})
+}
+
+const noSuchPath = "there is nothing at this path; GET /api/v1/openapi.json lists what there is"
+
+// withoutPlainNotFound answers with a problem document where page, which knows nothing of them, finds no file.
+func withoutPlainNotFound(page http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		page.ServeHTTP(&notFoundProblem{ResponseWriter: w}, r)
+	})
+}
+
+// notFoundProblem replaces an answer that says "not found".
+type notFoundProblem struct {
+	http.ResponseWriter
+	replaced bool
+}
+
+func (p *notFoundProblem) WriteHeader(status int) {
+	if status == http.StatusNotFound && !p.replaced {
+		p.replaced = true
+		writeProblem(p.ResponseWriter, status, noSuchPath)
+		return
+	}
+	p.ResponseWriter.WriteHeader(status)
+}
+
+func (p *notFoundProblem) Write(b []byte) (int, error) {
+	if p.replaced {
+		return len(b), nil
+	}
+	return p.ResponseWriter.Write(b)
 }
 
 // statusProbe keeps what the mux decided and drops what it wrote.

@@ -50,8 +50,9 @@ func newHandler(c Config, b Backend) (http.Handler, error) {
 	})
 	mux.Handle("GET /metrics", newMetrics(b, c.Version, c.Logger))
 	if c.Page != nil {
-		mux.Handle("GET /{$}", c.Page)
-		mux.Handle("GET /assets/", c.Page)
+		page := withoutPlainNotFound(c.Page)
+		mux.Handle("GET /{$}", page)
+		mux.Handle("GET /assets/", page)
 	}
 	return withProblems(mux), nil
 }

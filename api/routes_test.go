@@ -56,6 +56,19 @@ func TestEveryDocumentCarriesTheSchemaVersion(t *testing.T) {
 	}
 }
 
+func TestAFileThatThePageDoesNotHaveIsAProblem(t *testing.T) {
+	r := start(t)
+	a := r.viaUnix("GET", "/assets/none.js", "")
+	var p v1.Problem
+	a.into(t, &p)
+	if a.status != http.StatusNotFound || p.Status != http.StatusNotFound || p.Detail == "" || a.header.Get("Content-Type") != v1.ProblemMediaType {
+		t.Errorf("%d %v %s", a.status, a.header, a.body)
+	}
+	if a := r.viaUnix("GET", "/assets/app.js", ""); a.status != http.StatusOK || a.text() != "<!doctype html>the page" {
+		t.Errorf("a file that is there: %d %s", a.status, a.body)
+	}
+}
+
 func TestEmptyListsAreListsAndNotNull(t *testing.T) {
 	r := start(t)
 	r.backend.Change(func(b *fake.Backend) {

@@ -60,7 +60,13 @@ func (l *logBuffer) String() string {
 func start(t *testing.T) *running {
 	t.Helper()
 	r := &running{t: t, backend: fake.Sample(noon), socket: filepath.Join(t.TempDir(), "api.sock"), log: &logBuffer{}}
-	page := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "<!doctype html>the page") })
+	page := http.HandlerFunc(func(w http.ResponseWriter, q *http.Request) {
+		if strings.HasPrefix(q.URL.Path, "/assets/none") {
+			http.NotFound(w, q)
+			return
+		}
+		_, _ = io.WriteString(w, "<!doctype html>the page")
+	})
 	s, err := api.Listen(t.Context(), api.Config{Socket: r.socket, Listen: "127.0.0.1:0", Token: token, Page: page, Version: "0.1.0",
 		Logger: slog.New(slog.NewJSONHandler(r.log, &slog.HandlerOptions{Level: slog.LevelDebug})), Now: func() time.Time { return noon }})
 	if err != nil {
