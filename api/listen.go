@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"syscall"
 	"time"
@@ -23,39 +24,39 @@ const maxSocketPath = 103
 // socket is a listening unix socket that was put in its place with its final mode, under a lock.
 type socket struct {
 	net.Listener
-	path string
-	lock *os.File
-	once sync.Once
-	err  error
+	path  string // of the socket itself
+	name  string // by which it is found: path, or a symbolic link to it
+	locks []*os.File
+	once  sync.Once
+	err   error
 }
 
-// listenSocket takes path. A socket that a killed daemon left behind is replaced; a living daemon is not disturbed.
+// listenSocket makes a socket in the folder dir that is found by name; with an empty dir it is at name itself. A socket
+// that a killed daemon left behind is replaced; a living daemon is not disturbed.
 //
-// What tells them apart is a lock on path+".lock", which the system releases however its holder ends. Looking at the
-// socket alone would leave a race between two daemons that both find it dead.
-func listenSocket(ctx context.Context, path string) (_ *socket, err error) {
-	if err := checkSocketPath(path); err != nil {
+// What tells them apart is a lock on name+".lock", which the system releases however its holder ends. Looking at the
+// socket alone would leave a race between two daemons that both find it dead. The socket has a lock as well where it is
+// elsewhere, for daemons with other names that would put theirs in the same place.
+func listenSocket(ctx context.Context, name, dir string) (_ *socket, err error) {
+	s := &socket{path: name, name: name}
+	if dir != "" {
+		s.path = filepath.Join(dir, filepath.Base(name))
+	}
+	if err := checkSocketPath(s.path); err != nil {
 		return nil, err
 	}
-	dir := filepath.Dir(path)
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return nil, fmt.Errorf("create the folder of the API socket: %w", err)
-	}
-	lock, err := takeLock(path)
-	if err != nil {
-		return nil, err
-	}
-	s := &socket{path: path, lock: lock}
 	defer func() {
 		if err != nil {
-			err = errors.Join(err, lock.Close())
+			err = errors.Join(err, s.unlock())
 		}
 	}()
-	if err := checkReplaceable(ctx, path); err != nil {
-		return nil, err
+	for _, p := range slices.Compact([]string{s.name, s.path}) {
+		if err := s.take(ctx, p); err != nil {
+			return nil, err
+		}
 	}
 	// The socket is bound inside a private folder, so that nobody can connect before its mode is set.
-	private, err := os.MkdirTemp(dir, ".s")
+	private, err := os.MkdirTemp(filepath.Dir(s.path), ".s")
 	if err != nil {
 		return nil, fmt.Errorf("prepare the API socket: %w", err)
 	}
@@ -71,11 +72,44 @@ func listenSocket(ctx context.Context, path string) (_ *socket, err error) {
 	if u, ok := l.(*net.UnixListener); ok {
 		u.SetUnlinkOnClose(false)
 	}
-	if err := errors.Join(os.Chmod(temporary, 0o600), os.Rename(temporary, path)); err != nil {
+	if err := errors.Join(os.Chmod(temporary, 0o600), os.Rename(temporary, s.path), s.link()); err != nil {
 		return nil, errors.Join(fmt.Errorf("put the API socket in its place: %w", err), l.Close())
 	}
 	s.Listener = l
 	return s, nil
+}
+
+// take locks path and makes sure that what is there may be replaced.
+func (s *socket) take(ctx context.Context, path string) error {
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return fmt.Errorf("create the folder of the API socket: %w", err)
+	}
+	lock, err := takeLock(path)
+	if err != nil {
+		return err
+	}
+	s.locks = append(s.locks, lock)
+	return checkReplaceable(ctx, path)
+}
+
+// link makes the socket be found by its name, in one step.
+func (s *socket) link() error {
+	if s.name == s.path {
+		return nil
+	}
+	temporary := s.name + ".new"
+	if err := os.Remove(temporary); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
+	return errors.Join(os.Symlink(s.path, temporary), os.Rename(temporary, s.name))
+}
+
+func (s *socket) unlock() error {
+	var errs []error
+	for _, l := range s.locks {
+		errs = append(errs, l.Close())
+	}
+	return errors.Join(errs...)
 }
 
 func checkSocketPath(path string) error {
@@ -108,9 +142,6 @@ func takeLock(path string) (*os.File, error) {
 // Reserve keeps every daemon from starting at the socket until release is called, so that the caller alone may write the
 // node's data meanwhile. Beside a running daemon it returns [ErrAlreadyRunning].
 func Reserve(ctx context.Context, socket string) (release func() error, err error) {
-	if err := checkSocketPath(socket); err != nil {
-		return nil, err
-	}
 	if err := os.MkdirAll(filepath.Dir(socket), 0o700); err != nil {
 		return nil, fmt.Errorf("create the folder of the API socket: %w", err)
 	}
@@ -124,7 +155,7 @@ func Reserve(ctx context.Context, socket string) (release func() error, err erro
 	return lock.Close, nil
 }
 
-// checkReplaceable accepts an absent path and a socket at which nobody listens.
+// checkReplaceable accepts an absent path, and a socket or a link to one at which nobody listens.
 func checkReplaceable(ctx context.Context, path string) error {
 	fi, err := os.Lstat(path)
 	switch {
@@ -132,6 +163,18 @@ func checkReplaceable(ctx context.Context, path string) error {
 		return nil
 	case err != nil:
 		return fmt.Errorf("look at the API socket: %w", err)
+	case fi.Mode().Type() == os.ModeSymlink:
+		target, err := os.Readlink(path)
+		if err != nil {
+			return fmt.Errorf("look at the API socket: %w", err)
+		}
+		if !filepath.IsAbs(target) {
+			target = filepath.Join(filepath.Dir(path), target)
+		}
+		if fi, err := os.Lstat(target); err == nil && fi.Mode().Type() == os.ModeSymlink {
+			return fmt.Errorf("%s is in the way of the API socket and is not a socket; move it away", path)
+		}
+		return checkReplaceable(ctx, target)
 	case fi.Mode().Type() != os.ModeSocket:
 		return fmt.Errorf("%s is in the way of the API socket and is not a socket; move it away", path)
 	}
@@ -146,15 +189,17 @@ func checkReplaceable(ctx context.Context, path string) error {
 	return fmt.Errorf("find out whether the API socket is in use: %w", err)
 }
 
-// Close stops listening, removes the socket and releases the lock. Only the first call does something.
+// Close stops listening, removes the socket and releases the locks. Only the first call does something.
 func (s *socket) Close() error {
 	s.once.Do(func() {
 		s.err = s.Listener.Close()
-		if err := os.Remove(s.path); !errors.Is(err, os.ErrNotExist) {
-			s.err = errors.Join(s.err, err)
+		for _, p := range slices.Compact([]string{s.name, s.path}) {
+			if err := os.Remove(p); !errors.Is(err, os.ErrNotExist) {
+				s.err = errors.Join(s.err, err)
+			}
 		}
-		// The lock file stays: removing it would let two daemons lock two files of the same name.
-		s.err = errors.Join(s.err, s.lock.Close())
+		// The lock files stay: removing one would let two daemons lock two files of the same name.
+		s.err = errors.Join(s.err, s.unlock())
 	})
 	return s.err
 }

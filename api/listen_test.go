@@ -215,3 +215,46 @@ func TestTooLongSocketPathIsTold(t *testing.T) {
 		}
 	}
 }
+
+func TestSocketElsewhereIsFoundByItsNameAndLockedThere(t *testing.T) {
+	data, run, other := t.TempDir(), t.TempDir(), t.TempDir()
+	name := filepath.Join(data, strings.Repeat("x", 80), "api.sock") // too long for a socket
+	c := api.Config{Socket: name, SocketDir: run}
+	s, err := api.Listen(t.Context(), c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if target, err := os.Readlink(name); err != nil || target != filepath.Join(run, "api.sock") || s.Endpoints().Socket != target {
+		t.Errorf("%s leads to %q (%v), the server names %s", name, target, err, s.Endpoints().Socket)
+	}
+	c.SocketDir = other
+	if _, err := api.Listen(t.Context(), c); !errors.Is(err, api.ErrAlreadyRunning) {
+		t.Errorf("a second one with its socket elsewhere gets %v", err)
+	}
+	if _, err := api.Reserve(t.Context(), name); !errors.Is(err, api.ErrAlreadyRunning) {
+		t.Errorf("somebody who wants to write the data gets %v", err)
+	}
+	c = api.Config{Socket: filepath.Join(t.TempDir(), "api.sock"), SocketDir: run}
+	if _, err := api.Listen(t.Context(), c); !errors.Is(err, api.ErrAlreadyRunning) {
+		t.Errorf("one for other data at the same place gets %v", err)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range []string{name, filepath.Join(run, "api.sock")} {
+		if _, err := os.Lstat(path); !errors.Is(err, os.ErrNotExist) {
+			t.Errorf("%s was left behind (%v)", path, err)
+		}
+	}
+	// A killed daemon leaves the link, and perhaps not the socket: runtime folders are emptied.
+	if err := os.Symlink(filepath.Join(run, "api.sock"), name); err != nil {
+		t.Fatal(err)
+	}
+	c = api.Config{Socket: name, SocketDir: other}
+	if s, err = api.Listen(t.Context(), c); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+}

@@ -49,8 +49,12 @@ func allow(method, path string) allowance {
 
 // Config says where and how the API is served.
 type Config struct {
-	// Socket is the path of the unix socket, in a folder whose path has at most 88 bytes. It is required.
+	// Socket is the path by which the unix socket is found. A lock beside it keeps every other daemon away, so it belongs
+	// into the folder of the data. It is required.
 	Socket string
+	// SocketDir is the folder in which the unix socket is made, whose path has at most 88 bytes; Socket is then a link to
+	// it. Empty: that of Socket.
+	SocketDir string
 	// Listen is a loopback address and port for TCP, such as "127.0.0.1:9237"; port 0 chooses a free one. Empty
 	// switches TCP off, and the page with it.
 	Listen string
@@ -90,7 +94,7 @@ func Listen(ctx context.Context, c Config) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	sock, err := listenSocket(ctx, c.Socket)
+	sock, err := listenSocket(ctx, c.Socket, c.SocketDir)
 	if err != nil {
 		return nil, err
 	}
@@ -105,7 +109,7 @@ func Listen(ctx context.Context, c Config) (*Server, error) {
 
 // Endpoints tells where the server can be reached, with the real port where 0 was asked for.
 func (s *Server) Endpoints() v1.Endpoints {
-	e := v1.Endpoints{Socket: s.config.Socket}
+	e := v1.Endpoints{Socket: s.socket.path}
 	if s.tcp != nil {
 		e.Listen = s.tcp.Addr().String()
 	}

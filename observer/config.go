@@ -38,6 +38,8 @@ type Config struct {
 	Annotate func(*event.Event)
 	// Ignore holds patterns of commands and folders that are not kept, see [ParseIgnore].
 	Ignore []string
+	// Started is called once, when Run has the spool folder for itself and is about to read it. Nil: nobody is told.
+	Started func()
 	// Poll is how often the spool folder is looked at although nothing was heard of it. Default: a minute where the
 	// system tells of changes, a second where it cannot.
 	Poll time.Duration
@@ -73,6 +75,9 @@ func (c *Config) defaults() {
 	}
 	if c.Redact == nil {
 		c.Redact = func(command string) (string, []string) { return command, nil }
+	}
+	if c.Started == nil {
+		c.Started = func() {}
 	}
 	c.Grace = orElse(c.Grace, 5*time.Second)
 	c.retryMin, c.retryMax = orElse(c.retryMin, time.Second), orElse(c.retryMax, time.Minute)

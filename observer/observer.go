@@ -54,6 +54,7 @@ func (o *Observer) Run(ctx context.Context) error {
 		return err
 	}
 	defer unlock()
+	o.c.Started()
 	var swept time.Time
 
 	w := o.watch()

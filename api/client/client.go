@@ -16,6 +16,8 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"os"
+	"path/filepath"
 	"strings"
 	"syscall"
 
@@ -69,10 +71,15 @@ type Client struct {
 	http  *http.Client
 }
 
-// New returns a client for the unix socket at path. Nothing is opened before the first call.
+// New returns a client for the unix socket at path, or for that to which a symbolic link at path leads. Nothing is opened
+// before the first call.
 func New(path string) *Client {
 	dial := func(ctx context.Context, _, _ string) (net.Conn, error) {
-		return (&net.Dialer{}).DialContext(ctx, "unix", path)
+		at := path
+		if target, err := os.Readlink(path); err == nil && filepath.IsAbs(target) {
+			at = target // which may be short enough for a socket where path is not
+		}
+		return (&net.Dialer{}).DialContext(ctx, "unix", at)
 	}
 	return &Client{base: "http://caro-node", where: path, http: newHTTP(&http.Transport{DialContext: dial})}
 }

@@ -245,13 +245,14 @@ func TestPathsFollowTheEnvironment(t *testing.T) {
 		name           string
 		env            map[string]string
 		db, sock, conf string
+		run            string // empty: with the data
 	}{
-		{"one folder", map[string]string{"CARO_HOME": "/c", "XDG_DATA_HOME": "/x"}, "/c/caro.db", "/c/api.sock", "/c/config.toml"},
+		{"one folder", map[string]string{"CARO_HOME": "/c", "XDG_DATA_HOME": "/x"}, "/c/caro.db", "/c/api.sock", "/c/config.toml", ""},
 		{"XDG", map[string]string{"HOME": "/h", "XDG_DATA_HOME": "/d", "XDG_CONFIG_HOME": "/f", "XDG_RUNTIME_DIR": run},
-			"/d/caro/caro.db", run + "/caro/api.sock", "/f/caro/config.toml"},
-		{"defaults", map[string]string{"HOME": "/h"}, "/h/.local/share/caro/caro.db", "/h/.local/share/caro/api.sock", "/h/.config/caro/config.toml"},
-		{"relative XDG is ignored", map[string]string{"HOME": "/h", "XDG_DATA_HOME": "rel"}, "/h/.local/share/caro/caro.db", "/h/.local/share/caro/api.sock", "/h/.config/caro/config.toml"},
-		{"runtime folder that is gone", map[string]string{"HOME": "/h", "XDG_RUNTIME_DIR": "/nonexistent/run"}, "/h/.local/share/caro/caro.db", "/h/.local/share/caro/api.sock", "/h/.config/caro/config.toml"},
+			"/d/caro/caro.db", "/d/caro/api.sock", "/f/caro/config.toml", run + "/caro"},
+		{"defaults", map[string]string{"HOME": "/h"}, "/h/.local/share/caro/caro.db", "/h/.local/share/caro/api.sock", "/h/.config/caro/config.toml", ""},
+		{"relative XDG is ignored", map[string]string{"HOME": "/h", "XDG_DATA_HOME": "rel"}, "/h/.local/share/caro/caro.db", "/h/.local/share/caro/api.sock", "/h/.config/caro/config.toml", ""},
+		{"runtime folder that is gone", map[string]string{"HOME": "/h", "XDG_RUNTIME_DIR": "/nonexistent/run"}, "/h/.local/share/caro/caro.db", "/h/.local/share/caro/api.sock", "/h/.config/caro/config.toml", ""},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
@@ -259,10 +260,21 @@ func TestPathsFollowTheEnvironment(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
+			if c.run == "" {
+				c.run = p.Data
+			}
+			if p.Run != c.run {
+				t.Errorf("the socket goes to %s, want %s", p.Run, c.run)
+			}
 			if p.DB != c.db || p.Socket != c.sock || p.Config != c.conf {
 				t.Errorf("got %s, %s, %s", p.DB, p.Socket, p.Config)
 			}
 		})
+	}
+	if os.Geteuid() != 0 {
+		if p, err := FindPaths(env(map[string]string{"HOME": "/h", "XDG_RUNTIME_DIR": "/"})); err != nil || p.Run != p.Data {
+			t.Errorf("the socket goes into another user's folder %s (%v)", p.Run, err)
+		}
 	}
 	if _, err := FindPaths(env(nil)); err == nil {
 		t.Error("found places without HOME")

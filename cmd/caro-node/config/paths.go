@@ -4,19 +4,22 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"syscall"
 )
 
 // Paths are the places where a node keeps things (design §7).
 type Paths struct {
-	Data    string // 0700
-	Key     string // identity.key
-	DB      string // caro.db
-	Spool   string // written by shell hooks
-	Paused  string // exists while recording is paused for all shells
-	Token   string // bearer token of the local API
-	Socket  string // the command line's way to the daemon
-	Config  string // config.toml
-	APIAddr string // where a running daemon notes the TCP address of its API
+	Data   string // 0700
+	Key    string // identity.key
+	DB     string // caro.db
+	Spool  string // written by shell hooks
+	Paused string // exists while recording is paused for all shells
+	Token  string // bearer token of the local API
+	// Socket is the command line's way to the daemon. It is with the data, so that whoever finds the data finds the daemon
+	// that has it, and links to the socket itself where that is in another folder.
+	Socket string
+	Run    string // the folder of the socket itself: XDG_RUNTIME_DIR is not the same in every session
+	Config string // config.toml
 }
 
 // FindPaths resolves the places from the environment: CARO_HOME puts everything into one folder, else the XDG base
@@ -50,31 +53,36 @@ func FindPaths(getenv func(string) string) (Paths, error) {
 	}
 	run := data
 	if d := getenv("XDG_RUNTIME_DIR"); filepath.IsAbs(d) {
-		// The variable outlives the folder in some su and ssh sessions.
-		if st, err := os.Stat(d); err == nil && st.IsDir() {
+		// The variable outlives the folder in some ssh sessions, and with su it names the folder of another user.
+		if st, err := os.Stat(d); err == nil && st.IsDir() && own(st) {
 			run = filepath.Join(d, "caro")
 		}
 	}
 	return pathsIn(data, conf, run), nil
 }
 
+func own(fi os.FileInfo) bool {
+	st, ok := fi.Sys().(*syscall.Stat_t)
+	return ok && int(st.Uid) == os.Geteuid()
+}
+
 func pathsIn(data, conf, run string) Paths {
 	return Paths{
-		Data:    data,
-		Key:     filepath.Join(data, "identity.key"),
-		DB:      filepath.Join(data, "caro.db"),
-		Spool:   filepath.Join(data, "spool"),
-		Paused:  filepath.Join(data, "paused"),
-		Token:   filepath.Join(data, "api.token"),
-		APIAddr: filepath.Join(data, "api.addr"),
-		Socket:  filepath.Join(run, "api.sock"),
-		Config:  filepath.Join(conf, "config.toml"),
+		Data:   data,
+		Key:    filepath.Join(data, "identity.key"),
+		DB:     filepath.Join(data, "caro.db"),
+		Spool:  filepath.Join(data, "spool"),
+		Paused: filepath.Join(data, "paused"),
+		Token:  filepath.Join(data, "api.token"),
+		Socket: filepath.Join(data, "api.sock"),
+		Run:    run,
+		Config: filepath.Join(conf, "config.toml"),
 	}
 }
 
 // Create makes the folders that a daemon writes to, for the user alone.
 func (p Paths) Create() error {
-	for _, dir := range []string{p.Data, p.Spool, filepath.Dir(p.Socket)} {
+	for _, dir := range []string{p.Data, p.Spool, p.Run} {
 		if err := os.MkdirAll(dir, 0o700); err != nil {
 			return fmt.Errorf("create folder %s: %w", dir, err)
 		}

@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/caro-mesh/caro-node/api"
+	"github.com/caro-mesh/caro-node/api/client"
 	"github.com/caro-mesh/caro-node/api/dashboard"
 	"github.com/caro-mesh/caro-node/cmd/caro-node/config"
 	"github.com/caro-mesh/caro-node/node"
@@ -48,14 +49,16 @@ type Daemon struct {
 	observer *observer.Observer
 	node     *node.Node
 	server   *api.Server
-	ready    atomic.Bool
+
+	observing chan struct{} // closed once the observer reads the spool
+	ready     atomic.Bool
 }
 
-// Open takes everything that the node needs, and nothing is left behind when it fails: first the API socket, so that a
-// second daemon is refused before it touches anything, then identity, database, observer and mesh. The caller then
+// Open takes everything that the node needs, and nothing is left behind when it fails: first the API socket with its
+// lock beside the data, so that a second daemon for this data is refused before it touches anything, then identity, database, observer and mesh. The caller then
 // calls [Daemon.Run], once.
 func Open(ctx context.Context, c Config) (_ *Daemon, err error) {
-	d := &Daemon{c: c}
+	d := &Daemon{c: c, observing: make(chan struct{})}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, d.close())
@@ -68,7 +71,7 @@ func Open(ctx context.Context, c Config) (_ *Daemon, err error) {
 	if err != nil {
 		return nil, err
 	}
-	d.server, err = api.Listen(ctx, api.Config{Socket: c.Paths.Socket, Listen: c.Settings.API.Listen, Token: token,
+	d.server, err = api.Listen(ctx, api.Config{Socket: c.Paths.Socket, SocketDir: c.Paths.Run, Listen: c.Settings.API.Listen, Token: token,
 		Page: dashboard.Handler(), Version: c.Version, Logger: c.Logger})
 	if err != nil {
 		return nil, err
@@ -79,17 +82,25 @@ func Open(ctx context.Context, c Config) (_ *Daemon, err error) {
 	if d.db, err = store.Open(ctx, c.Paths.DB, store.Options{Now: time.Now}); err != nil {
 		return nil, err
 	}
-	if d.created {
-		_, err := d.db.AuditLog().Append(ctx, audit.Event{Type: protocol.AuditIdentityCreated, Peer: d.id.NodeID(), Success: true,
-			Details: map[string]string{"fingerprint": string(d.id.Fingerprint())}})
-		if err != nil {
-			return nil, err
-		}
+	if err := d.recordIdentity(ctx); err != nil {
+		return nil, err
 	}
 	if err := d.openNode(ctx); err != nil {
 		return nil, err
 	}
 	return d, d.openObserver()
+}
+
+// recordIdentity notes the identity in the audit log when it is not there yet: "init" and "observe" may have made it
+// before there was a log.
+func (d *Daemon) recordIdentity(ctx context.Context) error {
+	known, err := d.db.AuditRecords(ctx, store.AuditFilter{Types: []protocol.AuditEventType{protocol.AuditIdentityCreated}, Peer: d.id.NodeID(), Limit: 1})
+	if err != nil || len(known) > 0 {
+		return err
+	}
+	_, err = d.db.AuditLog().Append(ctx, audit.Event{Type: protocol.AuditIdentityCreated, Peer: d.id.NodeID(), Success: true,
+		Details: map[string]string{"fingerprint": string(d.id.Fingerprint())}})
+	return err
 }
 
 func (d *Daemon) openNode(ctx context.Context) (err error) {
@@ -101,7 +112,8 @@ func (d *Daemon) openNode(ctx context.Context) (err error) {
 }
 
 func (d *Daemon) openObserver() (err error) {
-	o := observer.Config{SpoolDir: d.c.Paths.Spool, Sink: telling{d.db, d.node}, Logger: d.c.Logger, Now: time.Now, Ignore: d.c.Settings.Observer.Ignore}
+	o := observer.Config{SpoolDir: d.c.Paths.Spool, Sink: telling{d.db, d.node}, Logger: d.c.Logger, Now: time.Now, Ignore: d.c.Settings.Observer.Ignore,
+		Started: func() { close(d.observing) }}
 	if d.c.Settings.Observer.Redact {
 		o.Redact = redact.Redact
 	}
@@ -154,11 +166,7 @@ func (d *Daemon) Run(ctx context.Context, started func(Ready)) error {
 	})
 	g.Go(func() error { return trimMemory(gctx) })
 	g.Go(func() error { return endPauses(gctx, d.c.Paths.Paused, d.c.Logger) })
-	d.ready.Store(true)
-	endpoints := d.server.Endpoints()
-	d.c.Logger.Info("node started", "fingerprint", d.id.Fingerprint(), "version", d.c.Version, "mesh", d.node.Addresses(),
-		"api", endpoints.Listen, "socket", endpoints.Socket, "data", d.c.Paths.Data)
-	started(Ready{Fingerprint: d.id.Fingerprint(), NewIdentity: d.created, KeyPath: d.c.Paths.Key, APIAddr: endpoints.Listen})
+	g.Go(func() error { return d.announce(gctx, started) })
 	err := g.Wait()
 	d.ready.Store(false)
 	err = errors.Join(err, d.close())
@@ -166,6 +174,29 @@ func (d *Daemon) Run(ctx context.Context, started func(Ready)) error {
 		return fmt.Errorf("the node stopped: %w", err)
 	}
 	d.c.Logger.Info("node stopped")
+	return nil
+}
+
+// announce tells that the node runs, once that is true: it records and answers.
+func (d *Daemon) announce(ctx context.Context, started func(Ready)) error {
+	select {
+	case <-d.observing:
+	case <-ctx.Done():
+		return nil
+	}
+	endpoints := d.server.Endpoints()
+	self := client.New(endpoints.Socket)
+	defer self.Close()
+	if _, err := self.Identity(ctx); err != nil {
+		if ctx.Err() != nil || errors.Is(err, client.ErrNotRunning) { // another part has ended, and tells why
+			return nil
+		}
+		return fmt.Errorf("the local API does not answer: %w", err)
+	}
+	d.ready.Store(true)
+	d.c.Logger.Info("node started", "fingerprint", d.id.Fingerprint(), "version", d.c.Version, "mesh", d.node.Addresses(),
+		"api", endpoints.Listen, "socket", endpoints.Socket, "data", d.c.Paths.Data)
+	started(Ready{Fingerprint: d.id.Fingerprint(), NewIdentity: d.created, KeyPath: d.c.Paths.Key, APIAddr: endpoints.Listen})
 	return nil
 }
 
