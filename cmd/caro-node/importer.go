@@ -10,7 +10,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/caro-mesh/caro-node/api/client"
-	"github.com/caro-mesh/caro-node/api/v1"
+	v1 "github.com/caro-mesh/caro-node/api/v1"
 	"github.com/caro-mesh/caro-node/observer"
 	"github.com/caro-mesh/caro-node/observer/event"
 	"github.com/caro-mesh/caro-node/observer/histfile"

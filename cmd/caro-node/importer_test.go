@@ -15,7 +15,7 @@ import (
 
 	"pgregory.net/rapid"
 
-	"github.com/caro-mesh/caro-node/api/v1"
+	v1 "github.com/caro-mesh/caro-node/api/v1"
 	"github.com/caro-mesh/caro-node/observer"
 	"github.com/caro-mesh/caro-node/observer/event"
 	"github.com/caro-mesh/caro-node/protocol"

@@ -9,7 +9,7 @@ import (
 
 	"github.com/caro-mesh/caro-node/api"
 	"github.com/caro-mesh/caro-node/api/client"
-	"github.com/caro-mesh/caro-node/api/v1"
+	v1 "github.com/caro-mesh/caro-node/api/v1"
 	"github.com/caro-mesh/caro-node/cmd/caro-node/daemon"
 )
 

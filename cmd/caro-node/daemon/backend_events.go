@@ -5,7 +5,7 @@ import (
 	"errors"
 
 	"github.com/caro-mesh/caro-node/api"
-	"github.com/caro-mesh/caro-node/api/v1"
+	v1 "github.com/caro-mesh/caro-node/api/v1"
 	"github.com/caro-mesh/caro-node/observer/event"
 	"github.com/caro-mesh/caro-node/store"
 )
