@@ -3,12 +3,14 @@ package e2e
 import (
 	"bytes"
 	"fmt"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"slices"
 	"testing"
 	"time"
 
+	v1 "github.com/caro-mesh/caro-node/api/v1"
 	"github.com/caro-mesh/caro-node/observer/spool"
 	"github.com/caro-mesh/caro-node/protocol"
 )
@@ -44,10 +46,10 @@ func TestNoRawCommandLeavesTheProcess(t *testing.T) {
 		"# " + word("comment"),
 	}
 	cwd := "/home/" + word("cwduser") + "/" + word("cwdproject")
-	plant(t, n, cwd, typed)
+	plant(t, n, cwd, typed, "make "+word("torn"))
 
 	n.start()
-	watch := watchSockets(t, n.PID())
+	watch := watchSockets(t, n.PID(), n.meshPort(), netip.MustParseAddrPort(n.APIAddr), peer.port())
 	n.caro("peers", "add", peer.address())
 	n.awaitPeers(1)
 	n.awaitEvents(int64(2 * len(typed)))
@@ -55,6 +57,7 @@ func TestNoRawCommandLeavesTheProcess(t *testing.T) {
 	n.awaitEvents(int64(2*len(typed) + 1))
 	n.caro("history", "--search", words["argument"])
 	n.caro("summary", "preview")
+	n.await("one torn record", func(s v1.Status) bool { return s.Spool.Torn == 1 })
 
 	eventually(t, func() string {
 		if got := len(peer.received()); got < 2 {
@@ -94,9 +97,9 @@ func TestNoRawCommandLeavesTheProcess(t *testing.T) {
 	t.Logf("searched %d bytes in %d buffers for %d words", total, len(heard), len(words))
 }
 
-// plant writes the commands into the spool as a hook would, once for yesterday and once for today, with one more file
-// that is cut in half.
-func plant(t *testing.T, n *node, cwd string, commands []string) {
+// plant writes the commands into the spool as a hook would, once for yesterday and once for today, and torn into one more
+// file, which ends in the middle of the record.
+func plant(t *testing.T, n *node, cwd string, commands []string, torn string) {
 	t.Helper()
 	yesterday := time.Now().UTC().Truncate(24 * time.Hour).Add(-12 * time.Hour)
 	code, took := 0, 120*time.Millisecond
@@ -108,7 +111,10 @@ func plant(t *testing.T, n *node, cwd string, commands []string) {
 		}
 	}
 	dir := filepath.Join(n.Home, "spool")
-	if err := os.WriteFile(filepath.Join(dir, "bash-1-1-1.spool"), b, 0o600); err != nil {
-		t.Fatal(err)
+	half := spool.Encode(spool.Record{Start: yesterday, Shell: protocol.ShellBash, CWD: cwd, Command: torn})
+	for name, content := range map[string][]byte{"bash-1-1-1.spool": b, "bash-1-2-2.spool": half[:len(half)-2]} {
+		if err := os.WriteFile(filepath.Join(dir, name), content, 0o600); err != nil {
+			t.Fatal(err)
+		}
 	}
 }

@@ -4,12 +4,15 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"net/netip"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
+
+	ma "github.com/multiformats/go-multiaddr"
 
 	v1 "github.com/caro-mesh/caro-node/api/v1"
 	"github.com/caro-mesh/caro-node/scripts/nodeproc"
@@ -97,6 +100,9 @@ func (n *node) stop() {
 		n.t.Fatalf("%v; its log:\n%s", err, n.Log())
 	}
 }
+
+// meshPort is where the node listens for others.
+func (n *node) meshPort() netip.AddrPort { return addrPort(n.t, ma.StringCast(n.MeshAddr)) }
 
 func (n *node) await(what string, ok func(v1.Status) bool) {
 	n.t.Helper()

@@ -24,6 +24,7 @@ import (
 	libp2ptls "github.com/libp2p/go-libp2p/p2p/security/tls"
 	"github.com/libp2p/go-libp2p/p2p/transport/tcp"
 	ma "github.com/multiformats/go-multiaddr"
+	manet "github.com/multiformats/go-multiaddr/net"
 
 	"github.com/caro-mesh/caro-node/node/identity"
 	"github.com/caro-mesh/caro-node/protocol"
@@ -149,6 +150,18 @@ func (p *tap) assemble() (host.Host, error) {
 // address is the multiaddr under which the tap is dialled.
 func (p *tap) address() string {
 	return p.host.Addrs()[0].String() + "/p2p/" + p.host.ID().String()
+}
+
+// port is where the tap listens.
+func (p *tap) port() netip.AddrPort { return addrPort(p.t, p.host.Addrs()[0]) }
+
+func addrPort(t *testing.T, m ma.Multiaddr) netip.AddrPort {
+	t.Helper()
+	a, err := manet.ToNetAddr(m)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return netip.MustParseAddrPort(a.String())
 }
 
 // ask sends a query that the tapped node has to answer.
