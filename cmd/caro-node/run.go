@@ -19,7 +19,7 @@ func (c *cli) runCommand() *cobra.Command {
 		Use:   "run",
 		Short: "Run the node in the foreground",
 		Long: `Run the node in the foreground until Ctrl-C or SIGTERM. On first use it creates the identity.
-Every setting of the configuration that is one value has a flag here and an environment variable (CARO_NETWORK_MDNS).`,
+Every setting of the configuration that is one value has a flag here and an environment variable (CARO_LOG_LEVEL).`,
 		Args: noArgs,
 	}
 	config.AddFlags(cmd.Flags())

@@ -24,7 +24,7 @@ type Node struct {
 type Network struct {
 	Listen      []string // multiaddrs; default loopback only
 	StaticPeers []string // multiaddrs ending in /p2p/<peer ID>
-	MDNS        bool     // look for peers on the LAN
+	MDNS        bool     // look for peers on the LAN; this version refuses true
 	AllowPublic bool     // allow addresses outside loopback, link-local and private ranges
 }
 
@@ -40,7 +40,8 @@ type Observer struct {
 	Guard  string   // whether `shell init` adds the guard by default: "off", "on"
 }
 
-// Storage says how long things are kept, in days.
+// Storage says how long things are kept, in days: events by whole weeks, own summaries for 54 weeks at least, and audit
+// records for now for ever, whatever AuditDays says.
 type Storage struct {
 	EventsDays, SummariesDays, AuditDays int
 }

@@ -9,7 +9,7 @@ func AddFlags(f *pflag.FlagSet) {
 	f.String("node-name", d.Node.Name, "name shown to peers")
 	f.StringSlice("network-listen", d.Network.Listen, "multiaddrs on which the mesh listens")
 	f.StringSlice("network-static-peers", nil, "multiaddrs of peers to keep connected")
-	f.Bool("network-mdns", d.Network.MDNS, "look for peers on the LAN")
+	f.Bool("network-mdns", d.Network.MDNS, "not available yet; true is refused")
 	f.Bool("network-allow-public", d.Network.AllowPublic, "allow addresses outside loopback, link-local and private ranges")
 	f.String("api-listen", d.API.Listen, "loopback address of the local API and page; empty: unix socket only")
 	f.StringSlice("observer-ignore", nil, "glob patterns over command or folder that are never recorded")
@@ -21,7 +21,7 @@ func AddFlags(f *pflag.FlagSet) {
 	f.StringSlice("policy-denied-categories", nil, "categories that never leave")
 	f.Int("storage-events-days", d.Storage.EventsDays, "days to keep commands")
 	f.Int("storage-summaries-days", d.Storage.SummariesDays, "days to keep summaries")
-	f.Int("storage-audit-days", d.Storage.AuditDays, "days to keep audit records")
+	f.Int("storage-audit-days", d.Storage.AuditDays, "accepted; audit records are kept for now")
 	f.String("log-level", d.Log.Level, "debug, info, warn or error")
 	f.String("log-format", d.Log.Format, "auto, text or json")
 }

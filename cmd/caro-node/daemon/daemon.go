@@ -165,6 +165,7 @@ func (d *Daemon) Run(ctx context.Context, started func(Ready)) error {
 		return d.server.Run(serving, &backend{d: d})
 	})
 	g.Go(func() error { return trimMemory(gctx) })
+	g.Go(func() error { return retain(gctx, d.db, d.c.Settings.Storage, d.c.Logger) })
 	g.Go(func() error { return endPauses(gctx, d.c.Paths.Paused, d.c.Logger) })
 	g.Go(func() error { return d.announce(gctx, started) })
 	err := g.Wait()
