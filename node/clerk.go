@@ -23,6 +23,8 @@ const (
 	// violationsPerSecond bounds the audit records that hostile peers can cause; the rest is counted in one record.
 	violationsPerSecond = 1
 	violationsAtOnce    = 20
+	// maxPending is how many nodes may wait for a decision; the ones seen longest ago are forgotten.
+	maxPending = 256
 )
 
 // clerk writes down what the network's callbacks report. The callbacks must not block, and writing does.
@@ -42,6 +44,7 @@ type clerk struct {
 type clerkStore interface {
 	Peer(ctx context.Context, id protocol.NodeID) (store.Peer, error)
 	SavePeer(ctx context.Context, p store.Peer) error
+	PrunePending(ctx context.Context, keep int) (removed int64, err error)
 }
 
 func newClerk(db clerkStore, log audit.Log, now func() time.Time, logger *slog.Logger) *clerk {
@@ -164,7 +167,11 @@ func (k *clerk) seen(ctx context.Context, id protocol.NodeID, change func(*store
 		return err
 	}
 	change(&p)
-	return k.db.SavePeer(ctx, p)
+	if err := k.db.SavePeer(ctx, p); err != nil || p.Source != sourcePending {
+		return err
+	}
+	_, err = k.db.PrunePending(ctx, maxPending)
+	return err
 }
 
 // update changes what is remembered of a node, unless it was forgotten meanwhile.

@@ -55,6 +55,7 @@ type Node struct {
 	keeper   *discovery.Keeper
 	denials  denials
 	trust    sync.Mutex // held while trust changes, so that what is stored last is in force last
+	parting  sync.Map   // node IDs of peers that are being told goodbye
 	closing  sync.Once
 	closed   error // of closing
 	servers  []*exchange.Server
@@ -291,6 +292,9 @@ func (n *Node) candidates(ctx context.Context) ([]candidate, error) {
 func (n *Node) admitted(ctx context.Context, id protocol.NodeID) bool {
 	if !n.registry.Admitted(ctx, id) {
 		return false
+	}
+	if _, parting := n.parting.Load(id); parting {
+		return true // for the goodbye; queries and summaries ask the policy by themselves
 	}
 	p, ok := n.registry.Peer(id)
 	return ok && n.mayConnect(id, p.Addr)

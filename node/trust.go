@@ -86,6 +86,8 @@ func (n *Node) disconnect(ctx context.Context, id protocol.NodeID) {
 	if _, ok := n.registry.Peer(id); ok {
 		ctx, cancel := context.WithTimeout(ctx, goodbyeTimeout)
 		defer cancel()
+		n.parting.Store(id, true)
+		defer n.parting.Delete(id)
 		if err := goodbye.Say(ctx, n.endpoint, id, goodbye.ReasonRemoved); err != nil {
 			n.c.Logger.Debug("goodbye was not heard", "peer", id.Fingerprint(), "error", err)
 		}
