@@ -8,10 +8,12 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"syscall"
 	"time"
@@ -34,6 +36,7 @@ type Node struct {
 	cmd  *exec.Cmd
 	done chan struct{} // closed when the process has ended
 	exit error         // of the process, once done is closed
+	read int64         // bytes of the log that were searched for reports of faults
 }
 
 // Grant says what a node calls another.
@@ -191,9 +194,12 @@ func (n *Node) Log() string {
 
 func (n *Node) logPath() string { return filepath.Join(n.Home, "log.txt") }
 
-// Stop asks the process to end and waits. One that does not within ten seconds is killed, which is an error. Stopping
-// a node that does not run does nothing.
-func (n *Node) Stop() error {
+// Stop asks the process to end and waits. One that does not within ten seconds is killed, which is an error, and so is a
+// panic or a data race that was reported in the log since the last Stop, even if the process lived on. Stopping a node
+// that does not run searches the log alone.
+func (n *Node) Stop() error { return errors.Join(n.end(), n.faults()) }
+
+func (n *Node) end() error {
 	if n.cmd == nil {
 		return nil
 	}
@@ -213,6 +219,38 @@ func (n *Node) Stop() error {
 	}
 	return nil
 }
+
+// FaultError is a fault that a process reported in its log.
+type FaultError struct {
+	Node   string
+	Report string // the first one, to the end of the log or 16 KiB
+}
+
+// Error shows the report.
+func (e *FaultError) Error() string {
+	return fmt.Sprintf("%s reported a fault in its program:\n%s", e.Node, e.Report)
+}
+
+// faults searches what was logged since it was last called.
+func (n *Node) faults() error {
+	b, err := os.ReadFile(n.logPath())
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil // never started
+	}
+	if err != nil {
+		return err
+	}
+	fresh := b[min(n.read, int64(len(b))):]
+	n.read = int64(len(b))
+	if at := fault.FindIndex(fresh); at != nil {
+		report := fresh[at[0]:]
+		return &FaultError{n.Name, string(report[:min(len(report), 16<<10)])}
+	}
+	return nil
+}
+
+// fault is how the runtime begins its reports. They begin a line; the words inside a logged one mean nothing.
+var fault = regexp.MustCompile(`(?m)^(WARNING: DATA RACE|panic: |fatal error: )`)
 
 // Kill ends the process at once (SIGKILL) and waits for it.
 func (n *Node) Kill() error {
