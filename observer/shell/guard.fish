@@ -11,6 +11,8 @@ if status is-interactive; and test "$__caro_pid" = $fish_pid
     set -g __caro_program @PROGRAM@
     set -g __caro_absent
     set -g __caro_confirmed
+    set -g __caro_pending
+    set -g __caro_want
 
     # Succeeds where the line has to be checked: see package guard, which this mirrors.
     function __caro_suspect
@@ -40,6 +42,20 @@ if status is-interactive; and test "$__caro_pid" = $fish_pid
     function __caro_enter
         set -g __caro_confirmed
         set -l line (commandline -b | string collect)
+        if test -n "$__caro_pending" # what was typed is the answer
+            set -l answer (string trim -- $line)
+            set line $__caro_pending
+            set -g __caro_pending
+            commandline -r -- $line
+            if test "$answer" = $__caro_want
+                set -g __caro_confirmed c
+                commandline -f execute
+            else
+                __caro_stopped $line
+                commandline -f repaint
+            end
+            return
+        end
         # In the pager and in a search Return chooses; a line that is not complete gets another one.
         if commandline -P; or begin; commandline -S 2>/dev/null; end; or not commandline --is-valid; or not __caro_suspect "$line"
             commandline -f execute
@@ -55,12 +71,8 @@ if status is-interactive; and test "$__caro_pid" = $fish_pid
         switch "$out[1]"
             case safe moderate
             case high critical
-                if not __caro_ask "$line" $out
-                    __caro_stopped "$line"
-                    commandline -f repaint
-                    return
-                end
-                set -g __caro_confirmed c
+                __caro_ask "$line" $out
+                return
             case '*'
                 if test -z "$__caro_absent"
                     printf '\ncaro-node: the guard cannot run %s, so it lets commands through\n' $__caro_program >&2
@@ -71,22 +83,30 @@ if status is-interactive; and test "$__caro_pid" = $fish_pid
         commandline -f execute
     end
 
-    # Shows why the line was stopped, and succeeds where the person types what is asked for.
+    # Shows why the line was stopped, and leaves a blank command line for the answer, so that nothing is read from the
+    # terminal behind the editor's back.
     function __caro_ask
-        set -l line $argv[1]
         set -l level $argv[2]
         set -l found $argv[3..-1]
-        set -l want y
-        test $level = critical; and set want yes
-        printf '\ncaro-node: stopped, %s risk: %s\n' $level (string replace -ra '[[:cntrl:]]' ' ' -- "$line" | string collect) >&2
-        while test (count $found) -ge 3
+        set -g __caro_pending $argv[1]
+        set -g __caro_want y
+        test $level = critical; and set __caro_want yes
+        printf '\ncaro-node: stopped, %s risk: %s\n' $level (string replace -ra '[[:cntrl:]]' ' ' -- "$argv[1]" | string collect) >&2
+        while test -n "$found[1]" -a -n "$found[3]"
             printf '  %s: %s\n    safer: %s\n' $found[1..3] >&2
             set -e found[1..3]
         end
-        set -l answer
-        read -l -P "Type $want and Return to run it, anything else to leave it: " answer
-        or return 1
-        test "$answer" = $want
+        printf 'Type %s and Return to run it, anything else to leave it:\n' $__caro_want >&2
+        commandline -r ' ' # in an empty one fish would not tell of Ctrl-C
+        commandline -f end-of-line repaint
+    end
+
+    # Ctrl-C is an answer, too.
+    function __caro_cancel --on-event fish_cancel
+        if test -n "$__caro_pending"
+            __caro_stopped $__caro_pending
+            set -g __caro_pending
+        end
     end
 
     # Reports a stopped line.
@@ -94,7 +114,8 @@ if status is-interactive; and test "$__caro_pid" = $fish_pid
         if string match -q -r '^\s' -- "$argv[1]"; or test -n "$__caro_paused"; or test -e $__caro_pause_file; or set -q fish_private_mode
             return
         end
-        history append -- "$argv[1]" 2>/dev/null
+        # Before fish 4 this is a search without a pager, which changes nothing.
+        builtin history append -- "$argv[1]" >/dev/null 2>/dev/null
         set -g __caro_command "$argv[1]"
         set -g __caro_cwd $PWD
         set -g __caro_confirmed b

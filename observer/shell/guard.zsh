@@ -69,9 +69,10 @@ if [[ -o interactive && "${__caro_pid-}" == "$$" ]] && \zmodload zsh/zle 2>/dev/
         \local yes=
         if __caro_ask "$out" "$full"; then yes=1; fi
       } always {
-        if [[ -z "$yes" ]]; then __caro_stopped "$full"; fi # after an interrupt, too
+        (( TRY_BLOCK_ERROR = 0, TRY_BLOCK_INTERRUPT = 0 )) # an interrupt is an answer
       }
       if [[ -z "$yes" ]]; then
+        __caro_stopped "$full"
         BUFFER=
         # At the secondary prompt only a break drops the lines before.
         if [[ -n "$PREBUFFER" ]]; then \zle .send-break; else \zle .accept-line; fi

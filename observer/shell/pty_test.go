@@ -52,6 +52,8 @@ type session struct {
 	done   chan struct{}
 	more   chan struct{} // something was printed
 	prompt int           // number of the last prompt seen
+	// continued says that the guard asked at a secondary prompt.
+	continued bool
 }
 
 // program returns the path of a shell, or skips the test.
