@@ -21,6 +21,7 @@ type service struct {
 	backend Backend
 	log     *slog.Logger
 	now     func() time.Time
+	explain func(error) error // see [Config]
 	api     huma.API
 }
 
@@ -33,7 +34,7 @@ type none struct{}
 // newHandler builds everything behind the guard: operations, description, metrics, page.
 func newHandler(c Config, b Backend) (http.Handler, error) {
 	mux := http.NewServeMux()
-	s := &service{backend: b, log: c.Logger, now: c.Now, api: humago.New(mux, humaConfig(c.Version))}
+	s := &service{backend: b, log: c.Logger, now: c.Now, explain: c.Explain, api: humago.New(mux, humaConfig(c.Version))}
 	s.nodeRoutes()
 	s.eventRoutes()
 	s.dataRoutes()
@@ -90,7 +91,7 @@ func route[I, T any](s *service, method, path, id, summary string, answer func(c
 	huma.Register(s.api, op, func(ctx context.Context, in *I) (*reply[T], error) {
 		body, err := answer(ctx, in)
 		if err != nil {
-			return nil, problemOf(ctx, s.log, id, err)
+			return nil, problemOf(ctx, s.log, id, s.explain(err))
 		}
 		complete(&body)
 		return &reply[T]{Body: body}, nil

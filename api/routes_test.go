@@ -348,3 +348,15 @@ func TestDescriptionNamesEveryPathAndNoOtherHost(t *testing.T) {
 		t.Errorf("description %q", doc.OpenAPI)
 	}
 }
+
+func TestErrorsOfTheBackendAreExplainedForAllOperations(t *testing.T) {
+	r := start(t)
+	r.backend.Change(func(b *fake.Backend) { b.Failure = fmt.Errorf("store: %w", errNoSpace) })
+	for path, a := range map[string]answer{
+		"status": r.viaUnix("GET", "/api/v1/status", ""), "trust": r.viaUnix("PUT", "/api/v1/trust", fmt.Sprintf(`{"node_id":%q,"trust":"peer"}`, fake.NodeID(7))),
+	} {
+		if detail := a.wantProblem(t, http.StatusServiceUnavailable); detail != "free some space" {
+			t.Errorf("%s: %q", path, detail)
+		}
+	}
+}

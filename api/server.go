@@ -64,6 +64,9 @@ type Config struct {
 	Page http.Handler
 	// Version of the program, for the API description and metrics.
 	Version string
+	// Explain may turn errors of the backend into refusals, see [Refuse], in one place for all operations. Nil: it leaves
+	// them as they are.
+	Explain func(error) error
 	// Logger defaults to discarding.
 	Logger *slog.Logger
 	// Now defaults to [time.Now].
@@ -86,6 +89,9 @@ func Listen(ctx context.Context, c Config) (*Server, error) {
 	}
 	if c.Now == nil {
 		c.Now = time.Now
+	}
+	if c.Explain == nil {
+		c.Explain = func(err error) error { return err }
 	}
 	if c.Listen != "" && len(c.Token) < minToken {
 		return nil, errors.New("the local API needs a token to listen on TCP")

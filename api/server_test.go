@@ -57,6 +57,16 @@ func (l *logBuffer) String() string {
 	return l.b.String()
 }
 
+// errNoSpace is what the servers of the tests explain.
+var errNoSpace = errors.New("no space")
+
+func explainNoSpace(err error) error {
+	if errors.Is(err, errNoSpace) {
+		return api.Refuse(api.ErrUnavailable, "free some space")
+	}
+	return err
+}
+
 func start(t *testing.T) *running {
 	t.Helper()
 	r := &running{t: t, backend: fake.Sample(noon), socket: filepath.Join(t.TempDir(), "api.sock"), log: &logBuffer{}}
@@ -67,7 +77,7 @@ func start(t *testing.T) *running {
 		}
 		_, _ = io.WriteString(w, "<!doctype html>the page")
 	})
-	s, err := api.Listen(t.Context(), api.Config{Socket: r.socket, Listen: "127.0.0.1:0", Token: token, Page: page, Version: "0.1.0",
+	s, err := api.Listen(t.Context(), api.Config{Explain: explainNoSpace, Socket: r.socket, Listen: "127.0.0.1:0", Token: token, Page: page, Version: "0.1.0",
 		Logger: slog.New(slog.NewJSONHandler(r.log, &slog.HandlerOptions{Level: slog.LevelDebug})), Now: func() time.Time { return noon }})
 	if err != nil {
 		t.Fatal(err)

@@ -35,6 +35,7 @@ type Store struct {
 	packing packing
 	readers *sql.DB
 	writer  *writer // nil when opened for reading only
+	failure failure
 }
 
 // Options of [Open]. The zero value is what a node uses.

@@ -3,6 +3,7 @@ package store
 import (
 	"bytes"
 	"database/sql"
+	"errors"
 	"fmt"
 	"io/fs"
 	"os"
@@ -268,12 +269,19 @@ func TestAFullDiskIsSaidAndOverWhenThereIsSpaceAgain(t *testing.T) {
 	if !strings.Contains(err.Error(), s.Path()) {
 		t.Errorf("%q does not name the file", err)
 	}
+	if f := s.WriteFailure(); f == nil || !errors.Is(f.Err, ErrFull) || f.Since.IsZero() {
+		t.Errorf("the failure is told as %+v", f)
+	}
 	if offset, err := s.SpoolOffset(t.Context(), "a"); err != nil || offset != 100 {
 		t.Errorf("offset %d, %v", offset, err)
 	}
 	sound(t, s)
 	limit("1000000")
 	check(t, s.AppendFromSpool(t.Context(), "a", 200, late))
+	wantErr(t, s.MarkPushed(t.Context(), "x", nodeID(1), changed), ErrNotFound) // a mistake of the caller
+	if f := s.WriteFailure(); f != nil {
+		t.Errorf("the failure is still told: %+v", f)
+	}
 	if n, err := s.CountEvents(t.Context()); err != nil || n != 700 {
 		t.Errorf("%d events, %v", n, err)
 	}

@@ -131,7 +131,9 @@ func (s *Store) write(ctx context.Context, doing string, fn func(*tx) error) err
 		return s.explain(doing, err)
 	}
 	defer w.release()
-	return s.explain(doing, w.transact(ctx, s, fn))
+	err := s.explain(doing, w.transact(ctx, s, fn))
+	s.failure.note(err, s.now)
+	return err
 }
 
 // transact needs the right to write.

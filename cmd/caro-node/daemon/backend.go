@@ -71,6 +71,9 @@ func (b *backend) health(s v1.Status) (v1.Health, []string) {
 	if s.Spool.LastError != "" {
 		reasons = append(reasons, "commands could not be stored, and wait in the spool: "+s.Spool.LastError)
 	}
+	if f := b.d.db.WriteFailure(); f != nil {
+		reasons = append(reasons, unwritable(f))
+	}
 	if s.Spool.Torn > 0 {
 		reasons = append(reasons, fmt.Sprintf("%d records were cut in half when they were written; they are kept in %s", s.Spool.Torn, b.d.c.Paths.Spool))
 	}
@@ -101,6 +104,20 @@ func explain(err error) error {
 		return api.Refuse(api.ErrNotFound, "%w", err)
 	case errors.Is(err, store.ErrCursor):
 		return api.Refuse(api.ErrInvalid, "%w", err)
+	}
+	return err
+}
+
+// unwritable words a failure of the database for a person.
+func unwritable(f *store.WriteFailure) string {
+	return fmt.Sprintf("the database could not be written since %s, and what the audit log cannot record is refused: %v",
+		f.Since.Local().Format("2006-01-02 15:04:05"), f.Err)
+}
+
+// explainFull tells whoever asked that the disk is full: the sentence says what to do.
+func explainFull(err error) error {
+	if errors.Is(err, store.ErrFull) {
+		return api.Refuse(api.ErrUnavailable, "%w", err)
 	}
 	return err
 }

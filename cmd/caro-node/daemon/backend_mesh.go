@@ -16,6 +16,7 @@ import (
 	"github.com/caro-mesh/caro-node/policy"
 	"github.com/caro-mesh/caro-node/protocol"
 	"github.com/caro-mesh/caro-node/protocol/exchange"
+	"github.com/caro-mesh/caro-node/store"
 )
 
 func countPeers(peers []node.PeerView) v1.PeerCounts {
@@ -160,7 +161,9 @@ func (b *backend) SetTrust(ctx context.Context, c v1.TrustChange) (v1.Grant, err
 	}
 	switch c.Trust {
 	case v1.TrustClear:
-		err = b.d.node.ClearTrust(ctx, id)
+		if err = b.d.node.ClearTrust(ctx, id); errors.Is(err, store.ErrNotFound) {
+			err = nil // what was never given is cleared already
+		}
 	case v1.TrustDeny:
 		g.Deny = true
 		err = b.d.node.SetTrust(ctx, g)

@@ -72,7 +72,7 @@ func Open(ctx context.Context, c Config) (_ *Daemon, err error) {
 		return nil, err
 	}
 	d.server, err = api.Listen(ctx, api.Config{Socket: c.Paths.Socket, SocketDir: c.Paths.Run, Listen: c.Settings.API.Listen, Token: token,
-		Page: dashboard.Handler(), Version: c.Version, Logger: c.Logger})
+		Page: dashboard.Handler(), Version: c.Version, Logger: c.Logger, Explain: explainFull})
 	if err != nil {
 		return nil, err
 	}
