@@ -326,3 +326,44 @@ func BenchmarkImport100k(b *testing.B) {
 	}
 	b.ReportMetric(float64(lines*b.N)/b.Elapsed().Seconds(), "lines/s(must:10000)")
 }
+
+func TestWhatAHookedShellAlsoWroteToItsHistoryIsThereOnce(t *testing.T) {
+	for _, name := range []string{"bash", "zsh", "fish"} {
+		t.Run(name, func(t *testing.T) {
+			n := newNode(t, "anna")
+			n.start()
+			file := filepath.Join(t.TempDir(), "history")
+			sh := openShell(t, n, name)
+			save := ""
+			switch name {
+			case "bash":
+				sh.runRecorded(n, "HISTFILE="+file+" HISTTIMEFORMAT='%s '")
+				save = "history -a"
+			case "zsh":
+				sh.runRecorded(n, "HISTFILE="+file+" HISTSIZE=100 SAVEHIST=100; setopt extendedhistory")
+				save = "fc -W"
+			case "fish":
+				save = "history save; cp $XDG_DATA_HOME/fish/fish_history " + file
+			}
+			lines := []string{"echo one", "echo 'grün 日本'", "ls /", "true"}
+			for _, line := range lines {
+				sh.runRecorded(n, line)
+			}
+			sh.runRecorded(n, save)
+			var got imported
+			n.caroJSON(&got, "import", name, file)
+			if got.AlreadyStored < len(lines) {
+				t.Errorf("the import said %+v", got)
+			}
+			count := make(map[string]int)
+			for _, e := range n.history() {
+				count[e.Command]++
+			}
+			for _, line := range lines {
+				if count[line] != 1 {
+					t.Errorf("%q is stored %d times", line, count[line])
+				}
+			}
+		})
+	}
+}

@@ -41,7 +41,7 @@ type EventReports struct {
 type StoredEvents struct {
 	SchemaVersion int     `json:"schema_version"`
 	Stored        int     `json:"stored"`
-	AlreadyStored int     `json:"already_stored" doc:"their ID was stored before"`
+	AlreadyStored int     `json:"already_stored" doc:"their ID was stored before or, of an import, a shell recorded the same command at that time"`
 	Ignored       int     `json:"ignored" doc:"kept out by an ignore pattern, a leading blank, or a pause of recording"`
 	Redacted      int     `json:"redacted" doc:"of the stored ones, those in which a secret was replaced"`
 	Events        []Event `json:"events" doc:"the stored ones as they were stored, in the order of the request; empty for an import"`

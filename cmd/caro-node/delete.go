@@ -34,7 +34,8 @@ func (c *cli) deleteCommand() *cobra.Command {
 taken out of the counts. All conditions have to hold; what would go is shown and confirmed first. Summaries that were
 made before stay as they are: they hold counts and nothing else.
 
-The node does not record "caro-node delete" itself. Your shell's own history file is not touched.`,
+The node does not record "caro-node delete" itself. Your shell's own history file is not touched, and importing it would
+bring the commands back.`,
 		Example: `  caro-node delete --search "my-secret-host"
   caro-node delete --cwd ~/private --until 30d --yes
   caro-node delete --id 0199a000-0000-7000-8000-00000000002a`,

@@ -58,7 +58,8 @@ func (c *cli) importCommand() *cobra.Command {
 count, each is judged. Where the file tells times they are kept; commands without one get that of the command before, or
 none. FILE is the shell's usual history file when left out, and stdin when it is "-".
 
-It works with the node running or stopped, and can be repeated at any time, also after Ctrl-C: nothing is stored twice.
+It works with the node running or stopped, and can be repeated at any time, also after Ctrl-C: nothing is stored twice,
+and what the hook has recorded already is left out where the file tells times.
 What you typed while recording was paused is in the shell's own file all the same, and is imported from there.`,
 		Example: `  caro-node import zsh
   caro-node import bash ~/old-laptop/.bash_history
@@ -294,8 +295,7 @@ func databaseSink(ctx context.Context, p config.Paths, prepare observer.Config) 
 		return nil, err
 	}
 	write := func(ctx context.Context, events []event.Event) (v1.StoredEvents, error) {
-		_, out, err := daemon.Store(ctx, db, events)
-		return out, err
+		return daemon.StoreImport(ctx, db, events)
 	}
 	return &importSink{name: "database", preparer: preparer, store: write, close: db.Close}, nil
 }

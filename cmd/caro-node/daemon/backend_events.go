@@ -66,27 +66,28 @@ func (b *backend) StoreEvents(ctx context.Context, r v1.EventReports) (v1.Stored
 			kept = append(kept, events[i])
 		}
 	}
-	stored, out, err := Store(ctx, b.d.db, kept)
-	if errors.Is(err, store.ErrFull) {
-		return v1.StoredEvents{}, api.Refuse(api.ErrUnavailable, "%w", err)
-	}
-	if err != nil {
-		return v1.StoredEvents{}, err
-	}
-	out.Ignored = len(r.Events) - len(kept)
+	ignored := len(r.Events) - len(kept)
+	var out v1.StoredEvents
 	if r.Import {
 		// A summary is made once for its period, so nobody is called before all of the history is there: the node looks
 		// by itself within a minute.
-		return out, nil
+		out, err = StoreImport(ctx, b.d.db, kept)
+	} else {
+		var stored []event.Event
+		stored, out, err = storeNew(ctx, b.d.db, kept)
+		telling{b.d.db, b.d.node}.tell(stored)
+		out.Events = eventShapes(stored)
 	}
-	telling{b.d.db, b.d.node}.tell(stored)
-	out.Events = eventShapes(stored)
-	return out, nil
+	if errors.Is(err, store.ErrFull) {
+		return v1.StoredEvents{}, api.Refuse(api.ErrUnavailable, "%w", err)
+	}
+	out.Ignored = ignored
+	return out, err
 }
 
-// Store stores prepared events in one transaction, and returns those that are new, and the counts. The given slice is used
+// storeNew stores prepared events in one transaction, and returns those that are new, and the counts. The given slice is used
 // up.
-func Store(ctx context.Context, db *store.Store, events []event.Event) ([]event.Event, v1.StoredEvents, error) {
+func storeNew(ctx context.Context, db *store.Store, events []event.Event) ([]event.Event, v1.StoredEvents, error) {
 	isNew, err := db.AppendNew(ctx, events)
 	if err != nil {
 		return nil, v1.StoredEvents{}, err
