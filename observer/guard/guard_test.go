@@ -4,6 +4,8 @@ import (
 	"path/filepath"
 	"testing"
 
+	"pgregory.net/rapid"
+
 	"github.com/caro-mesh/caro-node/observer/risk"
 	"github.com/caro-mesh/caro-node/observer/risk/corpus"
 	"github.com/caro-mesh/caro-node/observer/shellparse"
@@ -57,9 +59,33 @@ func TestMostOrdinaryLinesNeedNoCheck(t *testing.T) {
 		all++
 		if !Suspect(e.Command) {
 			passed++
-		} else if testing.Verbose() {
-			t.Logf("check %q", e.Command)
 		}
 	}
 	t.Logf("%d of %d safe lines pass without a check (%.0f %%)", passed, all, 100*float64(passed)/float64(all))
+	if 2*passed < all {
+		t.Error("fewer than half of them")
+	}
+}
+
+func TestNoDangerousLinePassesBesideOthersOrInQuotes(t *testing.T) {
+	var dangerous, ordinary []corpus.Entry
+	for _, e := range entries(t, "*.tsv") {
+		switch {
+		case len(e.Command) > 500:
+		case judged(e.Command, e.Shell) >= protocol.RiskHigh:
+			dangerous = append(dangerous, e)
+		default:
+			ordinary = append(ordinary, e)
+		}
+	}
+	rapid.Check(t, func(t *rapid.T) {
+		d := rapid.SampledFrom(dangerous).Draw(t, "dangerous")
+		o := rapid.SampledFrom(ordinary).Draw(t, "ordinary").Command
+		line := rapid.SampledFrom([]string{d.Command + "; " + o, o + "\n" + d.Command, o + " && " + d.Command, d.Command + " | " + o,
+			"sudo " + d.Command, "\\" + d.Command, "'" + d.Command[:1] + "'" + d.Command[1:], "nohup " + d.Command + " &",
+			"/usr/bin/" + d.Command, "( " + d.Command + " )"}).Draw(t, "line")
+		if level := judged(line, d.Shell); level >= protocol.RiskHigh && !Suspect(line) {
+			t.Fatalf("%q passes although it is judged %v", line, level)
+		}
+	})
 }

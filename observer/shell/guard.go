@@ -29,7 +29,8 @@ func guardScript(sh protocol.ShellType, program string) (string, error) {
 	words := guard.Words()
 	names := slices.Sorted(maps.Keys(words))
 	var table, needs []string
-	text, quote := "", quotePOSIX
+	var text string
+	quote := quotePOSIX
 	switch sh {
 	case protocol.ShellBash:
 		text = bashGuard

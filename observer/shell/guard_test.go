@@ -53,7 +53,7 @@ func TestTheScriptsLookAtLinesAsTheGuardDoes(t *testing.T) {
 		if err := os.WriteFile(file, []byte(script+"\n"+loop+"\n"), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		cmd := exec.Command(path, file) //nolint:gosec // the shell under test
+		cmd := exec.Command(path, file)
 		cmd.Env = []string{"LC_ALL=C.UTF-8", "HOME=" + t.TempDir(), "PATH=" + os.Getenv("PATH")}
 		cmd.Stdin = strings.NewReader(strings.Join(lines, "\x00") + "\x00")
 		var stderr strings.Builder

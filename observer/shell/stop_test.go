@@ -320,3 +320,45 @@ func TestALineWithALeadingBlankIsStoppedButNotRecorded(t *testing.T) {
 		s.wantReported("echo after||0")
 	})
 }
+
+func TestTheGuardLeavesThePersonsOwnHooksAlone(t *testing.T) {
+	t.Run("a DEBUG trap in bash", func(t *testing.T) {
+		t.Parallel()
+		s := guarded(t, "bash", config{before: "HISTCONTROL=ignoreboth\n" + `trap 'echo "$BASH_COMMAND" >>"$HOME/log"' DEBUG`})
+		s.keep()
+		s.enter("echo first")
+		s.asked("rm -rf ~/keep")
+		s.answer("n\r")
+		s.enter("echo second | cat", `[[ $(shopt extdebug) == *off && $- != *T* ]] && echo un"touched"`)
+		log, err := os.ReadFile(filepath.Join(s.home, "log"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := string(log); !strings.Contains(got, "echo first\n") || !strings.Contains(got, "echo second\ncat\n") || strings.Contains(got, "rm -rf") {
+			t.Errorf("the trap saw %q", got)
+		}
+		if !strings.Contains(s.screen(), "\nuntouched") {
+			t.Error("the shell's options were changed")
+		}
+	})
+	for _, when := range []string{"before", "after"} {
+		t.Run("a wrapped accept-line in zsh, "+when, func(t *testing.T) {
+			t.Parallel()
+			wrap := "zle -A accept-line mine; on-line() { print -r -- \"$BUFFER\" >>~/log; zle mine }; zle -N accept-line on-line"
+			c := config{after: wrap}
+			if when == "before" {
+				c = config{before: wrap}
+			}
+			s := guarded(t, "zsh", c)
+			dir := s.keep()
+			s.enter("echo first")
+			s.asked("rm -rf ~/keep")
+			s.answer("n\r")
+			s.enter("echo second")
+			log, err := os.ReadFile(filepath.Join(s.home, "log"))
+			if err != nil || !exists(dir) || !strings.Contains(string(log), "echo first\n") || !strings.Contains(string(log), "echo second\n") {
+				t.Errorf("%q %v", log, err)
+			}
+		})
+	}
+}
