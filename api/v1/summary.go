@@ -32,12 +32,22 @@ type SummaryPage struct {
 // SummaryPreview is the answer of GET /api/v1/summaries/preview: what would be shared for a period, and with whom,
 // before anything is. A preview is neither stored nor sent.
 type SummaryPreview struct {
-	SchemaVersion    int                        `json:"schema_version"`
-	Summary          protocol.NodeSummary       `json:"summary"`
-	SharedWith       []Recipient                `json:"shared_with" doc:"nodes to which the policy lets it go, connected or not"`
-	DeniedCategories []protocol.CommandCategory `json:"denied_categories" doc:"categories that the policy keeps out of the summary"`
-	Signed           bool                       `json:"signed" doc:"the summary carries a valid signature of this node"`
-	Bytes            int                        `json:"bytes" doc:"size on the wire, signature included"`
+	SchemaVersion int                  `json:"schema_version"`
+	Summary       protocol.NodeSummary `json:"summary"`
+	SharedWith    []Recipient          `json:"shared_with" doc:"nodes to which the policy lets it go, connected or not"`
+	// SharedByRule names the rules that let nodes get it which are not known yet.
+	SharedByRule      []SharingRule              `json:"shared_by_rule" doc:"rules by which every node that they match gets it, known or not"`
+	AllowedCategories []protocol.CommandCategory `json:"allowed_categories" doc:"the only categories that the policy lets into the summary; empty: all"`
+	DeniedCategories  []protocol.CommandCategory `json:"denied_categories" doc:"categories that the policy keeps out of the summary"`
+	Signed            bool                       `json:"signed" doc:"the summary carries a valid signature of this node"`
+	Bytes             int                        `json:"bytes" doc:"size on the wire, signature included"`
+}
+
+// SharingRule is a rule that names no node and lets nodes get summaries.
+type SharingRule struct {
+	Rule  Rule                `json:"rule"`
+	Match string              `json:"match" doc:"a subnet; * for every node"`
+	Trust protocol.TrustLevel `json:"trust" enum:"untrusted,share_to,query_from,peer,supervisor"`
 }
 
 // Recipient is a node that would get a summary.

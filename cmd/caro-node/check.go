@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -11,8 +12,12 @@ import (
 	"github.com/caro-mesh/caro-node/protocol"
 )
 
-// exitCheckUsage keeps wrong use of check apart from its four answers (EX_USAGE of sysexits).
-const exitCheckUsage = 64
+// Exit codes that cannot be mistaken for one of the four answers of check, by their names in sysexits.
+const (
+	exitCheckUsage    = 64 // EX_USAGE
+	exitCheckInternal = 70 // EX_SOFTWARE
+	exitCheckIO       = 74 // EX_IOERR
+)
 
 // checkDocument is the answer of `check --json`.
 type checkDocument struct {
@@ -34,7 +39,8 @@ func (c *cli) checkCommand() *cobra.Command {
 		Use:   "check [flags] -- COMMAND",
 		Short: "Judge the risk of a command without running or recording it",
 		Long: `Judge the risk of a command. Nothing is run, recorded or sent, and the node need not run.
-The exit code is the answer: 0 safe, 1 moderate, 2 high, 3 critical; 64 for wrong use.
+The exit code is the answer: 0 safe, 1 moderate, 2 high, 3 critical. Everything from 64 on is none: 64 wrong
+use, 70 a fault of this program, 74 the answer could not be written.
 
 "caro-node check --guard SHELL" takes the command from the environment variable CARO_NODE_LINE, where other users cannot
 see it, and prints the level on a line, and for each finding of that level high or critical three more: rule, reason and
@@ -54,14 +60,19 @@ safer alternative. This form does not change; the guard of "caro-node shell init
 	return cmd
 }
 
-func (c *cli) runCheck(command string, sh protocol.ShellType) error {
+func (c *cli) runCheck(command string, sh protocol.ShellType) (err error) {
+	defer func() { // a panic would end with 2, which is an answer
+		if fault := recover(); fault != nil {
+			err = &exitError{exitCheckInternal, fmt.Errorf("the command could not be judged, which is a fault of caro-node: %v", fault)}
+		}
+	}()
 	a := risk.Assess(shellparse.Parse(command, sh))
 	doc := checkDocument{v1.SchemaVersion, a.Level, []checkFinding{}}
 	for _, f := range a.Findings {
 		doc.Findings = append(doc.Findings, checkFinding{f.RuleID, f.Level, f.Reason, f.Suggestion})
 	}
 	if err := c.printCheck(doc); err != nil {
-		return err
+		return &exitError{exitCheckIO, fmt.Errorf("write the answer: %w", err)}
 	}
 	if a.Level == protocol.RiskSafe {
 		return nil

@@ -129,16 +129,24 @@ func (c *cli) printPreview(p v1.SummaryPreview) error {
 		}
 		to = append(to, fmt.Sprintf("%s (%s)", name, r.Trust))
 	}
+	for _, r := range p.SharedByRule {
+		who := "every node in " + r.Match
+		if r.Match == "*" {
+			who = "every node that reaches this one"
+		}
+		to = append(to, fmt.Sprintf("%s (%s, by %s in %s)", who, r.Trust, r.Rule.Name, place(r.Rule)))
+	}
 	if len(to) == 0 {
 		to = []string{"nobody"}
 	}
-	denied := "none"
-	if len(p.DeniedCategories) > 0 {
-		names := make([]string, len(p.DeniedCategories))
-		for i, d := range p.DeniedCategories {
-			names[i] = string(d)
-		}
-		denied = strings.Join(names, ", ")
+	denied := "nothing"
+	switch {
+	case len(p.AllowedCategories) > 0 && len(p.DeniedCategories) > 0:
+		denied = "everything but " + names(p.AllowedCategories) + ", and of these " + names(p.DeniedCategories)
+	case len(p.AllowedCategories) > 0:
+		denied = "everything but " + names(p.AllowedCategories)
+	case len(p.DeniedCategories) > 0:
+		denied = names(p.DeniedCategories)
 	}
 	signed := "not signed"
 	if p.Signed && p.Summary.Signature != nil {
@@ -146,6 +154,14 @@ func (c *cli) printPreview(p v1.SummaryPreview) error {
 	}
 	return c.print("\nThe policy lets it go to: %s\nKept out by the policy:   %s\nOn the wire:              %d bytes, %s (--json shows the exact document)",
 		oneLine(strings.Join(to, ", ")), denied, p.Bytes, signed)
+}
+
+func names(categories []protocol.CommandCategory) string {
+	list := make([]string, len(categories))
+	for i, k := range categories {
+		list[i] = string(k)
+	}
+	return strings.Join(list, ", ")
 }
 
 func (c *cli) printSummary(s protocol.NodeSummary) error {

@@ -78,7 +78,9 @@ func (b *backend) PreviewSummary(ctx context.Context, g protocol.Granularity, at
 	if err != nil {
 		return v1.SummaryPreview{}, err
 	}
-	p := v1.SummaryPreview{Summary: *s, DeniedCategories: b.d.node.Gate().Engine().DeniedCategories(), Bytes: len(wire)}
+	e := b.d.node.Gate().Engine()
+	p := v1.SummaryPreview{Summary: *s, SharedByRule: sharingRules(e), AllowedCategories: e.AllowedCategories(),
+		DeniedCategories: e.DeniedCategories(), Bytes: len(wire)}
 	// Shown is what a receiver would verify, not what this node claims.
 	if _, err := protocol.OpenSummary(wire); err == nil {
 		p.Signed = true
@@ -94,6 +96,24 @@ func (b *backend) PreviewSummary(ctx context.Context, g protocol.Granularity, at
 		}
 	}
 	return p, nil
+}
+
+// sharingRules returns the rules that let nodes get summaries without naming them.
+func sharingRules(e *policy.Engine) []v1.SharingRule {
+	var out []v1.SharingRule
+	if e.MaxLevel() != protocol.LevelSummarized {
+		return out
+	}
+	for _, r := range e.Rules() {
+		var trust protocol.TrustLevel
+		if r.Kind != policy.KindSubnet && r.Kind != policy.KindDefault || r.OverriddenBy != "" || trust.UnmarshalText([]byte(r.Trust)) != nil {
+			continue // a subnet that is denied has no trust level
+		}
+		if trust == protocol.TrustShareTo || trust == protocol.TrustPeer {
+			out = append(out, v1.SharingRule{Rule: ruleShape(r.Rule), Match: r.Match, Trust: trust})
+		}
+	}
+	return out
 }
 
 // Query asks the mesh.
