@@ -64,7 +64,12 @@ What you typed while recording was paused is in the shell's own file all the sam
 		Example: `  caro-node import zsh
   caro-node import bash ~/old-laptop/.bash_history
   ssh other-host cat .bash_history | caro-node import bash -`,
-		ValidArgs: []string{"bash", "zsh", "fish"},
+		ValidArgsFunction: func(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
+			if len(args) == 0 {
+				return []string{"bash", "zsh", "fish"}, cobra.ShellCompDirectiveNoFileComp
+			}
+			return nil, cobra.ShellCompDirectiveDefault
+		},
 		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) < 1 || len(args) > 2 {
 				return usageErrorf("%q needs the name of a shell (bash, zsh or fish) and a file (got %d arguments; see %q)", cmd.CommandPath(), len(args), cmd.CommandPath()+" --help")
