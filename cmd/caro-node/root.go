@@ -25,8 +25,13 @@ type cli struct {
 
 // execute runs one command line and returns its exit code.
 func execute(args []string, io stdio, getenv func(string) string) int {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	signals := []os.Signal{os.Interrupt, syscall.SIGTERM}
+	if !signal.Ignored(syscall.SIGHUP) { // as nohup does
+		signals = append(signals, syscall.SIGHUP)
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), signals...)
 	defer stop()
+	defer context.AfterFunc(ctx, stop)() // a second one ends the process at once
 	c := &cli{stdio: io, getenv: getenv}
 	root := c.root()
 	root.SetArgs(args)

@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -77,8 +78,11 @@ func (c *cli) self() string {
 	return exe
 }
 
-// hookLine is the line that hooks the user's own shell.
+// hookLine is the line that hooks the user's own shell. me may be any path.
 func hookLine(me, shell string) string {
+	if strings.Trim(me, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/._-") != "" {
+		me = "'" + strings.ReplaceAll(me, "'", `'\''`) + "'"
+	}
 	switch filepath.Base(shell) {
 	case "zsh":
 		return fmt.Sprintf(`eval "$(%s shell init zsh)"`, me)

@@ -1,7 +1,9 @@
 package main
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"strings"
 	"time"
 
@@ -127,6 +129,9 @@ func (c *cli) readID(cmd *cobra.Command) (idDocument, error) {
 		return idDocument{}, err
 	}
 	id, err := identity.Load(p.Key)
+	if errors.Is(err, fs.ErrNotExist) {
+		return idDocument{}, fmt.Errorf("this node has no identity yet (%s); make one with \"caro-node init\"", p.Key)
+	}
 	if err != nil {
 		return idDocument{}, err
 	}
