@@ -17,3 +17,13 @@ func TestANodeWhoseTerminalIsClosedEndsInOrder(t *testing.T) {
 		t.Errorf("it ended with %v:\n%s", err, n.Log())
 	}
 }
+
+func TestALogThatIsNoTerminalHoldsNothingElse(t *testing.T) {
+	n := newNode(t, "anna")
+	n.start()
+	for line := range strings.Lines(n.Log()) {
+		if !strings.HasPrefix(line, "time=") {
+			t.Errorf("between the lines of the log: %q", line)
+		}
+	}
+}

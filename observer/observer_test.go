@@ -201,6 +201,9 @@ func TestAFileIsReleasedOnlyAfterADurablePoint(t *testing.T) {
 		if o.Status().Error == "" {
 			return "no error in the status"
 		}
+		if n := o.Status().PendingFiles; n != 0 { // it waits to be released, not to be stored
+			return fmt.Sprintf("%d files are pending", n)
+		}
 		return ""
 	})
 	if released(dir)() == "" {

@@ -208,14 +208,24 @@ func (o *Observer) release(ctx context.Context) error {
 }
 
 // measure brings the counts of the status up to date; a folder that cannot be listed shows itself in the next round.
+// Files that only wait to be released are not pending: nothing in them can be lost any more.
 func (o *Observer) measure() {
-	pending, pendingSize, err := spool.Pending(o.c.SpoolDir)
-	claimed, claimedSize, err2 := spool.ListClaimed(o.c.SpoolDir)
+	pending, size, err := spool.Pending(o.c.SpoolDir)
+	claimed, _, err2 := spool.ListClaimed(o.c.SpoolDir)
 	torn, err3 := spool.CountTorn(o.c.SpoolDir)
 	if errors.Join(err, err2, err3) != nil {
 		return
 	}
-	o.update(func(s *Status) {
-		s.PendingFiles, s.PendingBytes, s.Torn = len(pending)+len(claimed), pendingSize+claimedSize, torn
-	})
+	files := len(pending)
+	for _, c := range claimed {
+		var stored int64
+		if f := o.files[c.Name]; f != nil {
+			stored = f.offset
+		}
+		if fi, err := os.Stat(c.Path(o.c.SpoolDir)); err == nil && fi.Size() > stored {
+			files++
+			size += fi.Size() - stored
+		}
+	}
+	o.update(func(s *Status) { s.PendingFiles, s.PendingBytes, s.Torn = files, size, torn })
 }

@@ -4,8 +4,8 @@ import "time"
 
 // Status is a snapshot for health reports.
 type Status struct {
-	PendingFiles int       // spool files not yet stored and released
-	PendingBytes int64     // their size
+	PendingFiles int       // spool files with something that is not stored yet
+	PendingBytes int64     // what is not stored of them
 	Stored       uint64    // events since the start
 	Ignored      uint64    // commands that the Preparer left out since the start
 	Torn         int       // pieces in the folder torn/

@@ -1,7 +1,9 @@
 package main
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"maps"
 	"slices"
 	"strings"
@@ -91,6 +93,9 @@ Note the head that it prints: a chain that was cut and regrown links cleanly, an
 				return err
 			}
 			db, err := store.OpenReadOnly(cmd.Context(), p.DB, store.Options{})
+			if errors.Is(err, fs.ErrNotExist) {
+				return fmt.Errorf("there is no audit log yet (%s); it begins with \"caro-node run\"", p.DB)
+			}
 			if err != nil {
 				return err
 			}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+	"golang.org/x/term"
 
 	"github.com/caro-mesh/caro-node/cmd/caro-node/config"
 	"github.com/caro-mesh/caro-node/cmd/caro-node/daemon"
@@ -48,6 +49,9 @@ func (c *cli) runRun(cmd *cobra.Command, flags *pflag.FlagSet) error {
 
 // printReady tells a person what to do next.
 func (c *cli) printReady(r daemon.Ready) {
+	if f, ok := c.Err.(*os.File); !ok || !term.IsTerminal(int(f.Fd())) {
+		return // it would stand between the lines of a log that programs read
+	}
 	c.say("")
 	if r.NewIdentity {
 		c.say("This is a new node. Its identity is in %s: back it up, and give it to nobody.", r.KeyPath)
