@@ -46,6 +46,10 @@ func openShell(t *testing.T, n *node, name string) *terminal {
 		args, setup = []string{"-i"}, fmt.Sprintf("function fish_prompt; echo -n '%s'; end", prompt)
 	}
 	home := t.TempDir()
+	// Where this folder is missing, fish fills it in the background, for long after the test.
+	if err := os.MkdirAll(filepath.Join(home, "fish", "generated_completions"), 0o700); err != nil {
+		t.Fatal(err)
+	}
 	cmd := exec.Command(path, args...)
 	cmd.Dir = home
 	cmd.Env = append(n.Env(), "HOME="+home, "XDG_CONFIG_HOME="+home, "XDG_DATA_HOME="+home, "TERM=dumb", "PATH="+filepath.Dir(program)+":"+os.Getenv("PATH"))

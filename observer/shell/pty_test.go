@@ -130,6 +130,10 @@ func start(t testing.TB, name string, c config) *session {
 		args = []string{"-d", "-i"}
 	case "fish":
 		args = []string{"-i", "-C", "source " + rcFile}
+		// Where this folder is missing, fish fills it in the background, for long after the test.
+		if err := os.MkdirAll(filepath.Join(s.home, ".local", "share", "fish", "generated_completions"), 0o700); err != nil {
+			t.Fatal(err)
+		}
 	default:
 		args = []string{"-i"}
 	}
