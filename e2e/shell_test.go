@@ -52,7 +52,7 @@ func openShell(t *testing.T, n *node, name string) *terminal {
 	}
 	cmd := exec.Command(path, args...)
 	cmd.Dir = home
-	cmd.Env = append(n.Env(), "HOME="+home, "XDG_CONFIG_HOME="+home, "XDG_DATA_HOME="+home, "TERM=dumb", "PATH="+filepath.Dir(program)+":"+os.Getenv("PATH"))
+	cmd.Env = append(n.Env(), "HOME="+home, "XDG_CONFIG_HOME="+home, "XDG_DATA_HOME="+home, "TERM=dumb", "PATH="+named(t)+":"+os.Getenv("PATH"))
 	f, err := pty.StartWithSize(cmd, &pty.Winsize{Rows: 40, Cols: 200})
 	if err != nil {
 		t.Fatal(err)
@@ -86,6 +86,16 @@ func openShell(t *testing.T, n *node, name string) *terminal {
 	}
 	term.run(hook)
 	return term
+}
+
+// named returns a folder in which the program under test is called caro-node, whatever its file is called.
+func named(t *testing.T) string {
+	t.Helper()
+	dir := t.TempDir()
+	if err := os.Symlink(program, filepath.Join(dir, "caro-node")); err != nil {
+		t.Fatal(err)
+	}
+	return dir
 }
 
 func (s *terminal) send(text string) {
