@@ -81,7 +81,6 @@ func TestSpecificationStatesTheNumbersOfTheCode(t *testing.T) {
 		fmt.Sprintf("Query 0x%04x %s", uint16(MsgQuery), grouped(MaxQuery)),
 		fmt.Sprintf("QueryResponse 0x%04x %s", uint16(MsgQueryResponse), grouped(MaxResponse)),
 		fmt.Sprintf("Goodbye 0x%04X (no answer) %s", uint16(MsgGoodbye), grouped(MaxGoodbye)),
-		fmt.Sprintf("Goodbye 0x%04x %s", uint16(MsgGoodbye), grouped(MaxGoodbye)),
 		fmt.Sprintf("nesting deeper than %d levels, lists of more than %s items", maxNesting, grouped(maxArrayElements)),
 		fmt.Sprintf("list of at most %d: map of 1 field (1 to %d bytes), 2 operator, 3 value (at most %s bytes)", MaxFilters, MaxFilterField, grouped(MaxFilterValue)),
 		fmt.Sprintf("display_name at most %d bytes", MaxDisplayName),

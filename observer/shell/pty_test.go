@@ -19,6 +19,7 @@ import (
 
 	"github.com/creack/pty"
 	"go.uber.org/goleak"
+	"golang.org/x/sys/unix"
 
 	"github.com/caro-mesh/caro-node/observer/guard"
 	"github.com/caro-mesh/caro-node/observer/spool"
@@ -363,4 +364,20 @@ func (l *lockedBuffer) String() string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.b.String()
+}
+
+// foreground returns the process group that the terminal belongs to now. It does not use Fd, which would make the file
+// blocking.
+func (s *session) foreground() int {
+	s.t.Helper()
+	conn, err := s.tty.SyscallConn()
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	group := 0
+	var failed error
+	if err := conn.Control(func(fd uintptr) { group, failed = unix.IoctlGetInt(int(fd), unix.TIOCGPGRP) }); err != nil || failed != nil {
+		s.t.Fatal(err, failed)
+	}
+	return group
 }

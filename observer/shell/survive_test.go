@@ -222,6 +222,8 @@ func TestTheLastLineOfAShellIsRecorded(t *testing.T) {
 			s.enter("echo a")
 			s.send("sh -c 'echo running; exec sleep 20'\r")
 			s.wait("the running command", func() bool { return strings.Contains(s.screen(), "running\r\n") })
+			// The hangup reaches the command only once the shell has handed the terminal over.
+			s.wait("the command in the foreground", func() bool { return s.foreground() != s.cmd.Process.Pid })
 			if err := s.tty.Close(); err != nil { // as the window is closed
 				t.Fatal(err)
 			}
