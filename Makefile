@@ -55,13 +55,13 @@ lint:
 page-test: dashboard ## type check and unit tests of the web page (its browser test is a Go test)
 	cd $(PAGE) && npm test
 
-# The tests run this one, so that the race detector sees whole nodes too. It looks at cgo's part as well: no -s -w.
+# The nodes of the end-to-end tests run this one, so that the race detector sees them too. It looks at cgo's part as well: no -s -w.
 $(RACEBIN): $(SOURCES) $(PAGE)/dist/index.html
 	CGO_ENABLED=$(if $(RACE),1,0) go build $(RACE) -trimpath -ldflags '-X main.version=$(VERSION)' -o $@ ./cmd/caro-node
 
-unit: $(RACEBIN)
+unit: $(BIN) $(RACEBIN)
 	@[ -n "$(RACE)" ] || echo "note: no C compiler found, so the tests run without the race detector" >&2
-	CARO_NODE_BIN=$(abspath $(RACEBIN)) $(TOOL) gotestsum --format pkgname-and-test-fails --hide-summary=skipped -- $(RACE) -timeout 15m ./...
+	CARO_NODE_BIN=$(abspath $(BIN)) CARO_NODE_RACE_BIN=$(abspath $(RACEBIN)) $(TOOL) gotestsum --format pkgname-and-test-fails --hide-summary=skipped -- $(RACE) -timeout 15m ./...
 
 bench: $(BIN) ## figures of docs/performance.md
 	go run ./scripts/bench -bin $(BIN)

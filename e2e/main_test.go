@@ -64,6 +64,7 @@ func newNode(t *testing.T, name string) *node {
 	if err != nil {
 		t.Fatal(err)
 	}
+	n.Daemon = os.Getenv("CARO_NODE_RACE_BIN") // commands are short and many: only the node itself is watched
 	t.Cleanup(func() {
 		if err := n.Stop(); err != nil {
 			t.Errorf("%v; its log:\n%s", err, n.Log())

@@ -28,6 +28,7 @@ const stopWithin = 10 * time.Second
 // Node is one caro-node with its home folder. Its process may be started and stopped again and again.
 type Node struct {
 	Bin, Home, Name string
+	Daemon          string // the program that Start runs, when it is not Bin: one built with the race detector
 	ID, PeerID      string
 	Fingerprint     string
 	MeshAddr        string // multiaddr on which it listens, without peer ID
@@ -156,7 +157,11 @@ func (n *Node) Start() error {
 	if err != nil {
 		return err
 	}
-	cmd := exec.Command(n.Bin, "run") //nolint:noctx // Stop ends it, and lets it say goodbye
+	bin := n.Bin
+	if n.Daemon != "" {
+		bin = n.Daemon
+	}
+	cmd := exec.Command(bin, "run") //nolint:noctx // Stop ends it, and lets it say goodbye
 	cmd.Env = n.Env()
 	cmd.Stdout, cmd.Stderr = f, f
 	// A Ctrl-C on the terminal is for the parent alone, which then stops its nodes.
