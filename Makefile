@@ -61,7 +61,7 @@ $(RACEBIN): $(SOURCES) $(PAGE)/dist/index.html
 
 unit: $(BIN) $(RACEBIN)
 	@[ -n "$(RACE)" ] || echo "note: no C compiler found, so the tests run without the race detector" >&2
-	CARO_NODE_BIN=$(abspath $(BIN)) CARO_NODE_RACE_BIN=$(abspath $(RACEBIN)) $(TOOL) gotestsum --format pkgname-and-test-fails --hide-summary=skipped -- $(RACE) -timeout 15m ./...
+	CARO_TEST_BIN=$(abspath $(BIN)) CARO_TEST_RACE_BIN=$(abspath $(RACEBIN)) $(TOOL) gotestsum --format pkgname-and-test-fails --hide-summary=skipped -- $(RACE) -timeout 15m ./...
 
 bench: $(BIN) ## figures of docs/performance.md
 	go run ./scripts/bench -bin $(BIN)

@@ -28,7 +28,7 @@ func TestMain(m *testing.M) { os.Exit(run(m)) }
 
 func run(m *testing.M) int {
 	// make test names the binary that it built; otherwise it is built here, without the page.
-	if program = os.Getenv("CARO_NODE_BIN"); program == "" {
+	if program = os.Getenv("CARO_TEST_BIN"); program == "" {
 		dir, err := os.MkdirTemp("", "caro-e2e-bin-")
 		if err != nil {
 			fmt.Fprintln(os.Stderr, err)
@@ -64,7 +64,7 @@ func newNode(t *testing.T, name string) *node {
 	if err != nil {
 		t.Fatal(err)
 	}
-	n.Daemon = os.Getenv("CARO_NODE_RACE_BIN") // commands are short and many: only the node itself is watched
+	n.Daemon = os.Getenv("CARO_TEST_RACE_BIN") // commands are short and many: only the node itself is watched
 	t.Cleanup(func() {
 		if err := n.Stop(); err != nil {
 			t.Errorf("%v; its log:\n%s", err, n.Log())

@@ -188,7 +188,7 @@ func TestFaultOfTheEnvironmentIsOneLineThatNamesTheVariable(t *testing.T) {
 
 func TestVariablesOfOtherProgramsAreLeftAlone(t *testing.T) {
 	t.Setenv("CARO_MODEL", "small")
-	t.Setenv("CARO_NODE_BIN", "/usr/bin/caro-node")
+	t.Setenv("CARO_TEST_BIN", "/usr/bin/caro-node")
 	t.Setenv("CARO_POLICY_MAX_LEVL", "") // empty is unset
 	if _, err := load(t, "", nil); err != nil {
 		t.Error(err)

@@ -11,9 +11,8 @@ import (
 // envPrefix starts the name of every environment variable: CARO_NETWORK_MDNS sets network.mdns.
 const envPrefix = "CARO"
 
-// otherEnv are names of this project that are no settings: the folder of everything, the line that the guard has judged,
-// and the program that the tests run.
-var otherEnv = []string{"CARO_HOME", "CARO_NODE_LINE", "CARO_NODE_BIN"}
+// otherEnv are names of this project that are no settings: the folder of everything, and the line that the guard has judged.
+var otherEnv = []string{"CARO_HOME", "CARO_NODE_LINE"}
 
 func envName(key string) string {
 	return envPrefix + "_" + strings.ToUpper(strings.ReplaceAll(key, ".", "_"))
