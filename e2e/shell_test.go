@@ -18,7 +18,7 @@ import (
 
 const prompt = "caro-ready> "
 
-// terminal is an interactive shell on a pseudo-terminal.
+// terminal is a program, usually an interactive shell, on a pseudo-terminal.
 type terminal struct {
 	t    *testing.T
 	file *os.File
@@ -28,8 +28,51 @@ type terminal struct {
 	screen bytes.Buffer
 }
 
+// openTerminal starts cmd on a pseudo-terminal, and ends it with the test.
+func openTerminal(t *testing.T, cmd *exec.Cmd) *terminal {
+	t.Helper()
+	f, err := pty.StartWithSize(cmd, &pty.Winsize{Rows: 40, Cols: 200})
+	if err != nil {
+		t.Fatal(err)
+	}
+	term := &terminal{t: t, file: f, cmd: cmd}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		buf := make([]byte, 4096)
+		for {
+			k, err := f.Read(buf)
+			term.mu.Lock()
+			term.screen.Write(buf[:k])
+			term.mu.Unlock()
+			if err != nil { // the program has ended
+				return
+			}
+		}
+	}()
+	t.Cleanup(func() {
+		_ = cmd.Process.Kill() // it may have ended
+		_ = cmd.Wait()
+		_ = f.Close()
+		<-done
+	})
+	return term
+}
+
 // openShell starts an interactive shell of n's user, without its own start files, hooked by caro-node.
 func openShell(t *testing.T, n *node, name string) *terminal {
+	t.Helper()
+	term := openPlain(t, n, name)
+	hook := `eval "$(` + program + ` shell init ` + name + `)"`
+	if name == "fish" {
+		hook = program + " shell init fish | source"
+	}
+	term.run(hook)
+	return term
+}
+
+// openPlain is openShell without the hook.
+func openPlain(t *testing.T, n *node, name string) *terminal {
 	t.Helper()
 	path, err := exec.LookPath(name)
 	if err != nil {
@@ -53,38 +96,9 @@ func openShell(t *testing.T, n *node, name string) *terminal {
 	cmd := exec.Command(path, args...)
 	cmd.Dir = home
 	cmd.Env = append(n.Env(), "HOME="+home, "XDG_CONFIG_HOME="+home, "XDG_DATA_HOME="+home, "TERM=dumb", "PATH="+named(t)+":"+os.Getenv("PATH"))
-	f, err := pty.StartWithSize(cmd, &pty.Winsize{Rows: 40, Cols: 200})
-	if err != nil {
-		t.Fatal(err)
-	}
-	term := &terminal{t: t, file: f, cmd: cmd}
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		buf := make([]byte, 4096)
-		for {
-			k, err := f.Read(buf)
-			term.mu.Lock()
-			term.screen.Write(buf[:k])
-			term.mu.Unlock()
-			if err != nil { // the shell has ended
-				return
-			}
-		}
-	}()
-	t.Cleanup(func() {
-		_ = cmd.Process.Kill() // it may have ended
-		_ = cmd.Wait()
-		_ = f.Close()
-		<-done
-	})
+	term := openTerminal(t, cmd)
 	term.send(setup + "\n")
 	term.awaitPrompt(strings.Count(setup, prompt)) // the line that sets the prompt shows it as well
-	hook := `eval "$(` + program + ` shell init ` + name + `)"`
-	if name == "fish" {
-		hook = program + " shell init fish | source"
-	}
-	term.run(hook)
 	return term
 }
 
