@@ -22,7 +22,7 @@ var layers = []layer{
 
 	{folder: "cmd/caro-node", owns: "the command line and start-up", may: []string{anything}},
 	{folder: "cmd/caro-node/config", owns: "the configuration file, environment and paths; each part checks its own settings",
-		may: []string{"node/discovery", "node/host", "observer", "policy", "protocol"}},
+		may: []string{"node/discovery/...", "node/host", "observer", "policy", "protocol"}},
 	{folder: "cmd/caro-node/daemon", owns: "the parts of a running node, put together", may: []string{anything}},
 	{folder: "cmd/caro-node/service", owns: "unit templates", may: nil},
 
@@ -34,7 +34,8 @@ var layers = []layer{
 	{folder: "node", owns: "the node: host, workers", may: []string{"node/...", "store", "observer/...", "policy/...", "protocol/..."}},
 	{folder: "node/host", owns: "the libp2p host, put together from its parts", may: []string{"node/internal/...", "policy", "protocol"}},
 	{folder: "node/identity", owns: "the key file", may: []string{"policy", "protocol"}},
-	{folder: "node/discovery", owns: "mDNS, static peers, reconnecting, the gate", may: []string{"node/internal/...", "policy", "protocol", "protocol/exchange", "protocol/hello"}},
+	{folder: "node/discovery", owns: "neighbours, static peers, reconnecting, the gate", may: []string{"node/discovery/mdns", "node/internal/...", "policy", "protocol", "protocol/exchange", "protocol/hello"}},
+	{folder: "node/discovery/mdns", owns: "announcing on the local network and hearing others", may: []string{"node/internal/scope", "protocol"}},
 	{folder: "node/internal/scope", owns: "which addresses a node may speak to", may: nil},
 	{folder: "node/aggregate", owns: "answers from summaries", may: []string{"protocol"}},
 	{folder: "node/anomaly", owns: "signals from baselines", may: []string{"protocol"}},
@@ -83,7 +84,7 @@ var oneProtocol = []string{"protocol", "protocol/exchange"}
 // reaches are what must not be linked in, however indirectly.
 var reaches = []reach{
 	{
-		from: []string{"protocol/...", "policy/...", "node/aggregate", "node/anomaly", "node/discovery", "node/host", "node/identity", "node/internal/...", "node/private"},
+		from: []string{"protocol/...", "policy/...", "node/aggregate", "node/anomaly", "node/discovery/...", "node/host", "node/identity", "node/internal/...", "node/private"},
 		to:   []string{"observer/...", "store/...", "api/...", "cmd/..."},
 		why:  "what speaks to the network, or decides about it, must not be able to name a raw event: no raw command leaves the machine, by construction",
 	},
