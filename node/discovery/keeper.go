@@ -35,6 +35,7 @@ const (
 type State struct {
 	ID       protocol.NodeID
 	Addrs    []string
+	Found    []string // where neighbours say that it listens
 	Status   Status
 	Reason   string // one sentence, empty when connected
 	Since    time.Time
@@ -85,6 +86,7 @@ type link struct {
 
 	// owned by Keeper.mu
 	target Target
+	found  candidates
 	cancel context.CancelFunc
 	state  State
 	now    bool      // dial at the next wake, whatever due says
@@ -122,16 +124,19 @@ func (k *Keeper) Add(t Target) {
 	defer k.mu.Unlock()
 	l := k.links[t.ID]
 	if l == nil {
-		l = &link{id: t.ID, target: t, wake: make(chan struct{}, 1), state: State{ID: t.ID, Status: StatusConnecting, Since: k.c.Now()}}
+		l = k.newLink(t.ID)
 		k.links[t.ID] = l
 		if k.run != nil {
 			k.start(l)
 		}
-	} else {
-		l.target = l.target.with(t.Addrs)
 	}
+	l.target = l.target.with(t.Addrs)
 	l.state.Addrs = texts(l.target.Addrs)
 	l.retry()
+}
+
+func (k *Keeper) newLink(id protocol.NodeID) *link {
+	return &link{id: id, target: Target{ID: id}, wake: make(chan struct{}, 1), state: State{ID: id, Status: StatusConnecting, Since: k.c.Now()}}
 }
 
 // Remove forgets a target and reports whether it was one. An open connection stays open.
@@ -166,7 +171,9 @@ func (k *Keeper) States() []State {
 	defer k.mu.Unlock()
 	out := make([]State, 0, len(k.links))
 	for _, l := range k.links {
-		out = append(out, l.state)
+		s := l.state
+		s.Found = texts(l.found.addrs())
+		out = append(out, s)
 	}
 	slices.SortFunc(out, func(a, b State) int { return cmp.Compare(a.ID, b.ID) })
 	return out
@@ -214,10 +221,14 @@ func (k *Keeper) step(ctx context.Context, l *link) time.Duration {
 		return checkEvery
 	}
 	k.mu.Lock()
-	target, wasConnected, forced, due := l.target, l.state.Status == StatusConnected, l.now, l.due
+	target, found, wasConnected, forced, due := l.target, l.found.addrs(), l.state.Status == StatusConnected, l.now, l.due
 	l.now = false
 	k.mu.Unlock()
-	if reason, ok := k.trusted(target); !ok {
+	if len(target.Addrs)+len(found) == 0 {
+		k.set(l, StatusOffline, foundNowhere, k.longest)
+		return k.longest
+	}
+	if reason, ok := k.trusted(target.with(found)); !ok {
 		k.set(l, StatusNotTrusted, reason, k.longest)
 		return k.longest
 	}
@@ -230,7 +241,7 @@ func (k *Keeper) step(ctx context.Context, l *link) time.Duration {
 	if wait := time.Until(due); wait > 0 && !forced {
 		return wait
 	}
-	err := k.attempt(ctx, target)
+	err := k.reach(ctx, l, target, found)
 	if err == nil {
 		k.set(l, StatusConnected, "", 0)
 		return checkEvery
