@@ -23,8 +23,9 @@ const (
 	// violationsPerSecond bounds the audit records that hostile peers can cause; the rest is counted in one record.
 	violationsPerSecond = 1
 	violationsAtOnce    = 20
-	// maxPending is how many nodes may wait for a decision; the ones seen longest ago are forgotten.
-	maxPending = 256
+	// maxPending is how many nodes may wait for a decision, and how many that were found on the local network are
+	// remembered; the ones seen longest ago are forgotten.
+	maxPending = 512
 )
 
 // clerk writes down what the network's callbacks report. The callbacks must not block, and writing does.
@@ -149,7 +150,7 @@ func (k *clerk) linkChanged(s discovery.State) {
 			return err
 		})
 	case discovery.StatusNotTrusted:
-		k.logger.Warn("a configured peer is not trusted here, so it is not connected", "peer", s.ID.Fingerprint(), "reason", s.Reason,
+		k.logger.Warn("a known peer is not trusted here, so it is not connected", "peer", s.ID.Fingerprint(), "reason", s.Reason,
 			"fix", "caro-node trust set "+string(s.ID)+" peer")
 	default:
 		k.logger.Info("a peer is offline", "peer", s.ID.Fingerprint(), "reason", s.Reason, "attempts", s.Attempts)
@@ -167,7 +168,7 @@ func (k *clerk) seen(ctx context.Context, id protocol.NodeID, change func(*store
 		return err
 	}
 	change(&p)
-	if err := k.db.SavePeer(ctx, p); err != nil || p.Source != sourcePending {
+	if err := k.db.SavePeer(ctx, p); err != nil || p.Source != sourcePending && p.Source != sourceMDNS {
 		return err
 	}
 	_, err = k.db.PrunePending(ctx, maxPending)

@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/caro-mesh/caro-node/node/discovery"
+	"github.com/caro-mesh/caro-node/node/discovery/mdns"
 	"github.com/caro-mesh/caro-node/node/host"
 	"github.com/caro-mesh/caro-node/node/identity"
 	"github.com/caro-mesh/caro-node/policy"
@@ -35,6 +36,7 @@ type Config struct {
 	Listen      []string
 	StaticPeers []string // may be empty
 	AllowPublic bool
+	MDNS        bool // find nodes of the local network, and be found
 	Policy      policy.Document
 	Store       *store.Store
 	Now         func() time.Time
@@ -53,6 +55,7 @@ type Node struct {
 	endpoint *exchange.Endpoint
 	registry *hello.Registry
 	keeper   *discovery.Keeper
+	mdns     *mdns.Service // nil: nodes of the local network are not looked for
 	denials  denials
 	trust    sync.Mutex // held while trust changes, so that what is stored last is in force last
 	parting  sync.Map   // node IDs of peers that are being told goodbye
@@ -66,6 +69,8 @@ type Node struct {
 	asker     *asker
 	clerk     *clerk
 	pinger    *pinger
+
+	neighbours *discovery.Neighbours
 }
 
 // New builds a node that listens and answers; it connects to others, and makes and pushes summaries, once it runs. The
@@ -124,6 +129,7 @@ func (n *Node) connectParts(ctx context.Context) error {
 	n.keeper = discovery.NewKeeper(discovery.KeeperConfig{Host: n.host, Policy: n.gate, Admitted: n.registry.Admitted,
 		Greet:   func(ctx context.Context, id protocol.NodeID) error { _, err := client.Greet(ctx, id); return err },
 		Changed: n.clerk.linkChanged, Now: c.Now})
+	n.meetNeighbours()
 	n.intake = &intake{db: c.Store, gate: n.gate, log: c.Store.AuditLog(), now: c.Now, logger: c.Logger}
 	n.answerer = &answerer{key: c.Identity, gate: n.gate, counts: c.Store, log: c.Store.AuditLog(), now: c.Now, started: n.started, logger: c.Logger}
 	n.publisher = newPublisher(c.Identity, n.gate, c.Store, c.Now, c.Logger)
@@ -171,6 +177,7 @@ func (n *Node) Run(ctx context.Context) error {
 		n.clerk.run(clerkCtx)
 	}()
 	g.Go(func() error { return n.keeper.Run(gctx) })
+	g.Go(func() error { return n.runNeighbours(gctx) })
 	g.Go(func() error { return n.publisher.run(gctx) })
 	g.Go(func() error { return n.pinger.run(gctx) })
 	err := g.Wait()

@@ -53,6 +53,7 @@ type PeerView struct {
 const (
 	sourceConfig  = "config"
 	sourceManual  = "manual"
+	sourceMDNS    = "mdns"
 	sourcePending = "pending"
 )
 
@@ -78,7 +79,7 @@ func (n *Node) Peers(ctx context.Context) ([]PeerView, error) {
 	if err != nil {
 		return nil, err
 	}
-	views = n.addNamed(views, grants)
+	views = n.addFound(n.addNamed(views, grants))
 	names := givenNames(n.c.Policy.Nodes, grants)
 	for i := range views {
 		if given := names[views[i].ID]; given != "" {
@@ -111,7 +112,7 @@ func (n *Node) views() []PeerView {
 	for _, s := range states {
 		i := slices.IndexFunc(out, func(v PeerView) bool { return v.ID == s.ID })
 		if have[s.ID] && i >= 0 {
-			out[i].Addrs, out[i].Source = s.Addrs, sourceConfig
+			out[i].Addrs, out[i].Source = placesOf(s)
 			continue
 		}
 		out = append(out, n.viewOfLink(s))
@@ -151,8 +152,9 @@ func (n *Node) view(id protocol.NodeID, addr netip.Addr) PeerView {
 }
 
 func (n *Node) viewOfLink(s discovery.State) PeerView {
-	v := n.view(s.ID, firstAddr(s.Addrs))
-	v.Addrs, v.Source = s.Addrs, sourceConfig
+	addrs, source := placesOf(s)
+	v := n.view(s.ID, firstAddr(addrs))
+	v.Addrs, v.Source = addrs, source
 	switch s.Status {
 	case discovery.StatusNotTrusted:
 		v.State, v.Reason = PeerUntrusted, s.Reason
@@ -166,6 +168,14 @@ func (n *Node) viewOfLink(s discovery.State) PeerView {
 		}
 	}
 	return v
+}
+
+// placesOf are the addresses of a target and where they come from.
+func placesOf(s discovery.State) (addrs []string, source string) {
+	if len(s.Addrs) == 0 {
+		return s.Found, sourceMDNS
+	}
+	return slices.Concat(s.Addrs, s.Found), sourceConfig
 }
 
 func (n *Node) viewOfStored(p store.Peer) PeerView {
@@ -295,6 +305,7 @@ func (n *Node) peerUp(p hello.Peer) {
 		return n.clerk.seen(ctx, id, func(s *store.Peer) {
 			s.DisplayName, s.LastSeen = p.Identity.DisplayName, p.Since
 			s.CaroVersion, s.ProtocolVersion = p.Identity.Capabilities.CaroVersion, uint8(p.Version)
+			n.rememberFound(s)
 		})
 	})
 	n.publisher.nudge()

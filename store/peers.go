@@ -78,8 +78,8 @@ func (s *Store) RemovePeer(ctx context.Context, id protocol.NodeID) error {
 	})
 }
 
-// PrunePending forgets the pending peers (source "pending") that nobody has decided about with [Store.SetGrant], except for
-// the keep that were seen last, and returns how many it forgot. Anybody can make a key and knock: without a bound,
+// PrunePending forgets the peers that became known by themselves (source "pending" or "mdns") and that nobody has decided
+// about with [Store.SetGrant], except for the keep of each source that were seen last, and returns how many it forgot. Anybody can make a key and knock: without a bound,
 // strangers would fill the database.
 func (s *Store) PrunePending(ctx context.Context, keep int) (removed int64, err error) {
 	const doing = "forget pending peers"
@@ -87,9 +87,9 @@ func (s *Store) PrunePending(ctx context.Context, keep int) (removed int64, err 
 		return 0, fmt.Errorf("%s: %d cannot be kept", doing, keep)
 	}
 	err = s.write(ctx, doing, func(t *tx) (err error) {
-		removed, err = t.exec(`DELETE FROM peer WHERE node_id IN (SELECT node_id FROM peer
-			WHERE source = 'pending' AND node_id NOT IN (SELECT node_id FROM trust_grant)
-			ORDER BY coalesce(last_seen, first_seen, 0) DESC, node_id LIMIT -1 OFFSET ?)`, int64(keep))
+		removed, err = t.exec(`DELETE FROM peer WHERE node_id IN (SELECT node_id FROM (SELECT node_id,
+			row_number() OVER (PARTITION BY source ORDER BY coalesce(last_seen, first_seen, 0) DESC, node_id) AS place FROM peer
+			WHERE source IN ('pending', 'mdns') AND node_id NOT IN (SELECT node_id FROM trust_grant)) WHERE place > ?)`, int64(keep))
 		return err
 	})
 	if err != nil {

@@ -75,11 +75,12 @@ func TestTheOldestPendingPeersAreForgotten(t *testing.T) {
 	save(4, "pending", 2*time.Minute, 0)
 	save(5, "pending", 3*time.Minute, 0)
 	save(6, "pending", 4*time.Minute, 0)
+	save(7, "mdns", 5*time.Minute, 0) // counted by themselves
 	for _, c := range []struct {
 		keep int
 		gone int64
 		left []byte
-	}{{5, 0, []byte{1, 2, 3, 4, 5, 6}}, {4, 0, []byte{1, 2, 3, 4, 5, 6}}, {2, 2, []byte{1, 2, 3, 6}}, {2, 0, []byte{1, 2, 3, 6}}, {1, 1, []byte{1, 2, 3}}, {0, 1, []byte{1, 2}}} {
+	}{{5, 0, []byte{1, 2, 3, 4, 5, 6, 7}}, {4, 0, []byte{1, 2, 3, 4, 5, 6, 7}}, {2, 2, []byte{1, 2, 3, 6, 7}}, {2, 0, []byte{1, 2, 3, 6, 7}}, {1, 1, []byte{1, 2, 3, 7}}, {0, 2, []byte{1, 2}}} {
 		gone, err := s.PrunePending(t.Context(), c.keep)
 		check(t, err)
 		list, err := s.Peers(t.Context())

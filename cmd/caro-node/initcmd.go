@@ -29,10 +29,12 @@ listen = ["/ip4/127.0.0.1/tcp/9238"]
 max_level = "raw"
 default_trust = "untrusted"
 `},
-	"team": {"for a team: reachable on the LAN, counts go to the nodes that you trust", `
+	"team": {"for a team: found on the LAN, counts go to the nodes that you trust", `
 [network]
 listen = ["/ip4/0.0.0.0/tcp/9238"]
-# Each peer's user prints this line with "caro-node id".
+# Nodes of the same network find each other; who is trusted is for you to say below.
+mdns = true
+# Nodes of other networks are named. Each one's user prints this line with "caro-node id".
 # static_peers = ["/ip4/10.0.0.5/tcp/9238/p2p/12D3…"]
 
 [policy]
@@ -48,6 +50,7 @@ default_trust = "untrusted"
 	"supervisor": {"for a supervisor: asks for sums over many nodes, shares nothing of its own", `
 [network]
 listen = ["/ip4/0.0.0.0/tcp/9238"]
+mdns = true
 
 [policy]
 # This node asks; it gives nothing away itself. Name the nodes whose connection it accepts.

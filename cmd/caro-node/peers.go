@@ -40,7 +40,7 @@ func (c *cli) peersListCommand() *cobra.Command {
 
 func (c *cli) printPeers(peers []v1.Peer) error {
 	if len(peers) == 0 {
-		c.say("No peer is known. On the other machine, \"caro-node id\" prints its ID and address; here:\n  caro-node trust set <id> peer\n  caro-node peers add <address>")
+		c.say("No peer is known. With network.mdns = true, nodes of the same network appear here by themselves. Else \"caro-node id\" on the\nother machine prints its ID and address; here:\n  caro-node trust set <id> peer\n  caro-node peers add <address>")
 		return nil
 	}
 	t := newTable(c.Out, "FINGERPRINT", "NAME", "TRUST", "STATE", "SEEN", "RTT", "WHY")
@@ -60,7 +60,7 @@ func (c *cli) printPeers(peers []v1.Peer) error {
 		return err
 	}
 	if pending {
-		c.say("\nPending nodes tried to connect. Compare the fingerprint with their user, then: caro-node trust set <fingerprint> peer")
+		c.say("\nPending nodes wait for your decision. Compare the fingerprint with their user, then: caro-node trust set <fingerprint> peer")
 	}
 	return nil
 }

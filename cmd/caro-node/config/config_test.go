@@ -110,7 +110,6 @@ func TestFaultsAreOneSentenceWithTheirLine(t *testing.T) {
 		"line of name":        {"[node]\nname = \"a\\u0001\"\n", `config.toml:2: node.name contains`},
 		"line of guard":       {"[observer]\nguard = \"loud\"\n", `config.toml:2: observer.guard: `},
 		"line of ignore":      {"[observer]\nignore = [\" \"]\n", `config.toml:2: observer.ignore: `},
-		"line of mdns":        {"[network]\nmdns = true\n", `config.toml:2: network.mdns: `},
 		"path of the policy":  {"[policy]\nmax_level = \"x\"\n", `/config.toml:2: max_level: `},
 		"days below one":      {"[storage]\nevents_days = 0\n", "storage.events_days: 0"},
 	}

@@ -9,7 +9,7 @@ func AddFlags(f *pflag.FlagSet) {
 	f.String("node-name", d.Node.Name, "name shown to peers")
 	f.StringSlice("network-listen", d.Network.Listen, "multiaddrs on which the mesh listens")
 	f.StringSlice("network-static-peers", nil, "multiaddrs of peers to keep connected")
-	f.Bool("network-mdns", d.Network.MDNS, "not available yet; true is refused")
+	f.Bool("network-mdns", d.Network.MDNS, "find nodes of the local network, and be found (multicast DNS)")
 	f.Bool("network-allow-public", d.Network.AllowPublic, "allow addresses outside loopback, link-local and private ranges")
 	f.String("api-listen", d.API.Listen, "loopback address of the local API and page; empty: unix socket only")
 	f.StringSlice("observer-ignore", nil, "glob patterns over command or folder that are never recorded")

@@ -32,9 +32,6 @@ func (c *Config) validate(place func(key string) string) error {
 	check("network.listen", err)
 	_, err = discovery.ParseTargets(c.Network.StaticPeers, c.Network.AllowPublic)
 	check("network.static_peers", named("network.static_peers", err))
-	if c.Network.MDNS {
-		check("network.mdns", errors.New("network.mdns: this version finds no peers by itself yet; name them in network.static_peers"))
-	}
 	check("api.listen", named("api.listen", checkAPIListen(c.API.Listen)))
 	_, err = observer.ParseIgnore(c.Observer.Ignore)
 	check("observer.ignore", named("observer.ignore", err))

@@ -106,7 +106,7 @@ func (d *Daemon) recordIdentity(ctx context.Context) error {
 func (d *Daemon) openNode(ctx context.Context) (err error) {
 	s := d.c.Settings
 	d.node, err = node.New(ctx, node.Config{Identity: d.id, DisplayName: s.Node.Name, Version: d.c.Version,
-		Listen: s.Network.Listen, StaticPeers: s.Network.StaticPeers, AllowPublic: s.Network.AllowPublic,
+		Listen: s.Network.Listen, StaticPeers: s.Network.StaticPeers, AllowPublic: s.Network.AllowPublic, MDNS: s.Network.MDNS,
 		Policy: s.Policy, Store: d.db, Now: time.Now, Logger: d.c.Logger})
 	return err
 }
