@@ -1,6 +1,7 @@
 package redact
 
 import (
+	"cmp"
 	"sort"
 	"strings"
 )
@@ -18,6 +19,9 @@ func (r *reading) fed(cmds []command) {
 				r.lines(&rule, &r.cmd.stdin[i])
 			}
 			for k := r.cmd.fedFrom; k < r.cmd.fedTo; k++ {
+				if rule.pairs && r.printedPairs(&rule, &cmds[k]) {
+					continue
+				}
 				ws := operandsOfPrinter(&cmds[k])
 				for i := range ws {
 					r.lines(&rule, &ws[i])
@@ -118,12 +122,28 @@ func (f *finder) dialogue(cmds []command) {
 	}
 }
 
+// printedPairs marks the secrets of printf 'user:%s' secret, and reports whether the command is of that form.
+func (r *reading) printedPairs(rule *feedRule, cmd *command) bool {
+	format, args := printfOf(cmd)
+	if format == nil || !strings.Contains(format.text, ":%") {
+		return false
+	}
+	list := slots(format.text)
+	for i := range args {
+		w := &args[i]
+		if len(list) == 0 || !strings.HasSuffix(list[i%len(list)].before, ":") || w.text == "" {
+			continue
+		}
+		if w.secret(0, len(w.text), classToken, placeSure, ' ', true) {
+			r.mark(w, 0, len(w.text), cmp.Or(rule.kind, kindPassword))
+		}
+	}
+	return true
+}
+
 // lines marks each line of a word.
 func (r *reading) lines(rule *feedRule, w *word) {
-	kind := rule.kind
-	if kind == "" {
-		kind = kindPassword
-	}
+	kind := cmp.Or(rule.kind, kindPassword)
 	for from := 0; from < len(w.text); {
 		end := lineEnd(w.text, from)
 		start := from

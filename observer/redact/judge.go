@@ -155,6 +155,9 @@ func (f *finder) judge(w *word, p pair, c context) bool {
 	if p.sep == ':' && !p.quoted && where == placeText && !c.spaces && !w.data() {
 		return looksRandom(v) // name:tag
 	}
+	if p.sep == ':' && !p.quoted && where == placeFile && p.to+1 < len(text) && text[p.to] == ' ' && is(text[p.to+1], setAlnum) && !notAWord(v) {
+		return false // a sentence: "password: see the vault"
+	}
 	return w.secret(p.from, p.to, n.class, where, p.sep, p.quoted || p.sep == '>')
 }
 

@@ -34,7 +34,7 @@ func placeholder(v string) bool {
 	filler := true
 	for i := range len(v) {
 		switch v[i] {
-		case 'x', 'X', '*', '.', '-', '_', '?', '#':
+		case 'x', 'X', '*', '.', '-', '_', '?', '#', '!':
 		default:
 			filler = false
 		}

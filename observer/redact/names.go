@@ -77,6 +77,10 @@ var (
 	switches = words(`no with without use ask prompt show skip disable enable require print reset rotate allow hide generate
 		validate check ignore delete list get export import change force need has is verify revoke expire read keep save disabled enabled expired changed
 		store remember clear copy drop create`)
+	// exactNames are names whose words alone do not tell that people put a login or a password there.
+	exactNames = words("_auth rediscli_auth neo4j_auth consul_http_auth nomad_http_auth basic_auth http_basic_auth")
+	// plainNames are settings that are given beside a secret, in a place that is for secrets, and are none.
+	plainNames = words("user username host hostname port database dbname db_host db_port db_user db_name log log_level environment node_env rails_env")
 	// exact names that look like secrets and are none.
 	harmlessNames = words(`user.signingkey ssh_auth_sock ssh_askpass git_askpass sudo_askpass ls_colors
 		gpg.key signingkey xauthority`)
@@ -118,6 +122,9 @@ func classifyWhole(ident string) name {
 	lower := strings.ToLower(trimmed)
 	if harmlessNames[lower] {
 		return n
+	}
+	if exactNames[lower] {
+		return name{class: classToken, kind: kindAuthorization, option: n.option}
 	}
 	count := splitName(trimmed, &buf, &parts)
 	if count == 0 {

@@ -30,6 +30,7 @@ func (f *finder) read(src *source) {
 		}
 		r := reading{finder: f, src: src, cmd: cmd, heads: heads(cmd.words, f.known), piped: into[k] > 0, accessKey: accessKey}
 		r.command()
+		r.formatted(cmd)
 		r.fed(cmds)
 	}
 }
@@ -85,7 +86,11 @@ func (r *reading) command() {
 			r.addresses(w)
 			continue
 		}
-		if r.src.parent == nil || r.src.runs {
+		switch {
+		case r.src.parent != nil && !r.src.runs:
+		case r.takesPair(w.text):
+			r.addresses(w) // the user part is none
+		default:
 			r.text(w, c)
 		}
 		r.option(i, searches)
@@ -181,6 +186,22 @@ func (r *reading) option(i int, searches bool) {
 	}
 }
 
+// takesPair reports --option=user:secret of a tool that takes it so, in which the rule of the tool finds the secret.
+func (r *reading) takesPair(text string) bool {
+	option, _, found := strings.Cut(text, "=")
+	if !found || option == "" || option[0] != '-' {
+		return false
+	}
+	for _, h := range r.heads {
+		for k := range r.rules.tools[h.name] {
+			if has(r.rules.tools[h.name][k].pairList, option) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
 // isName reports text that consists of what names are made of.
 func isName(s string) bool {
 	for i := range len(s) {
@@ -192,7 +213,7 @@ func isName(s string) bool {
 }
 
 // asksForPassword are the tools whose --password takes no value in the next word.
-var asksForPassword = words(`mysql mysqldump mysqladmin mysqlimport mysqlcheck mysqlshow mariadb mariadb-dump mariadb-admin psql pg_dump
+var asksForPassword = words(`lpass gopass zenity kdialog yad mysql mysqldump mysqladmin mysqlimport mysqlcheck mysqlshow mariadb mariadb-dump mariadb-admin psql pg_dump
 	pg_dumpall pg_restore createdb dropdb createuser dropuser pg_basebackup pg_isready vacuumdb reindexdb clusterdb`)
 
 // setting marks the value in "config set NAME VALUE" and its relatives, fish's `set -x NAME VALUE` among them. The name
@@ -231,7 +252,7 @@ func (r *reading) setting() {
 		}
 		n := classify(text)
 		value := &ws[i+1]
-		if n.class < classQualified || value.text == "" || value.text[0] == '-' {
+		if n.class < classWeak || n.class == classWeak && isDigest(value.text) || value.text == "" || value.text[0] == '-' {
 			continue
 		}
 		if value.secret(0, len(value.text), n.class, placeWord, ' ', false) {

@@ -237,6 +237,9 @@ func compileRules() *rules {
 			at(word).tool = true
 		}
 	}
+	for _, word := range []string{"expect", "spawn"} { // see dialogue
+		at(word).tool = true
+	}
 	at("://").address = true
 	at("-----begin ").pem = true
 	at("putty-user-key-file-").pem = true

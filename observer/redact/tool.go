@@ -6,7 +6,7 @@ import "strings"
 func (t *toolRule) prepare() {
 	t.gluedList, t.nextList = strings.Fields(t.glued), strings.Fields(t.next)
 	t.pairList, t.takesList = strings.Fields(t.pair), strings.Fields(t.takes)
-	t.needsList = strings.Fields(t.needs)
+	t.needsList, t.namedList = strings.Fields(t.needs), strings.Fields(t.named)
 	if t.kind == "" {
 		t.kind = kindPassword
 	}
@@ -47,28 +47,28 @@ func (f *finder) tool(t *toolRule, args []word) {
 		own = rest
 	}
 	f.toolOptions(t, own)
-	if t.operand == 0 && !t.all && !has(t.pairList, "operand") {
+	pairs := has(t.pairList, "operand")
+	if t.operand == 0 && !t.all && !pairs && t.named == "" {
 		return
 	}
 	ops := operands(t, rest)
-	if t.all {
+	if t.all || t.named != "" {
 		for _, w := range ops {
-			if k := strings.IndexByte(w.text, '='); k > 0 {
+			if k := strings.IndexByte(w.text, '='); k > 0 && (t.all && !plainName(w.text[:k]) || has(t.namedList, w.text[:k])) {
 				f.sure(t, w, k+1, len(w.text))
 			}
-		}
-		return
-	}
-	if has(t.pairList, "operand") {
-		if len(ops) > 0 {
-			w := ops[0]
-			f.userSecret(t, w, 0, strings.LastIndexByte(w.text, '@'))
 		}
 		return
 	}
 	k := t.operand - 1
 	if t.operand < 0 {
 		k = len(ops) - 1
+	}
+	if pairs {
+		if k = max(k, 0); k < len(ops) {
+			f.userSecret(t, ops[k], 0, strings.LastIndexByte(ops[k].text, '@'))
+		}
+		return
 	}
 	if k >= 0 && k < len(ops) && len(ops) >= t.least && (t.most == 0 || len(ops) <= t.most) && !strings.Contains(ops[k].text, "=") {
 		f.sure(t, ops[k], 0, len(ops[k].text))
@@ -183,6 +183,9 @@ func (f *finder) userSecret(t *toolRule, w *word, from, to int) {
 		if w.text[k:k+len(t.sep)] != t.sep || w.live(k) {
 			continue
 		}
+		if t.sep == "=" && plainName(w.text[from:k]) || strings.HasPrefix(w.text[k:], "://") {
+			return
+		}
 		if t.sep == "/" && (k == from || strings.IndexByte(w.text[from:k], '@') >= 0) {
 			return
 		}
@@ -196,6 +199,9 @@ func (f *finder) userSecret(t *toolRule, w *word, from, to int) {
 		return
 	}
 }
+
+// plainName reports a setting of plainNames, in any case.
+func plainName(s string) bool { return plainNames[strings.ReplaceAll(strings.ToLower(s), "-", "_")] }
 
 // plainUsers stand in the place of the password where the token is given as the user.
 var plainUsers = words("x x-oauth-basic api_token")
@@ -256,7 +262,8 @@ func has(list []string, s string) bool {
 }
 
 // anyWord reports that one of the words is in the list. An entry "-*b" stands for one-letter options in one word of
-// which one is b, and "x.*" for words that begin with "x.".
+// which one is b, "x.*" for words that begin with "x.", "*x" for those that end with x, and "*.*" for those with a dot
+// inside.
 func anyWord(args []word, list []string) bool {
 	for i := range args {
 		text := args[i].text
@@ -268,6 +275,12 @@ func anyWord(args []word, list []string) bool {
 				if isBundle(text) && strings.IndexByte(text, l[2]) > 0 {
 					return true
 				}
+			case l == "*.*":
+				if k := strings.IndexByte(text, '.'); k > 0 && k < len(text)-1 {
+					return true
+				}
+			case l[0] == '*' && len(l) > 1 && strings.HasSuffix(text, l[1:]):
+				return true
 			case strings.HasSuffix(l, "*") && strings.HasPrefix(text, l[:len(l)-1]):
 				return true
 			}

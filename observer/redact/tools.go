@@ -10,7 +10,7 @@ type toolRule struct {
 	pair  string // options whose value is user, sep and secret, in the next word, glued, or behind "="
 	sep   string // between user and secret, ":" if empty
 	// operand is the number of the operand (behind sub) that is the secret, 0 for none, -1 for the last; with pair
-	// "operand", the first operand is a pair.
+	// "operand", it (the first, if 0) is a pair.
 	operand int
 	least   int    // number of operands (behind sub) that there must be
 	most    int    // number that there may be, 0 for any
@@ -18,10 +18,11 @@ type toolRule struct {
 	flags   string // one-letter options without a value, that may stand before a one-letter option in the same word
 	needs   string // one of these options must be there, see anyWord
 	with    string // the value is one only if it holds this
-	all     bool   // every operand name=value holds a secret, whatever the name
+	all     bool   // every operand name=value holds a secret, unless it is one of plainNames
+	named   string // operands name=value with one of these names hold a secret
 	kind    string // password if empty
 
-	gluedList, nextList, pairList, takesList, needsList []string
+	gluedList, nextList, pairList, takesList, needsList, namedList []string
 }
 
 // curlFlags are curl's one-letter options without a value.
@@ -42,6 +43,7 @@ var tools = []toolRule{
 	{names: "sqlcmd bcp osql isql", next: "-P", glued: "-P"},
 	{names: "sqlplus rman sqlldr expdp impdp exp imp sqlcl", pair: "operand userid", sep: "/"},
 	{names: "rman", sub: "target", pair: "operand", sep: "/"},
+	{names: "influx", next: "-t", kind: kindToken},
 	{names: "beeline", next: "-p"},
 	{names: "neo4j-admin", sub: "set-initial-password", operand: -1},
 	{names: "cypher-shell couchbase-cli cbbackupmgr", next: "-p"},
@@ -73,7 +75,7 @@ var tools = []toolRule{
 	{names: "xfreerdp xfreerdp3 wlfreerdp sdl-freerdp", glued: "/p: /password: /gp:"},
 	{names: "rdesktop", next: "-p", glued: "-p"},
 	{names: "smbclient rpcclient smbget nmblookup winexe smbcacls smbtree", pair: "-U --user", sep: "%"},
-	{names: "smbclient", operand: 2, takes: "-U -c -W -I -p -m -O -D --user --command --workgroup --port"},
+	{names: "smbclient", operand: 2, takes: "-U -c -W -I -p -m -O -D -A -s -l -d -R -B -T -t -b -i -n --user --command --workgroup --port --authentication-file --configfile"},
 	{names: "net", pair: "-U --user", sep: "%"},
 	{names: "smbmap crackmapexec netexec nxc evil-winrm kerbrute bloodhound-python", next: "-p"},
 	{names: "secretsdump.py psexec.py wmiexec.py smbexec.py smbclient.py impacket-secretsdump impacket-psexec impacket-wmiexec impacket-smbclient impacket-smbexec", pair: "operand"},
@@ -111,6 +113,8 @@ var tools = []toolRule{
 	{names: "pdftotext pdfinfo pdftoppm pdfimages", next: "-upw -opw"},
 	{names: "steghide outguess", next: "-p"},
 	{names: "rclone", sub: "obscure", operand: 1},
+	{names: "ykman", sub: "accounts add", operand: 2, takes: "-o -d -a -c -i -P -p --oath-type --digits --algorithm --counter --issuer --period --password", kind: kindSecret},
+	{names: "oathtool", operand: 1, takes: "-d -s -S -N -c -w --digits --time-step-size --start-time --now --counter --window", kind: kindSecret},
 	{names: "ansible-vault", sub: "encrypt_string", operand: 1, takes: "--name -n --vault-id --vault-password-file --encrypt-vault-id", kind: kindSecret},
 
 	// Accounts on this machine.
@@ -141,12 +145,16 @@ var tools = []toolRule{
 	{names: "vault bao", sub: "login", operand: 1, takes: "-method -path", kind: "vault_token"},
 	{names: "vault bao", sub: "kv put", all: true, kind: kindSecret},
 	{names: "vault bao", sub: "kv patch", all: true, kind: kindSecret},
+	{names: "vault bao", sub: "write", named: "secret_id", kind: kindSecret},
 	{names: "vault bao", sub: "unseal", operand: 1, kind: kindSecret},
 	{names: "vault bao", sub: "operator unseal", operand: 1, kind: kindSecret},
 	{names: "consul nomad", next: "-token", kind: kindToken},
 	{names: "fly flyctl", sub: "secrets set", all: true, kind: kindSecret},
 	{names: "doppler supabase railway", sub: "secrets set", all: true, kind: kindSecret},
-	{names: "gh", sub: "secret set", next: "-b --body", kind: kindSecret},
+	{names: "gh", sub: "secret set", next: "-b --body", glued: "-b", kind: kindSecret},
+	{names: "bundle bundler", sub: "config", needs: "*.*", operand: -1, pair: "operand"},
+	{names: "java", needs: "*jenkins-cli.jar", pair: "-auth", kind: kindAuthorization},
+	{names: "grafana-cli grafana", sub: "reset-admin-password", operand: 1},
 	{names: "glab", sub: "variable set", next: "-v --value", kind: kindSecret},
 	{names: "glab", sub: "auth login", next: "-t --token", kind: kindToken},
 	{names: "travis", sub: "encrypt", all: true, kind: kindSecret},
@@ -164,7 +172,6 @@ var tools = []toolRule{
 	{names: "twine", sub: "upload", next: "-p"},
 	{names: "poetry", sub: "publish", next: "-p"},
 	{names: "hatch", sub: "publish", next: "-a --auth", kind: kindToken},
-	{names: "gem", sub: "push", next: "-k --key", kind: kindAPIKey},
 	{names: "nuget", sub: "setapikey", operand: 1, kind: kindAPIKey},
 	{names: "nuget", sub: "push", next: "-k --api-key -ApiKey", kind: kindAPIKey},
 	{names: "dotnet", sub: "nuget push", next: "-k --api-key", kind: kindAPIKey},
@@ -202,6 +209,7 @@ var feeds = []feedRule{
 	{names: "glab", sub: "auth login", needs: "--stdin", kind: kindToken},
 	{names: "docker podman", sub: "secret create", kind: kindSecret},
 	{names: "cryptsetup"},
+	{names: "wg", sub: "pubkey", kind: kindPrivateKey},
 	{names: "gpg gpg2", needs: "--passphrase-fd --passphrase-fd=0"},
 	{names: "openssl", needs: "stdin fd:0"},
 	{names: "vault bao", sub: "login", needs: "-", kind: "vault_token"},
