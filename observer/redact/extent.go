@@ -25,6 +25,11 @@ func (f *finder) value(w *word, p *pair, c context, limit int) {
 		}
 		return
 	}
+	if k := jinjaLiteral(text, i); k > i { // password={{ 'x' | password_hash('sha512') }}
+		p.from, p.quoted = k, true
+		p.to = closing(text, k, text[k-1:k])
+		return
+	}
 	switch q := text[i]; {
 	case strings.HasPrefix(text[i:], `\"`):
 		p.from += 2
@@ -41,7 +46,13 @@ func (f *finder) value(w *word, p *pair, c context, limit int) {
 	case header:
 		p.to = until(text, i, stopsHeader, c.script)
 	case nameFrom == 0 && w.form != formBody && w.form != formComment && p.from == i && !(w.data() && (p.sep == ':' || c.runs)):
-		p.to = nextPair(text, i)
+		p.to = len(text)
+		if q := w.quotedEnd(i); q > i {
+			i = q
+		}
+		if !c.whole && i < len(text) {
+			p.to = nextPair(text, i)
+		}
 	case p.sep == '=' && startsLine(text, nameFrom) && (w.form == formBody || c.lines):
 		p.to = lineEnd(text, i)
 		if k := strings.Index(text[i:p.to], " #"); k >= 0 {
@@ -68,6 +79,19 @@ func (f *finder) value(w *word, p *pair, c context, limit int) {
 		p.to--
 	}
 	p.from = afterScheme(text, p.from, p.to)
+}
+
+// jinjaLiteral returns where the text in quotes begins that a template {{ 'x' … }} at text[i:] begins with, or -1.
+func jinjaLiteral(text string, i int) int {
+	if !strings.HasPrefix(text[i:], "{{") {
+		return -1
+	}
+	for i += 2; i < len(text) && text[i] == ' '; i++ {
+	}
+	if i+1 < len(text) && (text[i] == '\'' || text[i] == '"') {
+		return i + 1
+	}
+	return -1
 }
 
 func isHeader(kind string) bool { return kind == kindAuthorization || kind == kindCookie }

@@ -12,7 +12,7 @@ func (r *reading) fed(cmds []command) {
 	for _, h := range r.heads {
 		for _, rule := range r.rules.feeds[h.name] {
 			args := r.cmd.words[h.at+1 : h.to]
-			if _, ok := behind(args, rule.sub); !ok || rule.needs != "" && !anyWord(args, strings.Fields(rule.needs)) {
+			if _, ok := behind(args, rule.sub); !ok || rule.needs != "" && !anyWord(args, strings.Fields(rule.needs)) || rule.named && !anyName(args) {
 				continue
 			}
 			for i := range r.cmd.stdin {
@@ -27,9 +27,41 @@ func (r *reading) fed(cmds []command) {
 					r.lines(&rule, &ws[i])
 				}
 			}
-			return
+			if rule.line == "" {
+				return
+			}
 		}
 	}
+}
+
+// anyName reports that one of the words is the name of a secret.
+func anyName(args []word) bool {
+	for i := range args {
+		if !strings.HasPrefix(args[i].text, "-") && classify(args[i].text).class > classQualified {
+			return true
+		}
+	}
+	return false
+}
+
+// fieldsEnd returns where the fields of a rule's line are over and the secret begins, or -1 if the line is another.
+func fieldsEnd(form, text string, from, to int) int {
+	for _, want := range strings.Fields(form) {
+		for from < to && (text[from] == ' ' || text[from] == '\t') {
+			from++
+		}
+		if want == "SECRET" {
+			return from
+		}
+		start := from
+		for from < to && text[from] != ' ' && text[from] != '\t' {
+			from++
+		}
+		if start == from || want != "*" && !strings.EqualFold(text[start:from], want) {
+			return -1
+		}
+	}
+	return -1
 }
 
 // operandsOfPrinter returns what echo or printf prints, or nothing for another command.
@@ -149,11 +181,16 @@ func (r *reading) lines(rule *feedRule, w *word) {
 		start := from
 		if rule.pairs {
 			start = end
-			if k := strings.IndexByte(w.text[from:end], ':'); k >= 0 {
+			if k := strings.Index(w.text[from:end], cmp.Or(rule.sep, ":")); k >= 0 {
 				start = from + k + 1
 				if m := markerAt(w.text, from); m >= 0 {
 					start = min(m+1, end)
 				}
+			}
+		}
+		if rule.line != "" {
+			if start = fieldsEnd(rule.line, w.text, from, end); start < 0 {
+				start = end
 			}
 		}
 		if rule.doubt && !notAWord(w.text[start:min(end, start+look)]) {

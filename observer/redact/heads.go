@@ -60,6 +60,8 @@ var (
 	// shells take commands as text.
 	shells = words(`sh bash zsh dash ash ksh mksh fish rbash busybox eval ssh su watch trap tmux screen at batch xargs mosh runuser
 		autossh expect script flock entr parallel hyperfine nsenter`)
+	// declarers take assignments.
+	declarers = words("export declare typeset local readonly env setenv")
 	searchers = words(`grep egrep fgrep zgrep zegrep bzgrep xzgrep rg ripgrep ag ack pgrep pkill find fd fdfind locate mdfind apropos man
 		whatis which type ugrep sift`)
 	// speakers have options for prose.

@@ -20,9 +20,22 @@ func (f *finder) bare(text string, l, r int, p *pair, c context) bool {
 	before := strings.ToLower(text[max(0, l-200):l])
 	low := strings.ToLower(text[l:r])
 	p.sep = ' '
+	if v := argument(text, l, r); v > 0 { // db.auth("user", "x")
+		p.from, p.quoted, p.name = v, true, name{class: classPassword, kind: kindPassword}
+		p.to = closing(text, v, text[v-1:v])
+		return true
+	}
 	switch {
 	case text[i] == '(' && i+1 < len(text) && text[i+1] == '\'' && p.name.class == classPassword && sqlBefore(before): // PASSWORD('y')
 		p.from, p.quoted = i+2, true
+		p.to = closing(text, p.from, "'")
+		return true
+	case p.name.class == classPassword && strings.HasSuffix(before, "set ") && strings.HasPrefix(strings.ToLower(text[i:min(len(text), i+4)]), "for "): // SET PASSWORD FOR u = 'y'
+		k := strings.Index(text[i:min(len(text), i+look)], "= '")
+		if k < 0 {
+			return false
+		}
+		p.from, p.quoted = i+k+len("= '"), true
 		p.to = closing(text, p.from, "'")
 		return true
 	case text[i] == '\'' && p.name.class == classPassword && sqlBefore(before): // ALTER ROLE x PASSWORD 'y'
@@ -39,6 +52,24 @@ func (f *finder) bare(text string, l, r int, p *pair, c context) bool {
 		return true
 	}
 	return false
+}
+
+// argument returns where the second argument of db.auth("user", "x") or changeUserPassword("user", "x") begins, or 0.
+func argument(text string, l, r int) int {
+	if low := strings.ToLower(text[l:r]); low != "db.auth" && !strings.HasSuffix(low, ".changeuserpassword") || r >= len(text) || text[r] != '(' {
+		return 0
+	}
+	rest := text[r:min(len(text), r+look)]
+	k := strings.IndexByte(rest, ',')
+	if k < 0 {
+		return 0
+	}
+	for k++; k < len(rest) && rest[k] == ' '; k++ {
+	}
+	if k+1 < len(rest) && (rest[k] == '"' || rest[k] == '\'') {
+		return r + k + 1
+	}
+	return 0
 }
 
 // namedValue reads a name and a value that stand side by side: {"name": "DB_PASSWORD", "value": "x"},

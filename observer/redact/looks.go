@@ -45,6 +45,9 @@ func placeholder(v string) bool {
 	if strings.HasPrefix(v, "***") || strings.HasPrefix(v, "...") || strings.HasPrefix(v, "\u2026") || strings.HasPrefix(v, "\u2022") {
 		return true
 	}
+	if v == "FUZZ" {
+		return true
+	}
 	if v[0] == '<' && strings.IndexByte(v, '>') > 0 {
 		return true
 	}

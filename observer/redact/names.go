@@ -123,8 +123,11 @@ func classifyWhole(ident string) name {
 	if harmlessNames[lower] {
 		return n
 	}
-	if exactNames[lower] {
+	if exactNames[lower] || strings.HasPrefix(lower, "op_session_") {
 		return name{class: classToken, kind: kindAuthorization, option: n.option}
+	}
+	if strings.HasSuffix(lower, "secret.key") { // the key within a secret of Kubernetes
+		return name{class: classWeak, kind: kindAPIKey, option: n.option}
 	}
 	count := splitName(trimmed, &buf, &parts)
 	if count == 0 {

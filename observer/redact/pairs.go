@@ -12,6 +12,7 @@ type context struct {
 	script  byte // the delimiter of a sed script, or 0
 	runs    bool // the command runs quoted texts as commands
 	objects bool // the command is one that keeps secrets under names
+	whole   bool // the word is an assignment for a shell or a container: all behind "=" is the value
 	naked   bool // the command is a web client whose operands may be name:value
 }
 
@@ -145,7 +146,7 @@ func (f *finder) separator(text string, l, r int, lax bool, p *pair) bool {
 		i++
 		closed = true
 	}
-	if closed && i < len(text) && text[i] == ']' {
+	if i < len(text) && text[i] == ']' && (closed || l > 0 && text[l-1] == '[') {
 		i++
 	}
 	space := i
@@ -158,6 +159,9 @@ func (f *finder) separator(text string, l, r int, lax bool, p *pair) bool {
 	next := byte(0)
 	if i+1 < len(text) {
 		next = text[i+1]
+	}
+	if text[i] == '+' && next == '=' && i == r {
+		i, next = i+1, 0
 	}
 	switch text[i] {
 	case '=':
@@ -179,7 +183,7 @@ func (f *finder) separator(text string, l, r int, lax bool, p *pair) bool {
 			p.sep = '='
 			i++
 		}
-		if p.sep == ':' && l > 0 && text[l-1] == '/' && !closed { // image/token:tag
+		if p.sep == ':' && l > 0 && text[l-1] == '/' && !closed && next != ' ' { // image/token:tag
 			return false
 		}
 	default:

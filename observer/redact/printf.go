@@ -72,6 +72,9 @@ func (f *finder) formatted(cmd *command) {
 		if !s.first && i > 0 && isJoint(before) {
 			before = args[i-1].text + before
 		}
+		if strings.HasSuffix(before, " password ") && strings.Contains(format.text, "login ") { // .netrc
+			before = "password="
+		}
 		if n := nameBefore(before); n.class > classWeak && w.secret(0, len(w.text), n.class, placeWord, '=', true) {
 			f.mark(w, 0, len(w.text), n.kind)
 		} else if k := strings.LastIndex(format.text[:max(0, strings.IndexByte(format.text, '@'))], "://"); k >= 0 && strings.HasSuffix(s.before, ":") &&

@@ -70,6 +70,7 @@ func (r *reading) command() {
 			r.tool(&r.rules.tools[h.name][t], ws[h.at+1:h.to])
 		}
 	}
+	alias := len(r.heads) > 0 && r.heads[0].name == "alias"
 	governing := -1
 	searches := false
 	for i := range ws {
@@ -78,7 +79,13 @@ func (r *reading) command() {
 			governing++
 			searches = looksForText(ws, r.heads[governing])
 		}
-		c := context{search: searches, naked: client, runs: runs, objects: objects, file: prints && (r.cmd.writes || r.piped), header: isHeaderWord(ws, i)}
+		c := context{search: searches, naked: client, runs: runs, objects: objects, file: prints && (r.cmd.writes || r.piped), header: isHeaderWord(ws, i), whole: r.assigns(i)}
+		if k := strings.IndexByte(w.text, '='); alias && i > 0 && k > 0 { // its value is a command
+			if body := w.tail(k + 1); body.data() {
+				r.inside(&body, true)
+				continue
+			}
+		}
 		if sed {
 			c.script = scriptDelimiter(w.text)
 		}
@@ -88,6 +95,7 @@ func (r *reading) command() {
 		}
 		switch {
 		case r.src.parent != nil && !r.src.runs:
+		case i > 0 && refersToStore[ws[i-1].text]:
 		case r.takesPair(w.text):
 			r.addresses(w) // the user part is none
 		default:
@@ -118,6 +126,24 @@ func (r *reading) command() {
 			r.pgpass(&ws[i])
 		}
 	}
+}
+
+// assigns reports an assignment whose value is all that stands behind "=": before a command, of export and its like, of
+// env, or a variable given to a container.
+func (r *reading) assigns(i int) bool {
+	ws := r.cmd.words
+	if !isAssignment(ws[i].text) {
+		return false
+	}
+	if len(r.heads) == 0 || i < r.heads[0].at || i > 0 && (ws[i-1].text == "-e" || ws[i-1].text == "--env") {
+		return r.src.parent == nil || r.src.runs
+	}
+	for _, h := range r.heads {
+		if h.at < i && i < h.to && declarers[h.name] {
+			return true
+		}
+	}
+	return false
 }
 
 // looksForText reports a command whose arguments are patterns.
@@ -186,6 +212,9 @@ func (r *reading) option(i int, searches bool) {
 	}
 }
 
+// refersToStore are options whose values name=secret:version say where a secret is kept.
+var refersToStore = words("--set-secrets --update-secrets --remove-secrets --secrets")
+
 // takesPair reports --option=user:secret of a tool that takes it so, in which the rule of the tool finds the secret.
 func (r *reading) takesPair(text string) bool {
 	option, _, found := strings.Cut(text, "=")
@@ -223,7 +252,10 @@ func (r *reading) setting() {
 	if len(r.heads) == 0 || r.src.parent != nil && !r.src.runs {
 		return
 	}
-	sets := r.heads[0].name == "nmcli"
+	sets := settingTools[r.heads[0].name]
+	if r.heads[0].name == "rclone" {
+		_, sets = behind(ws, "config")
+	}
 	if r.heads[0].name == "set" {
 		// fish: set [options] NAME VALUE; further words make it a list.
 		ops := operands(&toolRule{}, ws[r.heads[0].at+1:])
@@ -241,7 +273,7 @@ func (r *reading) setting() {
 		if text != "" && text[0] != '-' {
 			left--
 		}
-		if left < 0 && !sets || ws[i].data() || strings.HasPrefix(text, marker) || text == "" || text[0] == '-' || len(text) > 2*maxName || strings.IndexByte(text, '=') >= 0 {
+		if left < 0 && !sets || ws[i].data() && !isName(strings.ReplaceAll(text, ":", "")) || strings.HasPrefix(text, marker) || text == "" || text[0] == '-' || len(text) > 2*maxName || strings.IndexByte(text, '=') >= 0 {
 			continue
 		}
 		if k := strings.LastIndexAny(text, "/:"); k >= 0 {
@@ -250,8 +282,14 @@ func (r *reading) setting() {
 		if verb, _, found := strings.Cut(text, "-"); found && switches[verb] || verb == "set" && found {
 			continue
 		}
+		if i > 0 && strings.HasSuffix(ws[i-1].text, "key-mgmt") || sets && i > 0 && ws[i-1].text == "config" {
+			continue // a value; a subcommand
+		}
 		n := classify(text)
 		value := &ws[i+1]
+		if value.text == "=" {
+			continue
+		}
 		if n.class < classWeak || n.class == classWeak && isDigest(value.text) || value.text == "" || value.text[0] == '-' {
 			continue
 		}
@@ -261,7 +299,10 @@ func (r *reading) setting() {
 	}
 }
 
-var setters = words(`config configure set setenv put set-env config:set env:set variables:set secrets:set setx define write`)
+// settingTools take names and values side by side as operands.
+var settingTools = words("nmcli rclone crudini dvc pppd")
+
+var setters = words(`set_network config configure set setenv put set-env config:set env:set variables:set secrets:set setx define write`)
 
 // isHeaderWord reports the value of -H or --header.
 func isHeaderWord(ws []word, i int) bool {

@@ -52,6 +52,8 @@ func nameEnds(s string, i int) bool {
 		return false
 	}
 	switch s[i] {
+	case '+':
+		return s[i+1] == '='
 	case '=', ':', '"', '\'', '>', '\\', ' ', '\t', ']', '\n':
 		return true
 	}

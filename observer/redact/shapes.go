@@ -73,6 +73,8 @@ var shapes = []shape{
 	{kind: "gitlab_token", anchor: "gloas-", tail: "s16+"},
 	{kind: "gitlab_token", anchor: "glffct-", tail: "s16+"},
 	{kind: "gitlab_token", anchor: "GR1348941", tail: "d16+"},
+	{kind: "atlassian_token", anchor: "ATATT3", tail: "s30+\\=x8"},
+	{kind: "atlassian_token", anchor: "ATCTT3", tail: "s30+\\=x8"},
 	{kind: "atlassian_token", anchor: "ATATT3", tail: "s30+"},
 	{kind: "atlassian_token", anchor: "ATCTT3", tail: "s30+"},
 	{kind: "atlassian_token", anchor: "ATBB", tail: "a24+", mixed: true},

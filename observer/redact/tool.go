@@ -54,7 +54,9 @@ func (f *finder) tool(t *toolRule, args []word) {
 	ops := operands(t, rest)
 	if t.all || t.named != "" {
 		for _, w := range ops {
-			if k := strings.IndexByte(w.text, '='); k > 0 && (t.all && !plainName(w.text[:k]) || has(t.namedList, w.text[:k])) {
+			if t.named != "" {
+				f.namedValues(t, w)
+			} else if k := strings.IndexByte(w.text, '='); k > 0 && !plainName(w.text[:k]) {
 				f.sure(t, w, k+1, len(w.text))
 			}
 		}
@@ -70,8 +72,27 @@ func (f *finder) tool(t *toolRule, args []word) {
 		}
 		return
 	}
-	if k >= 0 && k < len(ops) && len(ops) >= t.least && (t.most == 0 || len(ops) <= t.most) && !strings.Contains(ops[k].text, "=") {
+	if k >= 0 && k < len(ops) && len(ops) >= t.least && (t.most == 0 || len(ops) <= t.most) && !strings.Contains(strings.TrimRight(ops[k].text, "="), "=") {
 		f.sure(t, ops[k], 0, len(ops[k].text))
+	}
+}
+
+// namedValues marks the values behind the rule's names in name=value,name=value.
+func (f *finder) namedValues(t *toolRule, w *word) {
+	for from := 0; from < len(w.text); {
+		end := from
+		for end < len(w.text) && w.text[end] != ',' {
+			end++
+		}
+		if k := strings.IndexByte(w.text[from:end], '='); k > 0 {
+			name := w.text[from : from+k]
+			for _, n := range t.namedList {
+				if name == n || n[0] == '*' && strings.HasSuffix(name, n[1:]) {
+					f.sure(t, w, from+k+1, end)
+				}
+			}
+		}
+		from = end + 1
 	}
 }
 
@@ -168,7 +189,7 @@ func (f *finder) sure(t *toolRule, w *word, from, to int) {
 func (f *finder) userSecret(t *toolRule, w *word, from, to int) {
 	if to < 0 {
 		to = len(w.text)
-		if k := strings.LastIndexByte(w.text[from:], '@'); k > 0 && t.sep == "/" {
+		if k := strings.LastIndexByte(w.text[from:], '@'); k > 0 && (t.sep == "/" || t.host) {
 			to = from + k
 		}
 	}
@@ -183,7 +204,7 @@ func (f *finder) userSecret(t *toolRule, w *word, from, to int) {
 		if w.text[k:k+len(t.sep)] != t.sep || w.live(k) {
 			continue
 		}
-		if t.sep == "=" && plainName(w.text[from:k]) || strings.HasPrefix(w.text[k:], "://") {
+		if t.sep == "=" && plainName(w.text[from:k]) || strings.HasPrefix(w.text[k:], "://") || strings.Contains(w.text[from:k], "://") {
 			return
 		}
 		if t.sep == "/" && (k == from || strings.IndexByte(w.text[from:k], '@') >= 0) {

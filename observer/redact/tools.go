@@ -19,7 +19,8 @@ type toolRule struct {
 	needs   string // one of these options must be there, see anyWord
 	with    string // the value is one only if it holds this
 	all     bool   // every operand name=value holds a secret, unless it is one of plainNames
-	named   string // operands name=value with one of these names hold a secret
+	named   string // operands name=value, also several with commas between, name=value with one of these names ("*.key": or endings) hold a secret
+	host    bool   // behind the secret of a pair goes "@host"
 	kind    string // password if empty
 
 	gluedList, nextList, pairList, takesList, needsList, namedList []string
@@ -54,6 +55,14 @@ var tools = []toolRule{
 	{names: "mosquitto_pub mosquitto_sub mosquitto_rr", next: "-P --pw"}, //nolint:misspell // the tool's name
 	{names: "mosquitto_passwd", needs: "-b", operand: -1, least: 3},      //nolint:misspell // the tool's name
 	{names: "etcdctl", pair: "--user"},
+	{names: "etcdctl", sub: "user add", pair: "operand"},
+	{names: "mysqlsh", pair: "operand --uri", host: true},
+	{names: "pt-online-schema-change pt-archiver pt-table-sync pt-table-checksum pt-duplicate-key-checker pt-heartbeat pt-kill pt-slave-delay pt-show-grants pt-query-digest", named: "p"},
+	{names: "db2", sub: "using", operand: 1},
+	{names: "tsql fisql", next: "-P", glued: "-P"},
+	{names: "vsql", next: "-w", glued: "-w"},
+	{names: "nzsql", next: "-pw"},
+	{names: "hdbsql", next: "-p", glued: "-p"},
 
 	// Web clients.
 	{names: "curl", pair: "-u --user -U --proxy-user", flags: curlFlags, kind: kindAuthorization},
@@ -62,9 +71,19 @@ var tools = []toolRule{
 	{names: "curl", next: "--pass --proxy-pass --key-passphrase"},
 	{names: "curl", next: "--oauth2-bearer", kind: kindToken},
 	{names: "http https xh xhs", pair: "-a --auth", kind: kindAuthorization},
+	{names: "http https xh xhs", needs: "bearer --auth-type=bearer -Abearer", next: "-a --auth", kind: kindToken},
 	{names: "ab", pair: "-A -P", kind: kindAuthorization},
 	{names: "hey oha", pair: "-a", kind: kindAuthorization},
 	{names: "lftp", pair: "-u --user", sep: ","},
+	{names: "open", pair: "-u --user", sep: ","}, // a line for lftp
+	{names: "curlftpfs", pair: "operand -o", host: true},
+	{names: "ncftpput ncftpget ncftpls ncftp", glued: "-p"},
+	{names: "yt-dlp youtube-dl gallery-dl", next: "-p --video-password"},
+	{names: "httpx", needs: "-auth", operand: 2},
+	{names: "sqlmap", pair: "--auth-cred --proxy-cred", kind: kindAuthorization},
+	{names: "nikto", pair: "-id", kind: kindAuthorization},
+	{names: "wfuzz", pair: "--basic --digest --ntlm", kind: kindAuthorization},
+	{names: "gobuster", next: "-P"},
 	{names: "ncftp ncftpget ncftpput ncftpls", next: "-p"},
 	{names: "wget2 aria2c", next: "--http-passwd --ftp-passwd --rpc-secret"},
 	{names: "newman", next: "--postman-api-key", kind: kindAPIKey},
@@ -74,27 +93,56 @@ var tools = []toolRule{
 	{names: "plink pscp psftp putty kitty winscp", next: "-pw"},
 	{names: "xfreerdp xfreerdp3 wlfreerdp sdl-freerdp", glued: "/p: /password: /gp:"},
 	{names: "rdesktop", next: "-p", glued: "-p"},
+	{names: "vncdo vncdotool", next: "-p"},
+	{names: "teamviewer", sub: "passwd", operand: 1},
+	{names: "openfortivpn", next: "-p"},
+	{names: "pppd", sub: "password", operand: 1},
+	{names: "winrs", glued: "-p: /p:"},
+	{names: "psexec psexec64", next: "-p"},
+	{names: "schtasks", next: "/rp /RP /p"},
+	{names: "wmic", glued: "/password: /PASSWORD:"},
+	{names: "vmrun", next: "-gp -vp"},
+	{names: "hydra medusa", next: "-p", glued: "-p"},
 	{names: "smbclient rpcclient smbget nmblookup winexe smbcacls smbtree", pair: "-U --user", sep: "%"},
 	{names: "smbclient", operand: 2, takes: "-U -c -W -I -p -m -O -D -A -s -l -d -R -B -T -t -b -i -n --user --command --workgroup --port --authentication-file --configfile"},
 	{names: "net", pair: "-U --user", sep: "%"},
 	{names: "smbmap crackmapexec netexec nxc evil-winrm kerbrute bloodhound-python", next: "-p"},
-	{names: "secretsdump.py psexec.py wmiexec.py smbexec.py smbclient.py impacket-secretsdump impacket-psexec impacket-wmiexec impacket-smbclient impacket-smbexec", pair: "operand"},
-	{names: "ldapsearch ldapadd ldapmodify ldapdelete ldapwhoami ldapcompare ldapmodrdn ldapexop", next: "-w", glued: "-w"},
+	{names: "secretsdump.py psexec.py wmiexec.py smbexec.py smbclient.py impacket-secretsdump impacket-psexec impacket-wmiexec impacket-smbclient impacket-smbexec GetUserSPNs.py GetNPUsers.py getTGT.py getST.py mssqlclient.py dcomexec.py atexec.py lookupsid.py samrdump.py reg.py ticketer.py addcomputer.py impacket-GetUserSPNs impacket-GetNPUsers impacket-getTGT impacket-mssqlclient impacket-dcomexec impacket-atexec impacket-lookupsid", pair: "operand"},
+	{names: "ldapsearch ldapadd ldapmodify ldapdelete ldapwhoami ldapcompare ldapmodrdn ldapexop ldapvi", next: "-w", glued: "-w"},
 	{names: "ldappasswd", next: "-w -s -a", glued: "-w -s -a"},
-	{names: "ipmitool", next: "-P"},
+	{names: "slappasswd", next: "-s", glued: "-s"},
+	{names: "kadmin", next: "-w"},
+	{names: "addprinc change_password cpw", next: "-pw"}, // a line for kadmin
+	{names: "samba-tool", sub: "user create", operand: 2},
+	{names: "samba-tool", sub: "user add", operand: 2},
+	{names: "net", sub: "rpc password", operand: 2},
+	{names: "net", sub: "use", operand: 3},
+	{names: "radtest", operand: 2},
+	{names: "radtest", operand: 5},
+	{names: "ipmitool", next: "-P", glued: "-P"},
+	{names: "racadm redfishtool", next: "-p"},
 	{names: "snmpwalk snmpget snmpset snmpbulkwalk snmpgetnext", next: "-A -X"},
 	{names: "x11vnc", next: "-passwd"},
 	{names: "svn", next: "--password"},
 	{names: "wpa_passphrase", operand: 2},
 	{names: "nmcli", sub: "password", operand: 1},
 	{names: "iwctl", next: "--passphrase"},
+	{names: "iw iwconfig", sub: "key", operand: 1, with: ":"},
+	{names: "uci", sub: "set", named: "*.key *.password *.psk"},
 	{names: "networksetup", needs: "-setairportnetwork", operand: -1, least: 3},
 	{names: "net", sub: "user", operand: 2},
 
 	// Archives and keys.
 	{names: "7z 7za 7zr 7zz p7zip rar unrar", glued: "-p -hp"},
 	{names: "zip unzip zipcloak zipinfo", next: "-P", glued: "-P"},
-	{names: "openssl", next: "-k -K"},
+	{names: "openssl", next: "-k -K -hmac"},
+	{names: "pk12util", next: "-W -K"},
+	{names: "signtool", next: "/p"},
+	{names: "pkcs11-tool pkcs15-tool pkcs15-init", next: "--pin --so-pin --new-pin --puk -p"},
+	{names: "ykman", sub: "access", next: "-P -n -p -m -N --pin --new-pin --puk --new-puk --management-key --new-management-key"},
+	{names: "ccrypt ccencrypt ccdecrypt", next: "-K --key"},
+	{names: "aescrypt msoffcrypto-tool mutool", next: "-p", glued: "-p"},
+	{names: "veracrypt truecrypt", next: "-p"},
 	{names: "openssl", pair: "-pass -passin -passout -password -passwd -srppass", sep: "pass:"},
 	{names: "openssl", sub: "passwd", operand: -1, takes: "-salt -in"},
 	{names: "mkpasswd", operand: 1, takes: "-m -S -R -l -d -c -C --method --salt"},
@@ -107,9 +155,14 @@ var tools = []toolRule{
 	{names: "security", next: "-p -P", sub: "create-keychain"},
 	{names: "security", next: "-P", sub: "import"},
 	{names: "qpdf", next: "--password"},
+	{names: "qpdf", sub: "--encrypt", operand: 1},
+	{names: "qpdf", sub: "--encrypt", operand: 2},
 	{names: "pdftk", sub: "user_pw", operand: 1},
 	{names: "pdftk", sub: "owner_pw", operand: 1},
 	{names: "pdftk", sub: "input_pw", operand: 1},
+	{names: "sops", sub: "set", operand: 3, kind: kindSecret},
+	{names: "virsh", sub: "secret-set-value", operand: 2, kind: kindSecret},
+	{names: "qemu-img qemu-io qemu-nbd qemu-system-x86_64", named: "data"},
 	{names: "pdftotext pdfinfo pdftoppm pdfimages", next: "-upw -opw"},
 	{names: "steghide outguess", next: "-p"},
 	{names: "rclone", sub: "obscure", operand: 1},
@@ -122,6 +175,14 @@ var tools = []toolRule{
 	{names: "htpasswd", needs: "-*b", operand: -1, least: 2, takes: "-C"},
 	{names: "dscl", sub: "-passwd", operand: -1},
 	{names: "cmdkey", glued: "/pass:"},
+
+	// Mail and messages.
+	{names: "swaks", next: "-ap"},
+	{names: "sendemail sendEmail", next: "-xp"},
+	{names: "irssi", next: "-w"},
+	{names: "mqttx", next: "-P"},
+	{names: "mqtt", next: "-pw"},
+	{names: "p4", next: "-P"},
 
 	// Container registries.
 	{names: "docker podman nerdctl buildah skopeo", sub: "login", next: "-p", glued: "-p"},
@@ -136,11 +197,19 @@ var tools = []toolRule{
 	{names: "az", sub: "login", next: "-p"},
 	{names: "az", sub: "keyvault secret set", next: "--value", kind: kindSecret},
 	{names: "az", sub: "server create", next: "-p"},
+	{names: "az", sub: "flexible-server create", next: "-p"},
+	{names: "az", sub: "server update", next: "-p"},
+	{names: "az", sub: "flexible-server update", next: "-p"},
 	{names: "az", sub: "acr login", next: "-p"},
 	{names: "aws", sub: "secretsmanager", next: "--secret-string", kind: kindSecret},
 	{names: "aws", sub: "ssm put-parameter", next: "--value", needs: "SecureString --type=SecureString", kind: kindSecret},
-	{names: "mc", sub: "alias set", operand: 4, kind: kindSecret},
+	{names: "mc mcli", sub: "alias set", operand: 4, kind: kindSecret},
 	{names: "mc", sub: "config host add", operand: 4, kind: kindSecret},
+	{names: "b2", sub: "account authorize", operand: 2, kind: kindAPIKey},
+	{names: "b2", sub: "authorize-account", operand: 2, kind: kindAPIKey},
+	{names: "swift", next: "-K --key", kind: kindAPIKey},
+	{names: "knife", next: "-P"},
+	{names: "duplicacy", sub: "set", needs: "password ssh_password b2_key s3_secret", next: "-value"},
 	{names: "kubectl oc", sub: "create secret", pair: "--from-literal", sep: "=", kind: kindSecret},
 	{names: "vault bao", sub: "login", operand: 1, takes: "-method -path", kind: "vault_token"},
 	{names: "vault bao", sub: "kv put", all: true, kind: kindSecret},
@@ -175,54 +244,17 @@ var tools = []toolRule{
 	{names: "nuget", sub: "setapikey", operand: 1, kind: kindAPIKey},
 	{names: "nuget", sub: "push", next: "-k --api-key -ApiKey", kind: kindAPIKey},
 	{names: "dotnet", sub: "nuget push", next: "-k --api-key", kind: kindAPIKey},
+	{names: "dotnet", sub: "nuget add source", next: "-p"},
+	{names: "dotnet", sub: "nuget update source", next: "-p"},
+	{names: "xcrun", sub: "altool", next: "-p"},
 	{names: "composer", sub: "config", operand: -1, least: 2, needs: "github-oauth.github.com gitlab-token.gitlab.com gitlab-oauth.gitlab.com", kind: kindToken},
 	{names: "bw", sub: "unlock", operand: 1},
 	{names: "bw", sub: "login", operand: 2},
+	{names: "bw", sub: "create", operand: 2, kind: kindSecret},
+	{names: "bw", sub: "edit", operand: 3, kind: kindSecret},
 	{names: "tailscale", sub: "up", next: "--authkey --auth-key", kind: kindToken},
 	{names: "linear-cli sentry-cli codecov codecovcli", next: "-t --auth-token --token", kind: kindToken},
 	{names: "circleci", sub: "setup", next: "--token", kind: kindToken},
 	{names: "wrangler", sub: "secret put", operand: 2, kind: kindSecret},
 	{names: "pulumi", sub: "config set", needs: "--secret", operand: 2, takes: "-s --stack -C --cwd"},
-}
-
-// feedRule says which tool reads a secret from its standard input.
-type feedRule struct {
-	names string
-	sub   string
-	needs string // one of these options must be there
-	pairs bool   // lines of user:secret
-	doubt bool   // only what no word is: letters with digits or symbols
-	kind  string // password if empty
-}
-
-var feeds = []feedRule{
-	{names: "docker podman nerdctl buildah skopeo", sub: "login", needs: "--password-stdin"},
-	{names: "helm", sub: "registry login", needs: "--password-stdin"},
-	{names: "oras crane", sub: "login", needs: "--password-stdin"},
-	{names: "sudo doas", needs: "-*S --stdin"},
-	{names: "passwd", needs: "--stdin -s"},
-	{names: "passwd smbpasswd su kinit"},
-	{names: "chpasswd", pairs: true},
-	{names: "base64", pairs: true, doubt: true, kind: kindAuthorization},
-	{names: "gh", sub: "auth login", needs: "--with-token", kind: kindToken},
-	{names: "gh", sub: "secret set", kind: kindSecret},
-	{names: "glab", sub: "auth login", needs: "--stdin", kind: kindToken},
-	{names: "docker podman", sub: "secret create", kind: kindSecret},
-	{names: "cryptsetup"},
-	{names: "wg", sub: "pubkey", kind: kindPrivateKey},
-	{names: "gpg gpg2", needs: "--passphrase-fd --passphrase-fd=0"},
-	{names: "openssl", needs: "stdin fd:0"},
-	{names: "vault bao", sub: "login", needs: "-", kind: "vault_token"},
-	{names: "vault bao", sub: "kv put", kind: kindSecret},
-	{names: "wrangler vercel", sub: "secret put", kind: kindSecret},
-	{names: "vercel", sub: "env add", kind: kindSecret},
-	{names: "gcloud", sub: "secrets", needs: "--data-file=- --data-file", kind: kindSecret},
-	{names: "pass gopass", sub: "insert"},
-	{names: "secret-tool", sub: "store", kind: kindSecret},
-	{names: "pass-otp htpasswd", needs: "-i -ni -in"},
-	{names: "sshpass", needs: "-d0"},
-	{names: "keyctl", sub: "padd", kind: kindSecret},
-	{names: "heroku fly flyctl", sub: "secrets import", kind: kindSecret},
-	{names: "systemd-creds", sub: "encrypt", kind: kindSecret},
-	{names: "ansible-vault", sub: "encrypt_string", kind: kindSecret},
 }

@@ -83,6 +83,43 @@ func (w *word) origin(from, to int) (int, int) {
 	return start, end
 }
 
+// quotedEnd returns where the quotation ends that opens right before the byte i of the text, or 0.
+func (w *word) quotedEnd(i int) int {
+	k := w.segmentIndex(i)
+	if i == 0 || k >= len(w.segs) || w.segs[k].at != i || w.segs[k].open == w.segs[k-1].open || w.segs[k].form != formSingle && w.segs[k].form != formDouble {
+		return 0
+	}
+	first := w.segs[k].open
+	for k < len(w.segs) && w.segs[k].open == first {
+		i = w.segs[k].at + w.segs[k].length
+		k++
+	}
+	return i
+}
+
+// tail returns the part of the word behind the byte i of its text as a word of its own.
+func (w *word) tail(i int) word {
+	t := *w
+	t.text = w.text[i:]
+	if w.segs == nil {
+		t.from += i
+		return t
+	}
+	t.segs = nil
+	for _, s := range w.segs[w.segmentIndex(i):] {
+		if cut := i - s.at; cut > 0 {
+			if s.to-s.from == s.length {
+				s.from += cut
+			}
+			s.length -= cut
+			s.at = i
+		}
+		s.at -= i
+		t.segs = append(t.segs, s)
+	}
+	return t
+}
+
 // live reports whether the byte i of the text belongs to an expansion that the shell replaces.
 func (w *word) live(i int) bool {
 	if w.segs == nil {
