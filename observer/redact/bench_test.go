@@ -45,7 +45,8 @@ func BenchmarkSecret(b *testing.B) {
 var hostile = []string{"key=", "token ", "password=", "://", "://a:b/", "://a:b@", "-----BEGIN PRIVATE KEY-----", "$(", "`", "${", "((", "'", "\"",
 	"\\", "\"$(", "<<A\n", "<<<", "mysql -p ", "echo a | ", "a=b ", "key='", "key=\"", "token:\"", "\\\"key\\\":\\\"", "eyJ", "eyJa.eyJ", "AKIA", "s.", ":AA",
 	"--token ", "PuTTY-User-Key-File-", "REDACTED:token", "${TOKEN:-", "k\\ey=", "'key='", "curl -u a: ", "sudo ", "docker exec ", "find -exec ",
-	"identified by ", "password 'x ", "expect assword send ", "Authorization: ", "-H ", "$(echo ", "bash -c '", "\n", "# token=", "a@b:", "xx--", "key=a,"}
+	"identified by ", "password 'x ", "expect assword send ", "Authorization: ", "-H ", "$(echo ", "bash -c '", "\n", "# token=", "a@b:", "xx--", "key=a,",
+	"printf token=%s a ", "token=%s", "password('a1", "alias a='", "user a b\\n", "password={{ 'a", "a[password]=b ", "key=a\\nb", "set password for = 'x"}
 
 func BenchmarkMegabyte(b *testing.B) {
 	for _, unit := range append([]string{"ls -la; "}, hostile...) {

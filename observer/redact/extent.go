@@ -25,7 +25,8 @@ func (f *finder) value(w *word, p *pair, c context, limit int) {
 		}
 		return
 	}
-	if k := jinjaLiteral(text, i); k > i { // password={{ 'x' | password_hash('sha512') }}
+	// password={{ 'x' | password_hash('sha512') }}, password=MD5('x')
+	if k := max(jinjaLiteral(text, i), hashedLiteral(text, i)); k > i && p.name.class == classPassword {
 		p.from, p.quoted = k, true
 		p.to = closing(text, k, text[k-1:k])
 		return
@@ -90,6 +91,21 @@ func jinjaLiteral(text string, i int) int {
 	}
 	if i+1 < len(text) && (text[i] == '\'' || text[i] == '"') {
 		return i + 1
+	}
+	return -1
+}
+
+// hashers are the functions of databases that are given the password itself.
+var hashers = words("md5 sha sha1 sha2 sha224 sha256 sha384 sha512 crypt encrypt password old_password")
+
+// hashedLiteral returns where the text in quotes begins that is given to a hasher at text[i:], or -1.
+func hashedLiteral(text string, i int) int {
+	k := i
+	for k < len(text) && k-i < 16 && is(text[k], setWord) {
+		k++
+	}
+	if k+2 < len(text) && text[k] == '(' && (text[k+1] == '\'' || text[k+1] == '"') && hashers[strings.ToLower(text[i:k])] {
+		return k + 2
 	}
 	return -1
 }

@@ -143,7 +143,7 @@ func inner(ws []word, i int, name string, known func(string) bool) int {
 	}
 	for k := i + 2; k < len(ws); k++ {
 		before := ws[k-1].text
-		if known(baseName(ws[k].text)) && (!strings.HasPrefix(before, "-") || bareFlags[before]) {
+		if known(baseName(ws[k].text)) && (!strings.HasPrefix(before, "-") || bareFlags[before] || before == "--entrypoint") {
 			return k
 		}
 	}

@@ -26,10 +26,11 @@ func (f *finder) bare(text string, l, r int, p *pair, c context) bool {
 		return true
 	}
 	switch {
-	case text[i] == '(' && i+1 < len(text) && text[i+1] == '\'' && p.name.class == classPassword && sqlBefore(before): // PASSWORD('y')
+	case text[i] == '(' && i+3 < len(text) && (text[i+1] == '\'' || text[i+1] == '"') && p.name.class == classPassword: // set_password('y')
 		p.from, p.quoted = i+2, true
-		p.to = closing(text, p.from, "'")
-		return true
+		p.to = closing(text, p.from, text[i+1:i+2])
+		v := text[p.from:p.to]
+		return sqlBefore(before) || v != "" && notAWord(v) && !dull(v, classPassword) && !strings.ContainsAny(v, " :(,")
 	case p.name.class == classPassword && strings.HasSuffix(before, "set ") && strings.HasPrefix(strings.ToLower(text[i:min(len(text), i+4)]), "for "): // SET PASSWORD FOR u = 'y'
 		k := strings.Index(text[i:min(len(text), i+look)], "= '")
 		if k < 0 {

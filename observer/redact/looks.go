@@ -9,7 +9,7 @@ var (
 	// dullWords are values of switches and modes.
 	dullWords = words(`true false yes no on off null none nil undefined default auto required optional enabled disabled never
 		always prompt ask stdin interactive keyring basic oauth oauth2 bearer digest ntlm negotiate kerberos plain md5 sha1
-		sha256 string test-only anonymous guest-none always-ask empty unset manual jwt token oidc saml
+		sha224 sha256 sha384 sha512 bcrypt scrypt argon2 argon2id pbkdf2 string test-only anonymous guest-none always-ask empty unset manual jwt token oidc saml
 		ldap apikey api_key in out`)
 	// typeWords stand behind a colon in code.
 	typeWords = words(`string str int integer number bool boolean any bytes byte text varchar object array list dict map optional

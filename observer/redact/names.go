@@ -83,7 +83,7 @@ var (
 	plainNames = words("user username host hostname port database dbname db_host db_port db_user db_name log log_level environment node_env rails_env")
 	// exact names that look like secrets and are none.
 	harmlessNames = words(`user.signingkey ssh_auth_sock ssh_askpass git_askpass sudo_askpass ls_colors
-		gpg.key signingkey xauthority`)
+		gpg.key gpg_key gpg_keys signingkey xauthority`)
 )
 
 // maxName bounds the length of a name; nobody's settings have longer ones.

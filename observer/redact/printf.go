@@ -62,23 +62,25 @@ func (f *finder) formatted(cmd *command) {
 		return
 	}
 	list := slots(format.text)
+	if len(list) == 0 {
+		return
+	}
+	at := strings.IndexByte(format.text, '@')
+	address := at > 0 && strings.Contains(format.text[:at], "://")
+	netrc := strings.Contains(format.text, "login ")
 	for i := range args {
-		if len(list) == 0 {
-			return
-		}
 		s := list[i%len(list)]
 		w := &args[i]
 		before := s.before
 		if !s.first && i > 0 && isJoint(before) {
 			before = args[i-1].text + before
 		}
-		if strings.HasSuffix(before, " password ") && strings.Contains(format.text, "login ") { // .netrc
+		if netrc && strings.HasSuffix(before, " password ") { // .netrc
 			before = "password="
 		}
 		if n := nameBefore(before); n.class > classWeak && w.secret(0, len(w.text), n.class, placeWord, '=', true) {
 			f.mark(w, 0, len(w.text), n.kind)
-		} else if k := strings.LastIndex(format.text[:max(0, strings.IndexByte(format.text, '@'))], "://"); k >= 0 && strings.HasSuffix(s.before, ":") &&
-			w.secret(0, len(w.text), classToken, placeSure, ':', true) {
+		} else if address && strings.HasSuffix(s.before, ":") && w.secret(0, len(w.text), classToken, placeSure, ':', true) {
 			f.mark(w, 0, len(w.text), kindURLPassword)
 		}
 	}

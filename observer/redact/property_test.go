@@ -184,7 +184,11 @@ func shapeOf(cmd string) (string, error) {
 // The parse of the corpus stays as well.
 func TestTheCorpusParsesAsBefore(t *testing.T) {
 	parsed := 0
-	for family, lines := range corpus(t, "testdata/secrets.txt") {
+	families := corpus(t, "testdata/secrets.txt")
+	for family, lines := range corpus(t, "testdata/secrets_unseen.txt") {
+		families["unseen: "+family] = lines
+	}
+	for family, lines := range families {
 		for i, line := range lines {
 			e := parseExample(rand.New(rand.NewPCG(uint64(i), 11)), line)
 			before, err := shapeOf(e.cmd)

@@ -54,6 +54,8 @@ func nameEnds(s string, i int) bool {
 	switch s[i] {
 	case '+':
 		return s[i+1] == '='
+	case '(':
+		return s[i+1] == '\'' || s[i+1] == '"' || s[i+1] == '\\'
 	case '=', ':', '"', '\'', '>', '\\', ' ', '\t', ']', '\n':
 		return true
 	}

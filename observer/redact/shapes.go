@@ -53,6 +53,9 @@ var shapes = []shape{
 	{kind: "cloudflare_token", anchor: "cfut_", tail: "a30+"},
 	{kind: "cloudflare_token", anchor: "cfat_", tail: "a30+"},
 
+	{kind: "cloudflare_token", anchor: "eyJhIjoi", tail: "b60+"},  // tunnel
+	{kind: kindAPIKey, anchor: "appid=", tail: "h32", keep: true}, // OpenWeather
+
 	// Code hosts.
 	{kind: "github_token", anchor: "ghp_", tail: "w20+"},
 	{kind: "github_token", anchor: "gho_", tail: "w20+"},

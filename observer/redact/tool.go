@@ -72,7 +72,7 @@ func (f *finder) tool(t *toolRule, args []word) {
 		}
 		return
 	}
-	if k >= 0 && k < len(ops) && len(ops) >= t.least && (t.most == 0 || len(ops) <= t.most) && !strings.Contains(strings.TrimRight(ops[k].text, "="), "=") {
+	if k >= 0 && k < len(ops) && len(ops) >= t.least && (t.most == 0 || len(ops) <= t.most) && !(t.plain && isAssignment(ops[k].text)) {
 		f.sure(t, ops[k], 0, len(ops[k].text))
 	}
 }

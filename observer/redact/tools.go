@@ -14,6 +14,7 @@ type toolRule struct {
 	operand int
 	least   int    // number of operands (behind sub) that there must be
 	most    int    // number that there may be, 0 for any
+	plain   bool   // the operand may also be name=value, which is for the rules of names
 	takes   string // other options with a value in the next word, so that operands are counted right
 	flags   string // one-letter options without a value, that may stand before a one-letter option in the same word
 	needs   string // one of these options must be there, see anyWord
@@ -172,6 +173,7 @@ var tools = []toolRule{
 
 	// Accounts on this machine.
 	{names: "useradd usermod adduser groupadd", next: "-p", glued: "-p"},
+	{names: "caddy", sub: "hash-password", next: "--plaintext -p"},
 	{names: "htpasswd", needs: "-*b", operand: -1, least: 2, takes: "-C"},
 	{names: "dscl", sub: "-passwd", operand: -1},
 	{names: "cmdkey", glued: "/pass:"},
@@ -211,7 +213,7 @@ var tools = []toolRule{
 	{names: "knife", next: "-P"},
 	{names: "duplicacy", sub: "set", needs: "password ssh_password b2_key s3_secret", next: "-value"},
 	{names: "kubectl oc", sub: "create secret", pair: "--from-literal", sep: "=", kind: kindSecret},
-	{names: "vault bao", sub: "login", operand: 1, takes: "-method -path", kind: "vault_token"},
+	{names: "vault bao", sub: "login", operand: 1, plain: true, takes: "-method -path", kind: "vault_token"},
 	{names: "vault bao", sub: "kv put", all: true, kind: kindSecret},
 	{names: "vault bao", sub: "kv patch", all: true, kind: kindSecret},
 	{names: "vault bao", sub: "write", named: "secret_id", kind: kindSecret},
@@ -254,6 +256,7 @@ var tools = []toolRule{
 	{names: "bw", sub: "edit", operand: 3, kind: kindSecret},
 	{names: "tailscale", sub: "up", next: "--authkey --auth-key", kind: kindToken},
 	{names: "linear-cli sentry-cli codecov codecovcli", next: "-t --auth-token --token", kind: kindToken},
+	{names: "cypress", sub: "run", next: "--key -k", kind: kindToken},
 	{names: "circleci", sub: "setup", next: "--token", kind: kindToken},
 	{names: "wrangler", sub: "secret put", operand: 2, kind: kindSecret},
 	{names: "pulumi", sub: "config set", needs: "--secret", operand: 2, takes: "-s --stack -C --cwd"},
