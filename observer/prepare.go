@@ -2,8 +2,8 @@ package observer
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
-	"regexp"
 	"runtime"
 	"slices"
 	"strings"
@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/caro-mesh/caro-node/observer/event"
+	"github.com/caro-mesh/caro-node/observer/shellparse"
 	"github.com/caro-mesh/caro-node/protocol"
 )
 
@@ -36,8 +37,34 @@ func NewPreparer(c Config) (*Preparer, error) {
 	return &Preparer{ignore: ignore, redact: c.Redact, annotate: c.Annotate, logger: c.Logger}, nil
 }
 
-// deletion is a call of this program that removes commands: it names what shall be known no more.
-var deletion = regexp.MustCompile(`\A(\S*/)?caro-node\s+(-\S+\s+)*delete(\s|\z)`)
+// deletes reports a line that calls this program, behind whatever wrappers, to remove commands: it names what shall be
+// known no more. A line that it cannot understand counts as one if it may be one.
+func deletes(command string, shell protocol.ShellType) (yes bool) {
+	if !strings.Contains(command, "caro-node") || !strings.Contains(command, "delete") {
+		return false
+	}
+	defer func() {
+		if recover() != nil {
+			yes = true
+		}
+	}()
+	for _, run := range shellparse.Parse(command, shell).Runs {
+		if run.Name != "caro-node" {
+			continue
+		}
+		for i := 0; i < len(run.Args); i++ {
+			switch text := run.Args[i].Text; {
+			case text == "delete":
+				return true
+			case text == "--config": // the one option in front of a command that takes a value
+				i++
+			case !strings.HasPrefix(text, "-"):
+				i = len(run.Args) // another command
+			}
+		}
+	}
+	return false
+}
 
 // Prepare cleans, redacts and annotates an event that is as it was reported, with its time and what is known of its end. It
 // reports false for a command that is not to be kept: an empty one, one that begins with a blank, one that a pattern
@@ -46,12 +73,16 @@ var deletion = regexp.MustCompile(`\A(\S*/)?caro-node\s+(-\S+\s+)*delete(\s|\z)`
 func (p *Preparer) Prepare(e *event.Event) bool {
 	e.Command = strings.TrimRightFunc(strings.ToValidUTF8(e.Command, "\uFFFD"), unicode.IsSpace)
 	e.CWD = strings.ToValidUTF8(e.CWD, "\uFFFD")
-	if e.Command == "" || unicode.IsSpace(rune(e.Command[0])) || p.ignore.Match(e.Command, e.CWD) || deletion.MatchString(e.Command) {
+	if e.Command == "" || unicode.IsSpace(rune(e.Command[0])) || p.ignore.Match(e.Command, e.CWD) || deletes(e.Command, e.Shell) {
 		p.ignored.Add(1)
 		return false
 	}
 	clean, kinds := p.clean(e.Command)
 	e.Command = clean
+	if e.CWD != "" { // a folder may be named after what was cloned or downloaded into it
+		folder, more := p.clean(e.CWD)
+		e.CWD, kinds = folder, slices.Concat(kinds, more)
+	}
 	if len(kinds)+len(e.Redactions) > 0 {
 		e.Redactions = slices.Concat(e.Redactions, kinds)
 		slices.Sort(e.Redactions)
@@ -91,7 +122,7 @@ func (p *Preparer) PrepareAll(ctx context.Context, events []event.Event) (keep [
 func (p *Preparer) clean(command string) (clean string, kinds []string) {
 	defer func() {
 		if r := recover(); r != nil {
-			p.logger.Error("a command could not be searched for secrets, so its text is not kept; please report this", "panic", r)
+			p.logger.Error("a command could not be searched for secrets, so its text is not kept; please report this", "panic", cause(r))
 			clean, kinds = "[redacted]", []string{"unreadable"}
 		}
 	}()
@@ -105,9 +136,17 @@ func (p *Preparer) clean(command string) (clean string, kinds []string) {
 func (p *Preparer) judge(e *event.Event) {
 	defer func() {
 		if r := recover(); r != nil {
-			p.logger.Error("a command could not be judged and counts as moderate; please report this", "panic", r)
+			p.logger.Error("a command could not be judged and counts as moderate; please report this", "panic", cause(r))
 			e.Category, e.RiskLevel, e.Pattern = protocol.CategoryOther, protocol.RiskModerate, ""
 		}
 	}()
 	p.annotate(e)
+}
+
+// cause describes what a rule failed with. What is no error of the language may quote the command, and is not said.
+func cause(recovered any) string {
+	if err, ok := recovered.(runtime.Error); ok {
+		return err.Error()
+	}
+	return fmt.Sprintf("%T", recovered)
 }

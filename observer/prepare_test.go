@@ -28,15 +28,26 @@ func newPreparer(t testing.TB, ignore ...string) *Preparer {
 func TestACommandThatRemovesCommandsIsNotKept(t *testing.T) {
 	p := newPreparer(t)
 	for command, kept := range map[string]bool{
-		"caro-node delete --search hunter2":                 false,
-		"/usr/local/bin/caro-node delete --id x":            false,
-		"./bin/caro-node --config=/etc/c.toml delete --yes": false,
-		"caro-node delete":                                  false,
-		"caro-node history --search delete":                 true,
-		"caro-node-delete":                                  true,
-		"kubectl delete pod caro-node delete":               true,
-		"caro-node deleted":                                 true,
-		"git log; caro-node status":                         true,
+		"caro-node delete --search hunter2":                   false,
+		"/usr/local/bin/caro-node delete --id x":              false,
+		"./bin/caro-node --config=/etc/c.toml delete --yes":   false,
+		"caro-node delete":                                    false,
+		"caro-node --config /etc/c.toml delete --yes":         false,
+		"sudo -u anna caro-node delete --search hunter2":      false,
+		"cd /tmp && caro-node delete --search hunter2":        false,
+		"A=b caro-node --json delete --search hunter2":        false,
+		"bash -c 'caro-node delete --search hunter2'":         false,
+		"for s in a b; do caro-node delete --search $s; done": false,
+		"command caro-node delete --search 'hunter2":          false, // unclosed
+		"echo caro-node delete":                               true,
+		"git commit -m 'Explain caro-node delete'":            true,
+		"grep -r 'caro-node delete' docs":                     true,
+		"caro-node --config delete history":                   true,
+		"caro-node history --search delete":                   true,
+		"caro-node-delete":                                    true,
+		"kubectl delete pod caro-node delete":                 true,
+		"caro-node deleted":                                   true,
+		"git log; caro-node status":                           true,
 	} {
 		e := event.Event{Command: command, Shell: protocol.ShellBash}
 		if got := p.Prepare(&e); got != kept {
