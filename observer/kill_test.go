@@ -147,79 +147,110 @@ func pause(ctx context.Context, d time.Duration) {
 	}
 }
 
-func TestEveryCompletedRecordIsStoredOnceThroughRandomKills(t *testing.T) {
-	k := &killed{t: t, dir: t.TempDir()}
+// hooked returns the installed shells that have a hook, with the arguments that make them read it, by path.
+func (k *killed) hooked() map[string][]string {
+	k.t.Helper()
 	if err := errors.Join(spool.Prepare(filepath.Join(k.dir, "spool")), os.Mkdir(filepath.Join(k.dir, "home"), 0o700)); err != nil {
-		t.Fatal(err)
+		k.t.Fatal(err)
 	}
-	ctx, cancel := context.WithCancel(t.Context())
-	var wg sync.WaitGroup
-	wg.Go(func() { k.program(ctx) })
+	paths := map[string][]string{}
 	for name, args := range map[string][]string{"bash": {"--noprofile", "--noediting", "--rcfile", filepath.Join(k.dir, "home", "bashrc"), "-i"}, "zsh": {"-d", "-i"}} {
 		path, err := exec.LookPath(name)
 		if err != nil {
-			t.Logf("%s is not installed and takes no part", name)
+			k.t.Logf("%s is not installed and takes no part", name)
 			continue
 		}
 		hook, err := shell.Script(protocol.ParseShell(name), shell.Options{SpoolDir: filepath.Join(k.dir, "spool")})
 		if err != nil {
-			t.Fatal(err)
+			k.t.Fatal(err)
 		}
 		file := map[string]string{"bash": "bashrc", "zsh": ".zshrc"}[name]
 		if err := os.WriteFile(filepath.Join(k.dir, "home", file), []byte("PS1=; PS2=\n"+hook), 0o600); err != nil {
-			t.Fatal(err)
+			k.t.Fatal(err)
 		}
-		wg.Go(func() { k.shells(ctx, path, args) })
+		paths[path] = args
 	}
+	return paths
+}
 
-	for range 25 {
+// killReaders starts one observing process after the other, and kills each at any moment.
+func (k *killed) killReaders(ctx context.Context, n int) {
+	for i := 0; i < n && ctx.Err() == nil; i++ {
 		r := k.reader()
 		pause(ctx, time.Duration(5+rand.IntN(150))*time.Millisecond)
 		if err := r.Process.Kill(); err != nil {
-			t.Error(err)
+			k.t.Error(err)
 		}
 		_ = r.Wait() // killed
 	}
-	cancel()
-	wg.Wait()
+}
 
-	// One that nobody kills finishes the work.
+// finish lets a reader that nobody kills finish the work, and checks that each complete record is stored once.
+func (k *killed) finish() {
+	k.t.Helper()
 	r := k.reader()
 	defer func() {
 		_ = r.Process.Kill() // it has nothing left to do
 		_ = r.Wait()         // killed
 	}()
-	eventually(t, released(filepath.Join(k.dir, "spool")))
-	db, err := store.OpenReadOnly(t.Context(), filepath.Join(k.dir, "caro.db"), store.Options{})
+	eventually(k.t, released(filepath.Join(k.dir, "spool")))
+	db, err := store.OpenReadOnly(k.t.Context(), filepath.Join(k.dir, "caro.db"), store.Options{})
 	if err != nil {
-		t.Fatal(err)
+		k.t.Fatal(err)
 	}
 	defer db.Close()
-	times := map[string]int{}
-	for f := (store.EventFilter{Limit: 1000}); ; {
-		events, cursor, err := db.Events(t.Context(), f)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for i := range events {
-			times[events[i].Command]++
-		}
-		if f.Cursor = cursor; cursor == "" {
-			break
-		}
-	}
+	times := storedTimes(k.t, db)
 	for _, c := range k.complete {
 		if times[c] != 1 {
-			t.Errorf("%q is stored %d times", c, times[c])
+			k.t.Errorf("%q is stored %d times", c, times[c])
 		}
 	}
 	for c, n := range times {
 		if n > 1 {
-			t.Errorf("%q is stored %d times", c, n)
+			k.t.Errorf("%q is stored %d times", c, n)
 		}
 	}
-	t.Logf("%d records known to be complete, %d stored", k.count(), len(times))
+	k.t.Logf("%d records known to be complete, %d stored", k.count(), len(times))
 	if k.count() < 100 {
-		t.Errorf("only %d records were written, so the test shows little", k.count())
+		k.t.Errorf("only %d records were written, so the test shows little", k.count())
 	}
+}
+
+func TestEveryCompletedRecordIsStoredOnceThroughRandomKills(t *testing.T) {
+	k := &killed{t: t, dir: t.TempDir()}
+	shells := k.hooked()
+	ctx, cancel := context.WithCancel(t.Context())
+	var wg sync.WaitGroup
+	wg.Go(func() { k.program(ctx) })
+	for path, args := range shells {
+		wg.Go(func() { k.shells(ctx, path, args) })
+	}
+	k.killReaders(t.Context(), 25)
+	cancel()
+	wg.Wait()
+	k.finish()
+}
+
+func TestTwoHundredShellsAtOnceAndKilledReadersLoseNothing(t *testing.T) {
+	k := &killed{t: t, dir: t.TempDir()}
+	shells := k.hooked()
+	if len(shells) == 0 {
+		t.Fatal("neither bash nor zsh is installed: install one of them")
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	var readers, wg sync.WaitGroup
+	readers.Go(func() { k.killReaders(ctx, 1000) })
+	for path, args := range shells {
+		for n := range 200 / len(shells) {
+			wg.Go(func() {
+				if err := k.shell(ctx, path, args, n); err != nil {
+					t.Errorf("%s: %v", path, err)
+				}
+			})
+		}
+	}
+	wg.Wait()
+	cancel()
+	readers.Wait()
+	k.finish()
 }
