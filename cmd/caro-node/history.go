@@ -4,12 +4,14 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/caro-mesh/caro-node/api"
 	"github.com/caro-mesh/caro-node/api/client"
 	v1 "github.com/caro-mesh/caro-node/api/v1"
+	"github.com/caro-mesh/caro-node/observer/redact"
 )
 
 type historyOptions struct {
@@ -23,7 +25,8 @@ func (c *cli) historyCommand() *cobra.Command {
 		Use:   "history",
 		Short: "Show and search the commands recorded on this machine",
 		Long: `Show the commands recorded on this machine, the latest at the end. All conditions have to hold.
-A command whose exit code nobody told shows "?", one of an unknown time shows none.`,
+A command whose exit code nobody told shows "?", one of an unknown time shows none. Where a secret was replaced stands
+REDACTED: and its kind, such as REDACTED:github_token; with --json the kinds are also listed as redactions.`,
 		Example: `  caro-node history --search "git push" --since 7d
   caro-node history --cwd . --exit 130
   caro-node history --risk high --json`,
@@ -100,6 +103,30 @@ func (c *cli) eventLine(e v1.Event) string {
 	}
 	head := fmt.Sprintf("%s  %s  ", at, exit)
 	risk := fmt.Sprintf("%-8s", e.RiskLevel)
-	text := cut(oneLine(e.Command), max(20, terminalWidth(c.Out)-len(head)-len(risk)-2))
-	return head + paint(isTerminal(c.Out, c.getenv), riskColour[e.RiskLevel], risk) + "  " + text
+	return head + paint(isTerminal(c.Out, c.getenv), riskColour[e.RiskLevel], risk) + "  " +
+		commandText(e, max(20, terminalWidth(c.Out)-len(head)-len(risk)-2))
+}
+
+// commandText shows a command within width columns. Kinds of replaced secrets whose marker is cut off, or stands in the
+// folder's name, are told behind it.
+func commandText(e v1.Event, width int) string {
+	line := oneLine(e.Command)
+	note := ""
+	for {
+		text := cut(line, max(20, width-len(note)))
+		var hidden []string
+		for _, kind := range e.Redactions {
+			if !strings.Contains(text, redact.Marker(kind)) {
+				hidden = append(hidden, kind)
+			}
+		}
+		with := ""
+		if len(hidden) > 0 {
+			with = "  [replaced: " + strings.Join(hidden, ", ") + "]"
+		}
+		if len(with) <= len(note) { // nothing more was cut off to make room
+			return text + note
+		}
+		note = with
+	}
 }

@@ -17,6 +17,9 @@ const (
 // is special to a shell, in quotes or outside, so that the line parses as before.
 const marker = "REDACTED:"
 
+// Marker returns what stands in a command in the place of a secret of that kind.
+func Marker(kind string) string { return marker + kind }
+
 // markerAt returns the end of the marker that begins at s[i:], or -1.
 func markerAt(s string, i int) int {
 	if !strings.HasPrefix(s[i:], marker) {
