@@ -32,8 +32,8 @@
 //
 // # Signed messages
 //
-// A summary, a query and a response carry a signature of their own, and so can be verified after they were stored or
-// relayed. On the wire, and in the store, each is
+// A summary, a query, a response and a health status carry a signature of their own, and so can be verified after they
+// were stored or relayed. On the wire, and in the store, each is
 //
 //	1 body       byte string: the encoded message, exactly the bytes that were signed
 //	2 signature  map: 1 signer     fingerprint of the node that signed
@@ -41,11 +41,12 @@
 //	                  3 timestamp  when it was signed, by the signer's clock
 //
 // The signature covers a context string, followed directly by the encoding of the list [body, signer, timestamp]. The
-// signer must be the node that the body is of: key 2 of a summary, of a query and of a response.
+// signer must be the node that the body is of: key 2 of a summary, of a query and of a response, key 1 of a health status.
 //
 //	summary   "caro-mesh summary v1" and a zero byte
 //	query     "caro-mesh query v1" and a zero byte
 //	response  "caro-mesh response v1" and a zero byte
+//	health    "caro-mesh health v1" and a zero byte
 //	envelope  "caro-mesh envelope v1" and a zero byte
 //
 // No context is the beginning of another, so no two kinds of message share signed bytes.
@@ -107,6 +108,17 @@
 //	6  contributors     list of fingerprints, sorted, each once, at most 10,000: whose counts are in data
 //	7  timestamp
 //
+// NodeHealthStatus, on the topic caro/health/1 (package health), never in an envelope:
+//
+//	1  node_id
+//	2  sequence         at least 1; rises with every status of the node, across restarts too
+//	3  timestamp        when it was made; key 3 of the signature has the same
+//	4  protocol_version at least 1
+//	5  caro_version     at most 64 bytes
+//	6  uptime_seconds
+//	7? event_count_24h  present only if the node's policy lets it be told; 0 is written out
+//	8  status           "ok" or "degraded"
+//
 // Data holds sums, never shares: averages, rates and percent are computed once, at the end, so that merging loses
 // nothing. In tool_usage the categories add up to total_commands; in safety_posture by_risk counts the commands that were
 // assessed, no more than total_commands; in activity_patterns hours and weekdays add up to the same. No count or sum in a
@@ -138,6 +150,8 @@
 //	/caro/query/1.0.0    Query 0x0200                                         65,536
 //	                     QueryResponse 0x0201                                 1,048,576
 //	/caro/goodbye/1.0.0  Goodbye 0xFFFF (no answer)                           1,024
+//
+// Health statuses travel without an envelope over the gossip topic caro/health/1, signature included at most 4,096 bytes.
 //
 // The payloads of the streams that carry no summary, query or response are described in the packages of their protocols:
 // hello, ping, summary (SummaryAck) and goodbye.

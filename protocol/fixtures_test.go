@@ -80,6 +80,12 @@ func queryFixture() *MeshQuery {
 		Filters: []Filter{{Field: "category", Operator: OpInList, Value: "git,docker"}, {Field: "risk_level", Operator: OpNotEquals, Value: "safe"}}}
 }
 
+func healthFixture() *NodeHealthStatus {
+	n := uint64(1234)
+	return &NodeHealthStatus{NodeID: anna.NodeID(), Sequence: 1_795_437_296_000_001, Timestamp: At(fixedNow), ProtocolVersion: Version, CaroVersion: "0.1.0",
+		UptimeSeconds: 86_400, EventCount24h: &n, State: HealthOK}
+}
+
 // responseFixtures holds one response for each kind of data, and one denial.
 func responseFixtures() map[string]*MeshResponse {
 	fp, other := anna.NodeID().Fingerprint(), bob.NodeID().Fingerprint()

@@ -98,6 +98,11 @@ func FuzzOpenResponse(f *testing.F) {
 	fuzzSigned(f, "response", contextResponse, OpenResponse, func(r *MeshResponse) ([]byte, error) { return SignResponse(r, anna, fixedNow) })
 }
 
+func FuzzOpenHealth(f *testing.F) {
+	fuzzSigned(f, "health", contextHealth, func(b []byte) (*NodeHealthStatus, error) { return OpenHealth(b, nil) },
+		func(h *NodeHealthStatus) ([]byte, error) { return SignHealth(h, anna) })
+}
+
 func FuzzReadFrame(f *testing.F) {
 	seed(f, "frame")
 	f.Add([]byte("\x05hello"))

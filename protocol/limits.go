@@ -24,6 +24,8 @@ const (
 	// MaxResponse holds MaxContributors × 17 bytes = 167 KiB, and either MaxCategories × 86 bytes = 86 KiB or
 	// MaxAnomalies × 570 bytes = 143 KiB: 311 KiB.
 	MaxResponse = 1 << 20
+	// MaxHealth is the largest signed health status: at most 310 bytes today, the rest is room for growth.
+	MaxHealth = 4 << 10
 )
 
 // Counts of things, and lengths of text in bytes of UTF-8, inside messages.

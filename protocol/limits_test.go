@@ -69,6 +69,7 @@ func TestLargestValidMessageFitsItsLimit(t *testing.T) {
 		}, MaxHello, 360},
 		"summary":                  {func() ([]byte, error) { return SignSummary(largestSummary(), anna, fixedNow) }, MaxSummary, 103 << 10},
 		"query":                    {func() ([]byte, error) { return SignQuery(largestQuery(), anna, fixedNow) }, MaxQuery, 18 << 10},
+		"health status":            {func() ([]byte, error) { return SignHealth(largestHealth(), anna) }, MaxHealth, 310},
 		"response with tool usage": {func() ([]byte, error) { return SignResponse(largestResponse(largestToolUsage()), anna, fixedNow) }, MaxResponse, 311 << 10},
 		"response with anomalies":  {func() ([]byte, error) { return SignResponse(largestResponse(largestAnomalies()), anna, fixedNow) }, MaxResponse, 311 << 10},
 	} {
@@ -138,6 +139,13 @@ func largestQuery() *MeshQuery {
 	q := queryFixture()
 	q.Filters = slices.Repeat([]Filter{{Field: strings.Repeat("f", MaxFilterField), Operator: OpGreaterThan, Value: strings.Repeat("v", MaxFilterValue)}}, MaxFilters)
 	return q
+}
+
+func largestHealth() *NodeHealthStatus {
+	h, n := healthFixture(), uint64(MaxCount)
+	h.Sequence, h.Timestamp, h.ProtocolVersion, h.CaroVersion = math.MaxUint64, math.MinInt64, math.MaxUint8, strings.Repeat("v", MaxVersionText)
+	h.UptimeSeconds, h.EventCount24h, h.State = n, &n, HealthDegraded
+	return h
 }
 
 func largestResponse(d *ResponseData) *MeshResponse {
@@ -246,6 +254,21 @@ func TestCountAndLengthLimitsHoldOnBothSides(t *testing.T) {
 		}},
 		"events in a day": {MaxCount, func(n uint64) error {
 			return (&ResponseData{Health: &NodeHealth{Fingerprint: anna.NodeID().Fingerprint(), EventCount24h: n}}).Validate()
+		}},
+		"uptime in a health status": {MaxCount, func(n uint64) error {
+			h := healthFixture()
+			h.UptimeSeconds = n
+			return h.Validate()
+		}},
+		"events in a health status": {MaxCount, func(n uint64) error {
+			h := healthFixture()
+			h.EventCount24h = &n
+			return h.Validate()
+		}},
+		"caro version in a health status": {MaxVersionText, func(n uint64) error {
+			h := healthFixture()
+			h.CaroVersion = text(int(n))
+			return h.Validate()
 		}},
 		"commands in summary": {MaxCount, func(n uint64) error { return total(n).Validate() }},
 		"commands in two categories": {MaxCount, func(n uint64) error {

@@ -129,6 +129,17 @@ func drawData(t *rapid.T) *ResponseData {
 		ProtocolVersion: rapid.Uint8().Draw(t, "version"), UptimeSeconds: upTo(MaxCount, "uptime"), EventCount24h: upTo(MaxCount, "events")}}
 }
 
+func drawHealth(t *rapid.T) *NodeHealthStatus {
+	h := &NodeHealthStatus{NodeID: anna.NodeID(), Sequence: rapid.Uint64Min(1).Draw(t, "sequence"), Timestamp: At(drawTime(t, "time")),
+		ProtocolVersion: rapid.Uint8Min(1).Draw(t, "version"), CaroVersion: drawText(MaxVersionText).Draw(t, "caro"),
+		UptimeSeconds: rapid.Uint64Range(0, MaxCount).Draw(t, "uptime"), State: rapid.SampledFrom([]HealthState{HealthOK, HealthDegraded}).Draw(t, "state")}
+	if rapid.Bool().Draw(t, "counted") {
+		n := rapid.Uint64Range(0, MaxCount).Draw(t, "events")
+		h.EventCount24h = &n
+	}
+	return h
+}
+
 func drawIdentity(t *rapid.T) *NodeIdentity {
 	id := NewNodeID(drawPublicKey(t, "seed"))
 	queries := rapid.SliceOfDistinct(rapid.SampledFrom(QueryTypes()), rapid.ID[QueryType]).Draw(t, "queries")
@@ -189,6 +200,19 @@ func TestResponsesSurviveTheWire(t *testing.T) {
 		back, err := OpenResponse(wire)
 		sameAfter(t, r, back, err)
 		sameInJSON(t, r)
+	})
+}
+
+func TestHealthStatusesSurviveTheWire(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		h := drawHealth(t)
+		wire, err := SignHealth(h, anna)
+		if err != nil {
+			t.Fatal(err)
+		}
+		back, err := OpenHealth(wire, nil)
+		sameAfter(t, h, back, err)
+		sameInJSON(t, h)
 	})
 }
 
@@ -329,6 +353,57 @@ func TestContradictionsInAResponseAreNamed(t *testing.T) {
 				t.Error("it can be signed")
 			}
 		})
+	}
+}
+
+func TestContradictionsInAHealthStatusAreNamed(t *testing.T) {
+	for want, edit := range map[string]func(*NodeHealthStatus){
+		"not a node ID":          func(h *NodeHealthStatus) { h.NodeID = "" },
+		"sequence number 0":      func(h *NodeHealthStatus) { h.Sequence = 0 },
+		"protocol version 0":     func(h *NodeHealthStatus) { h.ProtocolVersion = 0 },
+		"caro version contains":  func(h *NodeHealthStatus) { h.CaroVersion = "1.0\x1b" },
+		"unknown health state":   func(h *NodeHealthStatus) { h.State = "fine" },
+		"uptime of":              func(h *NodeHealthStatus) { h.UptimeSeconds = math.MaxUint64 },
+		"events in a day, at mo": func(h *NodeHealthStatus) { *h.EventCount24h = math.MaxUint64 },
+	} {
+		t.Run(want, func(t *testing.T) {
+			h := healthFixture()
+			edit(h)
+			if err := h.Validate(); err == nil || !strings.Contains(err.Error(), want) {
+				t.Errorf("got %v", err)
+			}
+			if h.NodeID = anna.NodeID(); want == "not a node ID" {
+				return
+			}
+			if wire, err := SignHealth(h, anna); err == nil || wire != nil || h.Signature != nil {
+				t.Error("it can be signed")
+			}
+		})
+	}
+}
+
+func TestWhatIsNotWantedIsRefusedBeforeItIsVerified(t *testing.T) {
+	wire := signBytes(contextHealth, must(Encode(healthFixture())), bob) // does not verify
+	unwanted := errors.New("not wanted")
+	h, err := OpenHealth(wire, func(h *NodeHealthStatus) error {
+		if h.NodeID != anna.NodeID() {
+			t.Errorf("asked about %s", h.NodeID)
+		}
+		return unwanted
+	})
+	if h != nil || !errors.Is(err, unwanted) {
+		t.Errorf("%+v, %v", h, err)
+	}
+	if h, err := OpenHealth(wire, func(*NodeHealthStatus) error { return nil }); h != nil || !errors.Is(err, ErrSignature) {
+		t.Errorf("%+v, %v", h, err)
+	}
+}
+
+func TestAHealthStatusIsSignedWhenItWasMade(t *testing.T) {
+	h := healthFixture()
+	h.Timestamp++
+	if _, err := OpenHealth(signBytes(contextHealth, must(Encode(h)), anna), nil); !errors.Is(err, ErrMalformed) {
+		t.Errorf("made a nanosecond after it was signed: %v", err)
 	}
 }
 

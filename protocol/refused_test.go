@@ -39,6 +39,7 @@ var readers = map[string]func(wire []byte) (any, error){
 	"summary":  func(wire []byte) (any, error) { return OpenSummary(wire) },
 	"query":    func(wire []byte) (any, error) { return OpenQuery(wire) },
 	"response": func(wire []byte) (any, error) { return OpenResponse(wire) },
+	"health":   func(wire []byte) (any, error) { return OpenHealth(wire, nil) },
 	"frame": func(wire []byte) (any, error) {
 		return ReadFrame(bytes.NewReader(wire), MaxSummaryAck)
 	},
@@ -168,6 +169,7 @@ func refusals() []refusal {
 		"summary":  {contextSummary, must(Encode(summaryFixture()))},
 		"query":    {contextQuery, must(Encode(queryFixture()))},
 		"response": {contextResponse, must(Encode(responseFixtures()["tool usage"]))},
+		"health":   {contextHealth, must(Encode(healthFixture()))},
 	}
 	for kind, m := range messages {
 		wire := signBytes(m.context, m.body, anna)
@@ -195,6 +197,7 @@ func refusals() []refusal {
 	}
 
 	refuseFields(messages["summary"].body, messages["query"].body, messages["response"].body, identity, add)
+	refuseHealth(messages["health"].body, add)
 	refuseEnvelopes(add)
 	refuseFrames(add)
 	slices.SortStableFunc(all, func(a, b refusal) int {
@@ -278,6 +281,22 @@ func refuseFields(summary, query, response, identity []byte, add func(kind, name
 	n("protocol version 0", "malformed", 4, with(caps, 1, number(0)))
 	n("name that reverses the line", "malformed", 3, textString("anna\u202eamy"))
 	n("null instead of the list of queries", "not deterministic", 4, with(caps, 5, []byte{0xf6}))
+}
+
+func refuseHealth(health []byte, add func(kind, name, why string, wire []byte)) {
+	h := func(name, why string, key uint64, value []byte) {
+		add("health", name, why, signBytes(contextHealth, with(health, key, value), anna))
+	}
+	h("node of another key", "signature", 1, textString(string(bob.NodeID())))
+	h("sequence number 0", "malformed", 2, number(0))
+	h("made after it was signed", "malformed", 3, number(uint64(fixedNow.UnixNano()+1)))
+	h("protocol version 0", "malformed", 4, number(0))
+	h("protocol version above a byte", "malformed", 4, number(256))
+	h("version that drives the terminal", "malformed", 5, textString("\x1b[2J"))
+	h("negative uptime", "malformed", 6, head(1, 0))
+	h("count above 2^48", "malformed", 7, number(MaxCount+1))
+	h("null instead of no count", "not deterministic", 7, []byte{0xf6})
+	h("unknown state", "malformed", 8, textString("fine"))
 }
 
 // refuseEnvelopes adds envelopes in which one thing is wrong; the signature covers what is written.
@@ -366,6 +385,7 @@ func TestMessagesBuiltByHandAreAcceptedWhenNothingIsWrong(t *testing.T) {
 		"summary":  {contextSummary, must(Encode(summaryFixture()))},
 		"query":    {contextQuery, must(Encode(queryFixture()))},
 		"response": {contextResponse, must(Encode(responseFixtures()["tool usage"]))},
+		"health":   {contextHealth, must(Encode(healthFixture()))},
 	} {
 		wire := signBytes(m.context, mapOf(pairs(m.body)), anna)
 		if _, err := readers[kind](mapOf(pairs(wire))); err != nil {

@@ -14,6 +14,7 @@ const (
 	contextSummary  = "caro-mesh summary v1\x00"
 	contextQuery    = "caro-mesh query v1\x00"
 	contextResponse = "caro-mesh response v1\x00"
+	contextHealth   = "caro-mesh health v1\x00"
 )
 
 // ErrSignature reports a signature that does not belong to the bytes or to the named signer; drop the message.
@@ -85,25 +86,35 @@ func signBody(context string, body any, key Signer, now time.Time) ([]byte, Sign
 
 // openBody decodes the container and its body into v, then verifies that signer() (known once v is decoded) made it.
 func openBody(context string, wire []byte, v Validator, signer func() NodeID) (Signature, error) {
-	var s signed
-	if err := Decode(wire, &s); err != nil {
-		return Signature{}, err
-	}
-	if err := Decode(s.Body, v); err != nil {
-		return Signature{}, err
-	}
-	id := signer()
-	if id.Fingerprint() != s.Signature.Signer {
-		return Signature{}, fmt.Errorf("%w: made by %s, claimed for %s", ErrSignature, s.Signature.Signer, id.Fingerprint())
-	}
-	msg, err := signingInput(context, signedBytes{Body: s.Body, Signer: s.Signature.Signer, Timestamp: s.Signature.Timestamp})
+	s, err := decodeSigned(wire, v)
 	if err != nil {
 		return Signature{}, err
 	}
-	if !verify(id, msg, s.Signature.Value) {
-		return Signature{}, ErrSignature
+	return s.Signature, s.verify(context, signer())
+}
+
+// decodeSigned decodes the container and its body into v. Nothing is verified yet.
+func decodeSigned(wire []byte, v Validator) (signed, error) {
+	var s signed
+	if err := Decode(wire, &s); err != nil {
+		return signed{}, err
 	}
-	return s.Signature, nil
+	return s, Decode(s.Body, v)
+}
+
+// verify checks that the node id made the signature.
+func (s signed) verify(context string, id NodeID) error {
+	if id.Fingerprint() != s.Signature.Signer {
+		return fmt.Errorf("%w: made by %s, claimed for %s", ErrSignature, s.Signature.Signer, id.Fingerprint())
+	}
+	msg, err := signingInput(context, signedBytes{Body: s.Body, Signer: s.Signature.Signer, Timestamp: s.Signature.Timestamp})
+	if err != nil {
+		return err
+	}
+	if !verify(id, msg, s.Signature.Value) {
+		return ErrSignature
+	}
+	return nil
 }
 
 func signingInput(context string, v any) ([]byte, error) {

@@ -30,6 +30,7 @@ func TestTextEnumsHoldExactlyTheVocabulary(t *testing.T) {
 		"query type":       list("tool_usage safety_posture activity_patterns anomalies node_health", func(s string) error { return QueryType(s).Validate() }),
 		"filter operator":  list("equals not_equals contains greater_than less_than in_list", func(s string) error { return FilterOperator(s).Validate() }),
 		"response status":  list("success access_denied not_supported error no_data", func(s string) error { return ResponseStatus(s).Validate() }),
+		"health state":     list("ok degraded", func(s string) error { return HealthState(s).Validate() }),
 		"anomaly type":     list("unusual_pattern high_failure_rate unusual_timing repeated_risky baseline_deviation", func(s string) error { return AnomalyType(s).Validate() }),
 		"audit event type": list("identity_created peer_connected peer_disconnected query_received response_sent policy_violation trust_changed key_rotated summary_generated summary_shared", func(s string) error { return AuditEventType(s).Validate() }),
 		"category":         list("git docker kubernetes npm cargo file_ops network system editor other other:terraform", func(s string) error { return CommandCategory(s).Validate() }),
