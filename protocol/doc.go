@@ -108,6 +108,11 @@
 //	6  contributors     list of fingerprints, sorted, each once, at most 10,000: whose counts are in data
 //	7  timestamp
 //
+// Data holds sums, never shares: averages, rates and percent are computed once, at the end, so that merging loses
+// nothing. In tool_usage the categories add up to total_commands; in safety_posture by_risk counts the commands that were
+// assessed, no more than total_commands; in activity_patterns hours and weekdays add up to the same. No count or sum in a
+// message exceeds 2^48, so that sums over 10,000 messages fit 63 bits.
+//
 // NodeHealthStatus, on the topic caro/health/1 (package health), never in an envelope:
 //
 //	1  node_id
@@ -118,11 +123,6 @@
 //	6  uptime_seconds
 //	7? event_count_24h  present only if the node's policy lets it be told; 0 is written out
 //	8  status           "ok" or "degraded"
-//
-// Data holds sums, never shares: averages, rates and percent are computed once, at the end, so that merging loses
-// nothing. In tool_usage the categories add up to total_commands; in safety_posture by_risk counts the commands that were
-// assessed, no more than total_commands; in activity_patterns hours and weekdays add up to the same. No count or sum in a
-// message exceeds 2^48, so that sums over 10,000 messages fit 63 bits.
 //
 // # Envelope
 //

@@ -20,6 +20,7 @@ import (
 	"github.com/caro-mesh/caro-node/node/identity"
 	"github.com/caro-mesh/caro-node/protocol"
 	"github.com/caro-mesh/caro-node/protocol/exchange"
+	"github.com/caro-mesh/caro-node/protocol/health"
 	"github.com/caro-mesh/caro-node/protocol/hello"
 )
 
@@ -31,6 +32,8 @@ type Node struct {
 	Endpoint *exchange.Endpoint
 	Sealer   *protocol.Sealer
 	Clock    *Clock
+
+	topic atomic.Pointer[health.Topic]
 
 	mu       sync.Mutex
 	refusals []exchange.Refusal
@@ -74,11 +77,21 @@ func NewSequence() *Sequence {
 // New starts a node that stops with the test.
 func New(t testing.TB, o Options) *Node {
 	t.Helper()
+	n, err := Start(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(n.Close)
+	return n
+}
+
+// Start starts a node that the caller closes.
+func Start(o Options) (*Node, error) {
 	n := &Node{Key: o.Key, Clock: &Clock{}}
 	var err error
 	if n.Key == nil {
 		if n.Key, err = identity.New(time.Now()); err != nil {
-			t.Fatal(err)
+			return nil, err
 		}
 	}
 	if o.Listen == "" {
@@ -89,17 +102,44 @@ func New(t testing.TB, o Options) *Node {
 		c.Transport = o.Network.Transport(o.Listen)
 	}
 	if n.Host, err = host.New(c); err != nil {
-		t.Fatal(err)
+		return nil, err
 	}
-	n.Registry = hello.NewRegistry(n.Host, o.Hooks, o.Probation)
+	n.Registry = hello.NewRegistry(n.Host, hello.Hooks{Up: n.up(o.Hooks.Up), Down: o.Hooks.Down}, o.Probation)
 	n.Sealer = protocol.NewSealer(n.Key, NewSequence(), n.Clock.Now)
 	n.Endpoint, err = exchange.New(exchange.Config{Host: n.Host, Sealer: n.Sealer, Opener: protocol.NewOpener(n.Clock.Now),
 		Admitted: n.Registry.Admitted, Refused: n.note, Timeout: o.Timeout, Now: n.Clock.Now})
 	if err != nil {
-		t.Fatal(err)
+		n.Close()
+		return nil, err
 	}
-	t.Cleanup(n.Close)
-	return n
+	return n, nil
+}
+
+func (n *Node) up(also func(hello.Peer)) func(hello.Peer) {
+	return func(p hello.Peer) {
+		if t := n.topic.Load(); t != nil {
+			t.Up(p.Identity.NodeID)
+		}
+		if also != nil {
+			also(p)
+		}
+	}
+}
+
+// Gossips joins the health topic; call it before the node meets others. Admitted are all neighbours whose Hello was
+// accepted and for which may returns true, trusted all nodes for which it does; nil means all.
+func (n *Node) Gossips(may func(protocol.NodeID) bool) (*health.Topic, error) {
+	if may == nil {
+		may = func(protocol.NodeID) bool { return true }
+	}
+	t, err := health.Join(health.Config{Endpoint: n.Endpoint, Key: n.Key, Sequence: NewSequence(), Trusted: may,
+		Admitted: func(ctx context.Context, id protocol.NodeID) bool { return n.Registry.Admitted(ctx, id) && may(id) }})
+	if err != nil {
+		return nil, err
+	}
+	n.topic.Store(t)
+	n.OnClose(t.Close)
+	return t, nil
 }
 
 // Identity returns how the node introduces itself.

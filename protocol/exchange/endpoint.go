@@ -117,6 +117,13 @@ func (e *Endpoint) count(protocol string, add func(*Count)) {
 	add(c)
 }
 
+// Report counts and reports what a protocol refused outside of an exchange, such as a message on a topic, within the same
+// bounds. It does not block.
+func (e *Endpoint) Report(r Refusal) {
+	e.count(r.Protocol, func(c *Count) { c.Refused++ })
+	e.refused(r)
+}
+
 func (e *Endpoint) refused(r Refusal) {
 	if e.c.Refused == nil {
 		return
