@@ -114,6 +114,7 @@ func (c *compiler) scalars() {
 			c.fault(e.defaults.rule.Source, e.defaults.rule.Line, "default_trust: %w", err)
 		}
 	}
+	e.eventCount, e.eventCountRule = doc.ShareEventCount, c.rule("share_event_count", doc.ShareEventCount)
 	e.minContributors = DefaultMinContributors
 	if r := c.rule("min_contributors", doc.MinContributors != 0); doc.MinContributors != 0 || r.Source != sourceDefault {
 		e.minContributors = doc.MinContributors

@@ -19,9 +19,13 @@ type Document struct {
 	// AllowedCategories are the command categories that may leave; empty allows all. "other" covers every "other:<tool>".
 	AllowedCategories []string `toml:"allowed_categories"`
 	// DeniedCategories never leave and beat allowed ones; "other" covers every "other:<tool>".
-	DeniedCategories []string     `toml:"denied_categories"`
-	Nodes            []NodeRule   `toml:"nodes"`
-	Subnets          []SubnetRule `toml:"subnets"`
+	DeniedCategories []string `toml:"denied_categories"`
+	// ShareEventCount lets health statuses tell how many commands the last 24 whole hours had, without denied categories.
+	// Statuses are relayed to the whole mesh, supervisors included; nothing says who will read them. Default false. It
+	// counts only with max_level summarized.
+	ShareEventCount bool         `toml:"share_event_count"`
+	Nodes           []NodeRule   `toml:"nodes"`
+	Subnets         []SubnetRule `toml:"subnets"`
 
 	// Source names the file that the rules stand in; empty means "config.toml".
 	Source string `toml:"-"`

@@ -105,6 +105,7 @@ func TestDocumentReadsFromTOML(t *testing.T) {
 max_level = "aggregated"
 default_trust = "share_to"
 min_contributors = 9
+share_event_count = true
 allowed_categories = ["git", "other"]
 denied_categories = ["network"]
 
@@ -142,6 +143,7 @@ deny = true
 		"default|*|share_to|",
 		"cap|*||aggregated: answers leave only together with those of others",
 		"cap|*||9 nodes or more in an aggregated answer",
+		"cap|*||health statuses tell the whole mesh how many commands the last 24 hours had",
 		"cap|*||only these leave: git, other",
 		"cap|*||never leave: network",
 	}

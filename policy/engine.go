@@ -16,6 +16,8 @@ type Engine struct {
 	maxRule         Rule
 	defaults        verdict
 	minContributors int
+	eventCount      bool
+	eventCountRule  Rule
 
 	nodes   map[protocol.NodeID]verdict
 	subnets map[netip.Prefix]verdict
@@ -197,6 +199,15 @@ func (e *Engine) DeniedCategories() []protocol.CommandCategory {
 
 // MinContributors returns the least number of nodes in an aggregated answer that has this node inside.
 func (e *Engine) MinContributors() int { return e.minContributors }
+
+// SharesEventCount reports whether health statuses, which the whole mesh can read, may tell how many commands this node
+// had in a day, and the rule that says so. The count is of one node alone, so the cap must allow that.
+func (e *Engine) SharesEventCount() (bool, Rule) {
+	if e.eventCount && e.maxLevel != protocol.LevelSummarized {
+		return false, e.maxRule
+	}
+	return e.eventCount, e.eventCountRule
+}
 
 func (d Decision) allow(reason string) Decision {
 	d.Allowed, d.Reason = true, reason

@@ -19,7 +19,7 @@ const (
 	KindNode    RuleKind = "node"    // a grant to a node
 	KindSubnet  RuleKind = "subnet"  // a grant to a subnet, or a deny of one
 	KindDefault RuleKind = "default" // default_trust
-	KindCap     RuleKind = "cap"     // max_level, min_contributors, categories
+	KindCap     RuleKind = "cap"     // max_level, min_contributors, share_event_count, categories
 )
 
 // RuleView is one rule as people read it.
@@ -91,6 +91,13 @@ func (c *compiler) viewCaps() {
 	}
 	add(e.maxRule, note)
 	add(c.rule("min_contributors", doc.MinContributors != 0), fmt.Sprintf("%d nodes or more in an aggregated answer", e.minContributors))
+	if e.eventCount {
+		note, inForce := "health statuses tell the whole mesh how many commands the last 24 hours had", ""
+		if shares, rule := e.SharesEventCount(); !shares {
+			inForce = fmt.Sprintf("%s (%s)", rule.Name, rule.Place())
+		}
+		e.rules = append(e.rules, RuleView{Rule: e.eventCountRule, Kind: KindCap, Match: "*", Note: note, OverriddenBy: inForce})
+	}
 	if len(e.allowed) > 0 {
 		add(c.rule("allowed_categories", true), "only these leave: "+joinCategories(e.AllowedCategories()))
 	}

@@ -52,3 +52,32 @@ func TestRulesAreListedInTheOrderInWhichTheyAreTriedAndSayWhatBeatsThem(t *testi
 		}
 	}
 }
+
+func TestTheEventCountIsSharedOnlyWhereItIsWrittenAndTheCapAllowsIt(t *testing.T) {
+	for _, c := range []struct {
+		doc    policy.Document
+		want   bool
+		rule   string
+		listed string // what the list of rules says beats it; "-": it is not listed
+	}{
+		{policy.Document{}, false, "share_event_count", "-"},
+		{policy.Document{ShareEventCount: true}, true, "share_event_count", ""},
+		{policy.Document{ShareEventCount: true, MaxLevel: "summarized"}, true, "share_event_count", ""},
+		{policy.Document{ShareEventCount: true, MaxLevel: "aggregated"}, false, "max_level", "max_level (config.toml)"},
+		{policy.Document{ShareEventCount: true, MaxLevel: "raw"}, false, "max_level", "max_level (config.toml)"},
+	} {
+		e := compile(t, c.doc)
+		if got, rule := e.SharesEventCount(); got != c.want || rule.Name != c.rule {
+			t.Errorf("%+v: %t by %s", c.doc, got, rule.Name)
+		}
+		listed := "-"
+		for _, r := range e.Rules() {
+			if r.Name == "share_event_count" {
+				listed = r.OverriddenBy
+			}
+		}
+		if listed != c.listed {
+			t.Errorf("%+v: listed as beaten by %q, want %q", c.doc, listed, c.listed)
+		}
+	}
+}

@@ -17,6 +17,7 @@ func AddFlags(f *pflag.FlagSet) {
 	f.String("policy-max-level", d.Policy.MaxLevel, "the most that may leave: raw (nothing), aggregated, summarized")
 	f.String("policy-default-trust", d.Policy.DefaultTrust, "what a node is called that no rule names")
 	f.Int("policy-min-contributors", d.Policy.MinContributors, "least number of nodes in an aggregated answer")
+	f.Bool("policy-share-event-count", d.Policy.ShareEventCount, "tell the whole mesh how many commands the last 24 hours had")
 	f.StringSlice("policy-allowed-categories", nil, "categories that may leave; empty: all")
 	f.StringSlice("policy-denied-categories", nil, "categories that never leave")
 	f.Int("storage-events-days", d.Storage.EventsDays, "days to keep commands")

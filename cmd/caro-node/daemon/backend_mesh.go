@@ -227,6 +227,7 @@ func (b *backend) Policy(context.Context) (v1.Policy, error) {
 	e := b.d.node.Gate().Engine()
 	p := v1.Policy{MaxLevel: e.MaxLevel(), DefaultTrust: e.DefaultTrust(), MinContributors: e.MinContributors(),
 		AllowedCategories: e.AllowedCategories(), DeniedCategories: e.DeniedCategories()}
+	p.ShareEventCount, _ = e.SharesEventCount()
 	for _, r := range e.Rules() {
 		note := r.Note
 		if r.OverriddenBy != "" {
