@@ -7,6 +7,7 @@
 //   - asker: puts questions to others and merges what they say
 //   - clerk: writes down what callbacks of the network report, which must not block
 //   - pinger: measures round trips and clocks
+//   - pulse: says how this node is
 //
 // Node itself decides nothing. What may leave is decided by policy through its audit gate, and what is sent and read on
 // streams by the packages under protocol.

@@ -21,6 +21,7 @@ import (
 	"github.com/caro-mesh/caro-node/protocol"
 	"github.com/caro-mesh/caro-node/protocol/exchange"
 	"github.com/caro-mesh/caro-node/protocol/goodbye"
+	"github.com/caro-mesh/caro-node/protocol/health"
 	"github.com/caro-mesh/caro-node/protocol/hello"
 	"github.com/caro-mesh/caro-node/protocol/ping"
 	"github.com/caro-mesh/caro-node/protocol/query"
@@ -38,9 +39,11 @@ type Config struct {
 	AllowPublic bool
 	MDNS        bool // find nodes of the local network, and be found
 	Policy      policy.Document
-	Store       *store.Store
-	Now         func() time.Time
-	Logger      *slog.Logger
+	// Degraded tells whether a person should look at this node; the mesh is told. It must not block; may be nil.
+	Degraded func() bool
+	Store    *store.Store
+	Now      func() time.Time
+	Logger   *slog.Logger
 }
 
 // goodbyeTimeout is how long a node that stops waits for its peers to hear it.
@@ -69,6 +72,8 @@ type Node struct {
 	asker     *asker
 	clerk     *clerk
 	pinger    *pinger
+	topic     *health.Topic
+	pulse     *pulse
 
 	neighbours *discovery.Neighbours
 }
@@ -139,6 +144,9 @@ func (n *Node) connectParts(ctx context.Context) error {
 			return query.Ask(ctx, n.endpoint, to, q, wire)
 		}}
 	n.pinger = newPinger(n.endpoint, n.registry, c.Logger)
+	if err := n.joinHealth(seq); err != nil { // before the first Hello is answered
+		return err
+	}
 	n.servers = []*exchange.Server{
 		hello.Serve(n.endpoint, n.registry, local),
 		ping.Serve(n.endpoint),
@@ -148,6 +156,18 @@ func (n *Node) connectParts(ctx context.Context) error {
 			return n.answerer.answer(ctx, from.ID, from.Addr, q)
 		}),
 	}
+	return nil
+}
+
+// joinHealth begins to hear how others are; pulse says how this node is.
+func (n *Node) joinHealth(seq protocol.Sequencer) (err error) {
+	c := n.c
+	n.topic, err = health.Join(health.Config{Endpoint: n.endpoint, Key: c.Identity, Sequence: seq, Admitted: n.neighbour, Trusted: n.trusts})
+	if err != nil {
+		return err
+	}
+	n.pulse = &pulse{gate: n.gate, counts: c.Store, log: c.Store.AuditLog(), now: c.Now, started: n.started, version: c.Version,
+		degraded: c.Degraded, publish: n.topic.Publish, logger: c.Logger}
 	return nil
 }
 
@@ -180,6 +200,7 @@ func (n *Node) Run(ctx context.Context) error {
 	g.Go(func() error { return n.runNeighbours(gctx) })
 	g.Go(func() error { return n.publisher.run(gctx) })
 	g.Go(func() error { return n.pinger.run(gctx) })
+	g.Go(func() error { return n.topic.Run(gctx, n.pulse.beat) })
 	err := g.Wait()
 	n.sayGoodbye(context.WithoutCancel(ctx))
 	err = errors.Join(err, n.Close())
@@ -209,6 +230,9 @@ func (n *Node) Close() error {
 	n.closing.Do(func() {
 		for _, s := range n.servers {
 			s.Close()
+		}
+		if n.topic != nil {
+			n.topic.Close()
 		}
 		n.closed = n.host.Close()
 		if n.registry != nil {
@@ -297,14 +321,25 @@ func (n *Node) candidates(ctx context.Context) ([]candidate, error) {
 // admitted reports whether a peer's Hello was accepted and the policy in force still lets it connect; each inbound
 // request asks it first.
 func (n *Node) admitted(ctx context.Context, id protocol.NodeID) bool {
+	if _, parting := n.parting.Load(id); parting {
+		return n.registry.Admitted(ctx, id) // for the goodbye; queries and summaries ask the policy by themselves
+	}
+	return n.neighbour(ctx, id)
+}
+
+// neighbour is admitted for what is not asked for, such as topics: it ends at once when trust does.
+func (n *Node) neighbour(ctx context.Context, id protocol.NodeID) bool {
 	if !n.registry.Admitted(ctx, id) {
 		return false
 	}
-	if _, parting := n.parting.Load(id); parting {
-		return true // for the goodbye; queries and summaries ask the policy by themselves
-	}
 	p, ok := n.registry.Peer(id)
 	return ok && n.mayConnect(id, p.Addr)
+}
+
+// trusts reports whether the policy in force lets the node connect, from where it is connected now.
+func (n *Node) trusts(id protocol.NodeID) bool {
+	p, _ := n.registry.Peer(id)
+	return n.mayConnect(id, p.Addr)
 }
 
 func (n *Node) mayConnect(id protocol.NodeID, addr netip.Addr) bool {

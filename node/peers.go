@@ -43,10 +43,15 @@ type PeerView struct {
 	Source          string
 	State           PeerState
 	Reason          string
+	Online          bool      // connected, or heard through others
 	LastSeen        time.Time // zero: never
 	RTT             time.Duration
 	CaroVersion     string
 	ProtocolVersion uint8
+	// What it said last on the health topic; zero unless it is online and was heard.
+	Health        protocol.HealthState
+	Uptime        time.Duration // until now
+	EventCount24h *uint64       // nil: not told
 }
 
 // How a node became known.
@@ -82,6 +87,9 @@ func (n *Node) Peers(ctx context.Context) ([]PeerView, error) {
 	views = n.addFound(n.addNamed(views, grants))
 	names := givenNames(n.c.Policy.Nodes, grants)
 	for i := range views {
+		if h, ok := n.topic.Heard(views[i].ID); ok {
+			views[i].hear(h, n.c.Now())
+		}
 		if given := names[views[i].ID]; given != "" {
 			views[i].Name, views[i].NamedHere = given, true
 		}
@@ -100,7 +108,7 @@ func (n *Node) views() []PeerView {
 	have := make(map[protocol.NodeID]bool)
 	for _, p := range connected {
 		v := n.view(p.Identity.NodeID, p.Addr)
-		v.State, v.Reason = PeerConnected, ""
+		v.State, v.Reason, v.Online = PeerConnected, "", true
 		v.Name, v.CaroVersion, v.ProtocolVersion = p.Identity.DisplayName, p.Identity.Capabilities.CaroVersion, uint8(p.Version)
 		v.LastSeen = n.c.Now()
 		if r, ok := n.pinger.result(v.ID); ok {
@@ -310,6 +318,7 @@ func (n *Node) peerUp(p hello.Peer) {
 	})
 	n.publisher.nudge()
 	n.pinger.nudge()
+	n.topic.Up(id)
 }
 
 // peerDown runs when the last connection of an admitted peer has ended.

@@ -41,10 +41,14 @@ type Peer struct {
 	Source          PeerSource           `json:"source" enum:"config,manual,mdns,pending"`
 	State           PeerState            `json:"state" enum:"connected,offline,refused,untrusted,pending"`
 	StateReason     string               `json:"state_reason,omitempty" doc:"one sentence, when the state is not connected"`
-	LastSeen        *time.Time           `json:"last_seen,omitempty" doc:"absent when it was never connected"`
+	Online          bool                 `json:"online" doc:"connected to this node, or heard through others within the last 90 seconds"`
+	LastSeen        *time.Time           `json:"last_seen,omitempty" doc:"absent when it was never connected or heard"`
 	RTTMS           *float64             `json:"rtt_ms,omitempty" doc:"last measured round trip; absent when unknown"`
 	CaroVersion     string               `json:"caro_version,omitempty"`
 	ProtocolVersion uint8                `json:"protocol_version,omitempty"`
+	Health          protocol.HealthState `json:"health,omitempty" enum:"ok,degraded" doc:"what it says of itself every half minute; absent while it is not heard"`
+	UptimeSeconds   *int64               `json:"uptime_seconds,omitempty" doc:"how long it has been running, by its own account; absent while it is not heard"`
+	EventCount24h   *uint64              `json:"event_count_24h,omitempty" doc:"commands of its last 24 whole hours; absent unless its policy lets it be told"`
 }
 
 // PeerPage is the answer of GET /api/v1/peers, connected ones first. All peers fit one page.

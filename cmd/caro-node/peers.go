@@ -43,18 +43,24 @@ func (c *cli) printPeers(peers []v1.Peer) error {
 		c.say("No peer is known. With network.mdns = true, nodes of the same network appear here by themselves. Else \"caro-node id\" on the\nother machine prints its ID and address; here:\n  caro-node trust set <id> peer\n  caro-node peers add <address>")
 		return nil
 	}
-	t := newTable(c.Out, "FINGERPRINT", "NAME", "TRUST", "STATE", "SEEN", "RTT", "WHY")
+	t := newTable(c.Out, "FINGERPRINT", "NAME", "TRUST", "STATE", "ONLINE", "SEEN", "UPTIME", "VERSION", "RTT", "WHY")
 	pending := false
 	for _, p := range peers {
-		seen, rtt := "never", "–"
+		seen, rtt, uptime, version := "never", "–", "–", "–"
 		if p.LastSeen != nil {
 			seen = ago(*p.LastSeen, time.Now())
 		}
 		if p.RTTMS != nil {
 			rtt = fmt.Sprintf("%.1f ms", *p.RTTMS)
 		}
+		if p.UptimeSeconds != nil {
+			uptime = lasted(time.Duration(*p.UptimeSeconds) * time.Second)
+		}
+		if p.CaroVersion != "" {
+			version = cut(p.CaroVersion, 16)
+		}
 		pending = pending || p.State == v1.PeerPending
-		t.row(string(p.Fingerprint), p.DisplayName, p.Trust.String(), string(p.State), seen, rtt, p.StateReason)
+		t.row(string(p.Fingerprint), p.DisplayName, p.Trust.String(), string(p.State), online(p), seen, uptime, version, rtt, p.StateReason)
 	}
 	if err := t.flush(); err != nil {
 		return err
@@ -63,6 +69,17 @@ func (c *cli) printPeers(peers []v1.Peer) error {
 		c.say("\nPending nodes wait for your decision. Compare the fingerprint with their user, then: caro-node trust set <fingerprint> peer")
 	}
 	return nil
+}
+
+// online says whether a node is there, and whether it is well.
+func online(p v1.Peer) string {
+	switch {
+	case !p.Online:
+		return "no"
+	case p.Health == protocol.HealthDegraded:
+		return "degraded"
+	}
+	return "yes"
 }
 
 func (c *cli) peersAddCommand() *cobra.Command {

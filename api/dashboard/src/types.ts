@@ -63,9 +63,12 @@ export interface Peer {
   source: string;
   state: PeerState;
   state_reason?: string;
+  online: boolean;
   last_seen?: string;
   rtt_ms?: number;
   caro_version?: string;
+  health?: "ok" | "degraded";
+  uptime_seconds?: number;
 }
 
 export interface PeerPage {

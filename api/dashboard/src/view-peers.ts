@@ -1,6 +1,6 @@
 // The other nodes.
 import { el, need, reconcile, replaceIfChanged, setAttribute, setText } from "./dom.ts";
-import { ago, roundTrip } from "./format.ts";
+import { ago, roundTrip, span } from "./format.ts";
 import { visible } from "./text.ts";
 import type { Peer, PeerState } from "./types.ts";
 
@@ -55,9 +55,23 @@ function update(e: HTMLElement, p: Peer, now: Date): void {
   e.dataset["state"] = p.state;
   const texts = e.querySelectorAll("p");
   const name = p.display_name ? visible(p.display_name) : p.fingerprint;
-  const values = [name, note(p), stateWords[p.state] ?? p.state, when(p, now)];
+  const values = [name, note(p), state(p), when(p, now)];
   texts.forEach((t, i) => setText(t, values[i] ?? ""));
-  setAttribute(e, "title", [p.node_id, ...p.addresses.map(visible), `trust ${p.trust} by ${visible(p.rule.name)} (${place(p)})`].join("\n"));
+  setAttribute(e, "title", [p.node_id, ...p.addresses.map(visible), ...running(p), `trust ${p.trust} by ${visible(p.rule.name)} (${place(p)})`].join("\n"));
+}
+
+function state(p: Peer): string {
+  if (p.online && p.health === "degraded") return "needs a look";
+  if (p.online && p.state === "offline") return "online elsewhere";
+  return stateWords[p.state] ?? p.state;
+}
+
+/** running tells what a node says of itself. */
+function running(p: Peer): string[] {
+  const said = [];
+  if (p.caro_version) said.push(`version ${visible(p.caro_version)}`);
+  if (p.uptime_seconds !== undefined) said.push(`up ${span(p.uptime_seconds)}`);
+  return said.length > 0 ? [said.join(", ")] : [];
 }
 
 function note(p: Peer): string {

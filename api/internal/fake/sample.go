@@ -131,12 +131,14 @@ func today(now time.Time, self protocol.NodeID) protocol.NodeSummary {
 func peers(now time.Time) []v1.Peer {
 	ms := func(f float64) *float64 { return &f }
 	ago := func(d time.Duration) *time.Time { t := now.Add(-d); return &t }
+	seconds := func(d time.Duration) *int64 { s := int64(d / time.Second); return &s }
 	configured := v1.Rule{Name: "node bob-desktop", Source: "config.toml", Line: 31}
 	return []v1.Peer{
 		{NodeID: NodeID(2), Fingerprint: NodeID(2).Fingerprint(), DisplayName: "bob-desktop", Trust: protocol.TrustPeer, Rule: configured, Addresses: []string{"/ip4/10.0.0.5/tcp/9238"},
-			Source: v1.SourceConfig, State: v1.PeerConnected, LastSeen: ago(3 * time.Second), RTTMS: ms(0.84), CaroVersion: "0.1.0", ProtocolVersion: 1},
+			Source: v1.SourceConfig, State: v1.PeerConnected, Online: true, LastSeen: ago(3 * time.Second), RTTMS: ms(0.84), CaroVersion: "0.1.0", ProtocolVersion: 1,
+			Health: protocol.HealthOK, UptimeSeconds: seconds(29 * time.Hour)},
 		{NodeID: NodeID(3), Fingerprint: NodeID(3).Fingerprint(), DisplayName: "build-server", Trust: protocol.TrustShareTo, Rule: v1.Rule{Name: "subnet 10.0.1.0/24", Source: "config.toml", Line: 36},
-			Addresses: []string{"/ip4/10.0.1.9/tcp/9238"}, Source: v1.SourceMDNS, State: v1.PeerConnected, LastSeen: ago(time.Second), RTTMS: ms(12.4), CaroVersion: "0.1.0", ProtocolVersion: 1},
+			Addresses: []string{"/ip4/10.0.1.9/tcp/9238"}, Source: v1.SourceMDNS, State: v1.PeerConnected, Online: true, LastSeen: ago(time.Second), RTTMS: ms(12.4), CaroVersion: "0.1.0", ProtocolVersion: 1},
 		{NodeID: NodeID(4), Fingerprint: NodeID(4).Fingerprint(), DisplayName: "carol-laptop", Trust: protocol.TrustPeer, Rule: v1.Rule{Name: "node carol-laptop", Source: "run time"},
 			Addresses: []string{"/ip4/10.0.0.7/tcp/9238"}, Source: v1.SourceManual, State: v1.PeerOffline, StateReason: "connection refused; next try in 40 s", LastSeen: ago(26 * time.Hour)},
 		{NodeID: NodeID(5), Fingerprint: NodeID(5).Fingerprint(), DisplayName: "dave", Trust: protocol.TrustQueryFrom, Rule: v1.Rule{Name: "node dave", Source: "run time"},

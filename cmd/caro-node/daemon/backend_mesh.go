@@ -54,7 +54,11 @@ func peerShape(v node.PeerView) (v1.Peer, error) {
 	}
 	p := v1.Peer{NodeID: v.ID, Fingerprint: v.ID.Fingerprint(), PeerID: pid.String(), DisplayName: v.Name, Trust: v.Trust,
 		Rule: ruleShape(v.Rule), Addresses: v.Addrs, Source: v1.PeerSource(v.Source), State: v1.PeerState(v.State), StateReason: v.Reason,
-		CaroVersion: v.CaroVersion, ProtocolVersion: v.ProtocolVersion}
+		Online: v.Online, CaroVersion: v.CaroVersion, ProtocolVersion: v.ProtocolVersion, Health: v.Health, EventCount24h: v.EventCount24h}
+	if v.Health != "" {
+		s := int64(v.Uptime / time.Second)
+		p.UptimeSeconds = &s
+	}
 	if !v.LastSeen.IsZero() {
 		p.LastSeen = &v.LastSeen
 	}

@@ -107,8 +107,14 @@ func (d *Daemon) openNode(ctx context.Context) (err error) {
 	s := d.c.Settings
 	d.node, err = node.New(ctx, node.Config{Identity: d.id, DisplayName: s.Node.Name, Version: d.c.Version,
 		Listen: s.Network.Listen, StaticPeers: s.Network.StaticPeers, AllowPublic: s.Network.AllowPublic, MDNS: s.Network.MDNS,
-		Policy: s.Policy, Store: d.db, Now: time.Now, Logger: d.c.Logger})
+		Policy: s.Policy, Degraded: d.degraded, Store: d.db, Now: time.Now, Logger: d.c.Logger})
 	return err
+}
+
+// degraded reports whether commands cannot be stored or nothing can be written down. Other reasons to look at a node,
+// such as a pause, are its owner's own affair.
+func (d *Daemon) degraded() bool {
+	return d.observer.Status().Error != "" || d.db.WriteFailure() != nil
 }
 
 func (d *Daemon) openObserver() (err error) {

@@ -15,6 +15,7 @@ import (
 	"github.com/caro-mesh/caro-node/api/client"
 	v1 "github.com/caro-mesh/caro-node/api/v1"
 	"github.com/caro-mesh/caro-node/cmd/caro-node/config"
+	"github.com/caro-mesh/caro-node/protocol"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -215,4 +216,22 @@ func (r *running) socket() string {
 		r.t.Error(fmt.Errorf("%s: %w", r.name, err))
 	}
 	return s.API.Socket
+}
+
+func TestAPeerIsListedWithWhatItSaysOfItself(t *testing.T) {
+	anna, bob := launch(t, "anna"), launch(t, "bob")
+	if err := errors.Join(anna.trust(bob, "peer"), bob.trust(anna, "peer")); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := anna.client.AddPeer(t.Context(), bob.self.Addresses[0]); err != nil {
+		t.Fatal(err)
+	}
+	anna.becomes("word of bob", func(v1.Status) bool {
+		page, err := anna.client.Peers(t.Context())
+		if err != nil || len(page.Peers) != 1 {
+			t.Fatalf("%+v, %v", page, err)
+		}
+		p := page.Peers[0]
+		return p.Online && p.Health == protocol.HealthOK && p.UptimeSeconds != nil && p.CaroVersion != "" && p.EventCount24h == nil
+	})
 }
