@@ -13,6 +13,7 @@ import (
 	v1 "github.com/caro-mesh/caro-node/api/v1"
 	"github.com/caro-mesh/caro-node/observer/spool"
 	"github.com/caro-mesh/caro-node/protocol"
+	"github.com/caro-mesh/caro-node/protocol/health"
 )
 
 // TestNoRawCommandLeavesTheProcess plants unique words in everything that a person types, gives a peer the most trust
@@ -21,7 +22,7 @@ import (
 func TestNoRawCommandLeavesTheProcess(t *testing.T) {
 	n := newNode(t, "open-name")
 	peer := newTap(t)
-	n.configure(fmt.Sprintf("[[policy.nodes]]\nid = %q\ntrust = \"peer\"\nname = %q\n", peer.id.NodeID(), newCanary(t, "petname")))
+	n.configure(fmt.Sprintf("[policy]\nshare_event_count = true\n[[policy.nodes]]\nid = %q\ntrust = \"peer\"\nname = %q\n", peer.id.NodeID(), newCanary(t, "petname")))
 	// The peer stands in static_peers through the API below, so that the configuration needs no free port.
 
 	words := map[string]string{}
@@ -65,6 +66,12 @@ func TestNoRawCommandLeavesTheProcess(t *testing.T) {
 		}
 		return ""
 	})
+	eventually(t, func() string {
+		if h, ok := peer.topic.Heard(protocol.NodeID(n.ID)); !ok || h.Status.EventCount24h == nil {
+			return fmt.Sprintf("the node said %+v of its health", h)
+		}
+		return ""
+	})
 	for _, qt := range protocol.QueryTypes() {
 		peer.ask(protocol.NodeID(n.ID), qt)
 	}
@@ -77,7 +84,7 @@ func TestNoRawCommandLeavesTheProcess(t *testing.T) {
 	}
 	heard := peer.evidence()
 	// The search must be able to see what was sent at all.
-	for _, expected := range []string{n.ID, "open-name", "tool_usage", string(protocol.CategoryDocker)} {
+	for _, expected := range []string{n.ID, "open-name", "tool_usage", health.ID, string(protocol.CategoryDocker)} {
 		if !slices.ContainsFunc(heard, func(b []byte) bool { return bytes.Contains(b, []byte(expected)) }) {
 			t.Errorf("%q was sent and is not in what was heard", expected)
 		}

@@ -29,6 +29,7 @@ import (
 	"github.com/caro-mesh/caro-node/node/identity"
 	"github.com/caro-mesh/caro-node/protocol"
 	"github.com/caro-mesh/caro-node/protocol/exchange"
+	"github.com/caro-mesh/caro-node/protocol/health"
 	"github.com/caro-mesh/caro-node/protocol/hello"
 	"github.com/caro-mesh/caro-node/protocol/query"
 	"github.com/caro-mesh/caro-node/protocol/summary"
@@ -41,6 +42,7 @@ type tap struct {
 	host     host.Host
 	endpoint *exchange.Endpoint
 	registry *hello.Registry
+	topic    *health.Topic
 
 	mu        sync.Mutex
 	heard     [][]byte // one buffer per connection
@@ -70,9 +72,15 @@ func newTap(t *testing.T) *tap {
 	if p.host, err = p.assemble(); err != nil {
 		t.Fatal(err)
 	}
-	p.registry = hello.NewRegistry(p.host, hello.Hooks{}, 0)
+	// Nobody is admitted before Hello is served, below.
+	p.registry = hello.NewRegistry(p.host, hello.Hooks{Up: func(up hello.Peer) { p.topic.Up(up.Identity.NodeID) }}, 0)
 	p.endpoint, err = exchange.New(exchange.Config{Host: p.host, Sealer: protocol.NewSealer(id, &counter{}, time.Now),
 		Opener: protocol.NewOpener(time.Now), Admitted: p.registry.Admitted, Now: time.Now})
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.topic, err = health.Join(health.Config{Endpoint: p.endpoint, Key: id, Sequence: &counter{}, Admitted: p.registry.Admitted,
+		Trusted: func(protocol.NodeID) bool { return true }})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -86,6 +94,7 @@ func newTap(t *testing.T) *tap {
 	t.Cleanup(func() {
 		greeter.Close()
 		taker.Close()
+		p.topic.Close()
 		if err := p.host.Close(); err != nil {
 			t.Error(err)
 		}
