@@ -147,7 +147,7 @@ func TestAWeekWithoutADaemonIsStoredAtItsReturn(t *testing.T) {
 			t.Error(err)
 		}
 	}()
-	const days, sessions, each = 7, 20, 50
+	const days, sessions, each = 7, 8, 25
 	monday := time.Date(2026, 3, 2, 0, 0, 0, 0, time.UTC)
 	for day := range days {
 		for s := range sessions {
