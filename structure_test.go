@@ -54,6 +54,7 @@ var layers = []layer{
 	{folder: "observer/shell", owns: "the hooks", may: append([]string{"observer/guard"}, observerParts...)},
 	{folder: "observer/shellparse", owns: "the parsed command, for category and risk alike", may: observerParts},
 	{folder: "observer/spool", owns: "the spool files", may: observerParts},
+	{folder: "observer/wordset", owns: "sets of words that are made when they are first asked", may: nil},
 
 	{folder: "policy", owns: "rules and decisions", may: []string{"protocol"}},
 	{folder: "policy/audit", owns: "the gate and the record of what it decided", may: []string{"policy", "protocol"}},
@@ -76,7 +77,7 @@ var layers = []layer{
 }
 
 // The parts of the observer may use each other, but not the pipeline that puts them together.
-var observerParts = []string{"observer/event", "observer/category", "observer/redact", "observer/risk", "observer/shellparse", "protocol"}
+var observerParts = []string{"observer/event", "observer/category", "observer/redact", "observer/risk", "observer/shellparse", "observer/wordset", "protocol"}
 
 // A protocol must not lean on another one, so that each can change its version alone.
 var oneProtocol = []string{"protocol", "protocol/exchange"}

@@ -2,8 +2,10 @@ package category
 
 import (
 	"strings"
+	"sync"
 
 	"github.com/caro-mesh/caro-node/observer/shellparse"
+	"github.com/caro-mesh/caro-node/observer/wordset"
 	"github.com/caro-mesh/caro-node/protocol"
 )
 
@@ -21,7 +23,7 @@ func Of(c *shellparse.Command) protocol.CommandCategory {
 func Main(c *shellparse.Command) int {
 	best := mainOf(c, -1, -1)
 	for range maxDescent {
-		if best < 0 || !hands[c.Runs[best].Name] {
+		if best < 0 || !hands.Has(c.Runs[best].Name) {
 			break
 		}
 		// sh -c, eval, watch: what they run does the work.
@@ -84,13 +86,13 @@ const (
 )
 
 func tierOf(name string) int {
-	if t, ok := tiers[name]; ok {
+	if t, ok := tiers()[name]; ok {
 		return t
 	}
 	return works
 }
 
-var tiers = func() map[string]int {
+var tiers = sync.OnceValue(func() map[string]int {
 	m := map[string]int{}
 	for tier, list := range map[int]string{
 		moves: `mkdir touch cp mv rm rmdir ln chmod ls cat install`,
@@ -104,20 +106,14 @@ var tiers = func() map[string]int {
 		}
 	}
 	return m
-}()
+})
 
 // hands are programs that only hand a command line on.
-var hands = func() map[string]bool {
-	m := map[string]bool{}
-	for _, n := range strings.Fields(`sh bash zsh dash ksh mksh ash fish eval su runuser watch script flock trap
-		hyperfine concurrently nix-shell sg`) {
-		m[n] = true
-	}
-	return m
-}()
+var hands = wordset.Of(`sh bash zsh dash ksh mksh ash fish eval su runuser watch script flock trap
+		hyperfine concurrently nix-shell sg`)
 
 func ofProgram(name string) protocol.CommandCategory {
-	if c, ok := byName[name]; ok {
+	if c, ok := byName()[name]; ok {
 		return c
 	}
 	switch canonical := shellparse.Canonical(name); {
@@ -141,7 +137,7 @@ func ofProgram(name string) protocol.CommandCategory {
 	return protocol.OtherCategory(name)
 }
 
-var byName = func() map[string]protocol.CommandCategory {
+var byName = sync.OnceValue(func() map[string]protocol.CommandCategory {
 	m := map[string]protocol.CommandCategory{}
 	for c, list := range map[protocol.CommandCategory]string{
 		protocol.CategoryGit:    `git g gitk lazygit hub gitui git-cliff`,
@@ -188,4 +184,4 @@ var byName = func() map[string]protocol.CommandCategory {
 		}
 	}
 	return m
-}()
+})

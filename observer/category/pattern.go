@@ -3,8 +3,10 @@ package category
 import (
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/caro-mesh/caro-node/observer/shellparse"
+	"github.com/caro-mesh/caro-node/observer/wordset"
 )
 
 // maxPattern bounds a pattern in bytes; longer ones are cut, which only makes long scripts look more alike.
@@ -110,14 +112,14 @@ func program(r *shellparse.Run) string {
 // depthOf says how many operands of a program are sub-commands.
 func depthOf(r *shellparse.Run) int {
 	name := shellparse.Canonical(r.Name)
-	n := subcommands[name]
-	if first, _ := r.Operand(0); n == 1 && groups[name+" "+first] {
+	n := subcommands()[name]
+	if first, _ := r.Operand(0); n == 1 && groups()[name+" "+first] {
 		return 2
 	}
 	return n
 }
 
-var subcommands = func() map[string]int {
+var subcommands = sync.OnceValue(func() map[string]int {
 	m := map[string]int{}
 	for _, n := range strings.Fields(`git docker npm cargo go yarn bun deno systemctl apt apt-cache dnf pacman brew pip
 		pip3 terraform helm poetry uv conda gem bundle
@@ -131,10 +133,10 @@ var subcommands = func() map[string]int {
 		m[n] = 2
 	}
 	return m
-}()
+})
 
 // groups are sub-commands that have sub-commands of their own.
-var groups = func() map[string]bool {
+var groups = sync.OnceValue(func() map[string]bool {
 	m := map[string]bool{}
 	for tool, list := range map[string]string{
 		"docker":  "compose container image volume network system buildx builder manifest stack service swarm secret config context plugin trust node",
@@ -150,7 +152,7 @@ var groups = func() map[string]bool {
 		}
 	}
 	return m
-}()
+})
 
 // isSubcommand reports whether a word looks like one: a short word of letters, and no path, number or expansion.
 func isSubcommand(w string) bool {
@@ -169,21 +171,15 @@ func isSubcommand(w string) bool {
 }
 
 // wordOptions are programs whose options are words behind one dash.
-var wordOptions = func() map[string]bool {
-	m := map[string]bool{}
-	for _, n := range strings.Fields(`find gfind terraform go java javac ffmpeg ffprobe openssl convert magick
+var wordOptions = wordset.Of(`find gfind terraform go java javac ffmpeg ffprobe openssl convert magick
 		xcodebuild gcc g++ clang clang++ cc ld keytool qemu-system-x86_64 packer vault consul nomad xterm test mvn
-		ssh-keygen tofu terragrunt`) {
-		m[n] = true
-	}
-	return m
-}()
+		ssh-keygen tofu terragrunt`)
 
 func appendOptions(list []string, program, t string) []string {
 	if name, _, ok := strings.Cut(t, "="); ok {
 		t = name
 	}
-	if strings.HasPrefix(t, "--") || wordOptions[program] {
+	if strings.HasPrefix(t, "--") || wordOptions.Has(program) {
 		return append(list, digits(t))
 	}
 	if t[1] >= '0' && t[1] <= '9' {

@@ -3,6 +3,7 @@ package guard
 import (
 	"regexp"
 	"strings"
+	"sync"
 )
 
 // MaxLine is the length in bytes (fish: in characters) from which on a line is suspect whatever it holds, so that the look at the words costs
@@ -16,11 +17,15 @@ const Computed = "`|[$][({']|[<>=][(]|[(][[:blank:]]*[)]|<<|[$].*=|=.*[$]|(^|[;&
 // Written matches a redirection into a hidden file, a home folder, an absolute path, or what a variable names.
 const Written = `>[>&|!]*[[:blank:]]*["']?[~$./]`
 
-var (
-	computed = regexp.MustCompile(Computed)
-	written  = regexp.MustCompile(Written)
-	words    = Words()
-)
+// looks are made when [Suspect] is first called: the check of one line, which the person waits for, needs none of them.
+var looks = sync.OnceValue(func() look {
+	return look{regexp.MustCompile(Computed), regexp.MustCompile(Written), Words()}
+})
+
+type look struct {
+	computed, written *regexp.Regexp
+	words             map[string][]string
+}
 
 // Suspect reports whether the line has to be checked before it runs. False means that no rule of level high or critical
 // can be about it.
@@ -28,6 +33,7 @@ func Suspect(line string) bool {
 	if len(line) > MaxLine {
 		return true
 	}
+	l := looks()
 	line = strings.ReplaceAll(line, "\\\n", "")
 	line = strings.Map(func(r rune) rune {
 		if r < ' ' {
@@ -36,7 +42,7 @@ func Suspect(line string) bool {
 		return r
 	}, strings.ReplaceAll(line, "\t", " "))
 	line = strings.ReplaceAll(line, "/dev/null", "")
-	if computed.MatchString(line) || written.MatchString(line) {
+	if l.computed.MatchString(line) || l.written.MatchString(line) {
 		return true
 	}
 	text := strings.NewReplacer(`'`, "", `"`, "", `\`, "").Replace(line)
@@ -61,7 +67,7 @@ func Suspect(line string) bool {
 		seen[w] = true
 		stem, _, _ := strings.Cut(w, ".")
 		for _, w := range [...]string{w, stem} {
-			with, known := words[w]
+			with, known := l.words[w]
 			if known && with == nil {
 				return true
 			}

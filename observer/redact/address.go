@@ -60,7 +60,7 @@ func (f *finder) address(w *word, from int, hasPath bool) {
 			break
 		}
 	}
-	if colon < 0 || colon+1 == at || plainUsers[text[colon+1:at]] {
+	if colon < 0 || colon+1 == at || plainUsers.Has(text[colon+1:at]) {
 		stop := at
 		if colon >= 0 {
 			stop = colon

@@ -1,6 +1,10 @@
 package redact
 
-import "strings"
+import (
+	"strings"
+
+	"github.com/caro-mesh/caro-node/observer/wordset"
+)
 
 // value finds where the value behind the separator ends, looking at no more than limit bytes of it: a name that occurs
 // a hundred thousand times in a text without a blank must not be read to the end each time.
@@ -96,7 +100,7 @@ func jinjaLiteral(text string, i int) int {
 }
 
 // hashers are the functions of databases that are given the password itself.
-var hashers = words("md5 sha sha1 sha2 sha224 sha256 sha384 sha512 crypt encrypt password old_password")
+var hashers = wordset.Of("md5 sha sha1 sha2 sha224 sha256 sha384 sha512 crypt encrypt password old_password")
 
 // hashedLiteral returns where the text in quotes begins that is given to a hasher at text[i:], or -1.
 func hashedLiteral(text string, i int) int {
@@ -104,7 +108,7 @@ func hashedLiteral(text string, i int) int {
 	for k < len(text) && k-i < 16 && is(text[k], setWord) {
 		k++
 	}
-	if k+2 < len(text) && text[k] == '(' && (text[k+1] == '\'' || text[k+1] == '"') && hashers[strings.ToLower(text[i:k])] {
+	if k+2 < len(text) && text[k] == '(' && (text[k+1] == '\'' || text[k+1] == '"') && hashers.Has(strings.ToLower(text[i:k])) {
 		return k + 2
 	}
 	return -1

@@ -68,11 +68,11 @@ func fieldsEnd(form, text string, from, to int) int {
 func operandsOfPrinter(cmd *command) []word {
 	at := -1
 	for i := range cmd.words {
-		if printers[cmd.words[i].text] {
+		if printers.Has(cmd.words[i].text) {
 			at = i
 			break
 		}
-		if !reserved[cmd.words[i].text] {
+		if !reserved.Has(cmd.words[i].text) {
 			return nil
 		}
 	}

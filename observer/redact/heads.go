@@ -1,6 +1,10 @@
 package redact
 
-import "strings"
+import (
+	"strings"
+
+	"github.com/caro-mesh/caro-node/observer/wordset"
+)
 
 // wrapper is a command whose argument is again a command.
 type wrapper struct {
@@ -50,24 +54,24 @@ var wrappers = map[string]wrapper{
 
 var (
 	// reserved words stand before a command.
-	reserved = words(`if then elif else while until do ! { time coproc begin and or not case in function`)
+	reserved = wordset.Of(`if then elif else while until do ! { time coproc begin and or not case in function`)
 	// runners run a command somewhere else, behind options that are too many to know.
-	runners = words(`docker podman nerdctl docker-compose podman-compose kubectl oc lxc incus multipass vagrant minikube flyctl
+	runners = wordset.Of(`docker podman nerdctl docker-compose podman-compose kubectl oc lxc incus multipass vagrant minikube flyctl
 		fly heroku nomad gcloud az aws finch`)
 	// bareFlags are options of runners without a value.
-	bareFlags = words(`-i -t -it -ti -d -T --rm --tty --interactive --detach --init --privileged --no-TTY --no-deps --stdin -- -itd
+	bareFlags = wordset.Of(`-i -t -it -ti -d -T --rm --tty --interactive --detach --init --privileged --no-TTY --no-deps --stdin -- -itd
 		-dit -c`)
 	// shells take commands as text.
-	shells = words(`sh bash zsh dash ash ksh mksh fish rbash busybox eval ssh su watch trap tmux screen at batch xargs mosh runuser
+	shells = wordset.Of(`sh bash zsh dash ash ksh mksh fish rbash busybox eval ssh su watch trap tmux screen at batch xargs mosh runuser
 		autossh expect script flock entr parallel hyperfine nsenter`)
 	// declarers take assignments.
-	declarers = words("export declare typeset local readonly env setenv")
-	searchers = words(`grep egrep fgrep zgrep zegrep bzgrep xzgrep rg ripgrep ag ack pgrep pkill find fd fdfind locate mdfind apropos man
+	declarers = wordset.Of("export declare typeset local readonly env setenv")
+	searchers = wordset.Of(`grep egrep fgrep zgrep zegrep bzgrep xzgrep rg ripgrep ag ack pgrep pkill find fd fdfind locate mdfind apropos man
 		whatis which type ugrep sift`)
 	// speakers have options for prose.
-	speakers = words("git gh glab hub svn hg jj bzr arc tea gcloud-notes")
-	printers = words("echo printf print builtin-echo")
-	clients  = words("http https xh xhs")
+	speakers = wordset.Of("git gh glab hub svn hg jj bzr arc tea gcloud-notes")
+	printers = wordset.Of("echo printf print builtin-echo")
+	clients  = wordset.Of("http https xh xhs")
 )
 
 // head is a command within a simple command: `sudo`, and `mysql` behind it.
@@ -87,7 +91,7 @@ func heads(ws []word, known func(string) bool) []head {
 	i := 0
 	for i < len(ws) && len(out) < maxHeads {
 		text := ws[i].text
-		if text == "" || reserved[text] || isAssignment(text) || strings.Trim(text, "0123456789*,-/") == "" {
+		if text == "" || reserved.Has(text) || isAssignment(text) || strings.Trim(text, "0123456789*,-/") == "" {
 			i++
 			continue
 		}
@@ -138,12 +142,12 @@ func inner(ws []word, i int, name string, known func(string) bool) int {
 			return k + 1
 		}
 	}
-	if !runners[name] {
+	if !runners.Has(name) {
 		return -1
 	}
 	for k := i + 2; k < len(ws); k++ {
 		before := ws[k-1].text
-		if known(baseName(ws[k].text)) && (!strings.HasPrefix(before, "-") || bareFlags[before] || before == "--entrypoint") {
+		if known(baseName(ws[k].text)) && (!strings.HasPrefix(before, "-") || bareFlags.Has(before) || before == "--entrypoint") {
 			return k
 		}
 	}

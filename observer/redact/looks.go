@@ -3,22 +3,24 @@ package redact
 import (
 	"math"
 	"strings"
+
+	"github.com/caro-mesh/caro-node/observer/wordset"
 )
 
 var (
 	// dullWords are values of switches and modes.
-	dullWords = words(`true false yes no on off null none nil undefined default auto required optional enabled disabled never
+	dullWords = wordset.Of(`true false yes no on off null none nil undefined default auto required optional enabled disabled never
 		always prompt ask stdin interactive keyring basic oauth oauth2 bearer digest ntlm negotiate kerberos plain md5 sha1
 		sha224 sha256 sha384 sha512 bcrypt scrypt argon2 argon2id pbkdf2 string test-only anonymous guest-none always-ask empty unset manual jwt token oidc saml
 		ldap apikey api_key in out`)
 	// typeWords stand behind a colon in code.
-	typeWords = words(`string str int integer number bool boolean any bytes byte text varchar object array list dict map optional
+	typeWords = wordset.Of(`string str int integer number bool boolean any bytes byte text varchar object array list dict map optional
 		char float double null undefined void unknown never type required true false none self this`)
 )
 
 // dull reports a value that is a switch, a mode or a small number. People do choose three digits as a password.
 func dull(v string, c class) bool {
-	if dullWords[strings.ToLower(v)] || v == "-" {
+	if dullWords.Has(strings.ToLower(v)) || v == "-" {
 		return true
 	}
 	for i := range len(v) {
@@ -91,7 +93,7 @@ func pathLike(v string) bool {
 	if strings.HasPrefix(v, "~/") || strings.HasPrefix(v, "./") || strings.HasPrefix(v, "../") {
 		return true
 	}
-	if dot := strings.LastIndexByte(v, '.'); dot > 0 && fileEndings[strings.ToLower(v[dot+1:])] && isName(strings.ReplaceAll(v, "/", "_")) {
+	if dot := strings.LastIndexByte(v, '.'); dot > 0 && fileEndings.Has(strings.ToLower(v[dot+1:])) && isName(strings.ReplaceAll(v, "/", "_")) {
 		return true
 	}
 	if v[0] != '/' || len(v) < 3 {
@@ -110,7 +112,7 @@ func pathLike(v string) bool {
 	return true
 }
 
-var fileEndings = words(`pem key json yaml yml txt pub crt cer cert p12 pfx jks conf cfg ini toml env sh py js ts go rb csv log md gpg
+var fileEndings = wordset.Of(`pem key json yaml yml txt pub crt cer cert p12 pfx jks conf cfg ini toml env sh py js ts go rb csv log md gpg
 	asc age enc keystore der xml html sql tf properties`)
 
 // regexLike reports a search pattern rather than a value.

@@ -1,6 +1,10 @@
 package redact
 
-import "strings"
+import (
+	"strings"
+
+	"github.com/caro-mesh/caro-node/observer/wordset"
+)
 
 // class says what the name in front of a value promises about the value.
 type class uint8
@@ -19,48 +23,39 @@ var keywords = []string{"pass", "pwd", "pw", "psk", "mnemonic", "kennwort", "sen
 	"auth", "bearer", "cookie", "jwt", "sess", "sig", "otp", "csrf", "xsrf", "hmac", "pat", "salt",
 	"identified"}
 
-// words splits a list of the tables below.
-func words(s string) map[string]bool {
-	m := map[string]bool{}
-	for _, w := range strings.Fields(s) {
-		m[w] = true
-	}
-	return m
-}
-
 var (
-	passwordWords = words(`password passwd passphrase passwort passcode pass pwd pw psk presharedkey mnemonic
+	passwordWords = wordset.Of(`password passwd passphrase passwort passcode pass pwd pw psk presharedkey mnemonic
 		kennwort senha storepass keypass requirepass masterauth`)
 	passwordEnds  = []string{"password", "passwd", "passphrase", "passwort", "pwd"}
-	notPassEnding = words(`bypass compass trespass askpass surpass encompass overpass underpass multipass`)
+	notPassEnding = wordset.Of(`bypass compass trespass askpass surpass encompass overpass underpass multipass`)
 
-	secretWords = words("secret clientsecret appsecret secretid")
-	tokenWords  = words("token authtoken accesstoken bearer jwt credential credentials creds authkey oauth2bearer")
+	secretWords = wordset.Of("secret clientsecret appsecret secretid")
+	tokenWords  = wordset.Of("token authtoken accesstoken bearer jwt credential credentials creds authkey oauth2bearer")
 	tokenEnds   = []string{"token", "secret", "apikey", "secretkey", "accesskey", "privatekey", "encryptionkey", "signingkey",
 		"accountkey", "sharedkey", "masterkey", "sharedaccesskey", "credential"}
-	weakWords = words(`key auth authorization cookie session sessionid sig signature otp totp csrf xsrf hmac pat
+	weakWords = wordset.Of(`key auth authorization cookie session sessionid sig signature otp totp csrf xsrf hmac pat
 		salt authorisation keymaterial`)
 
 	// keyMakers are the words that make a following "key" a secret one.
-	keyMakers = words(`api access secret private auth encryption encrypt crypt signing master account storage service
+	keyMakers = wordset.Of(`api access secret private auth encryption encrypt crypt signing master account storage service
 		license deploy webhook shared jwt hmac admin root app application session secure subscription authorization
 		client developer dev write rest integration consumer user preshared functions function host`)
 	// tokenIsNoSecret are the words that make a following "token" harmless: machine learning, paging, parsing.
-	tokenIsNoSecret = words(`page next starting continuation continue cursor sync fencing pad padding eos bos unk cls sep mask
+	tokenIsNoSecret = wordset.Of(`page next starting continuation continue cursor sync fencing pad padding eos bos unk cls sep mask
 		special stop start end image lang max min num per total input output new cancel cancellation begin prefix suffix
 		trigger audio video eot sot eof word prompt`)
 	// secretIsNoSecret are the words that make a following "secret" the name of an object that holds one.
-	secretIsNoSecret = words(`existing pull tls image mount volume name use create`)
+	secretIsNoSecret = wordset.Of(`existing pull tls image mount volume name use create`)
 	// keyIsNoSecret are the words that make a following "key" a plain identifier, although "key" alone is weak.
-	keyIsNoSecret = words(`public pub publishable primary foreign sort partition cache map hash group row object s3 i18n
+	keyIsNoSecret = wordset.Of(`public pub publishable primary foreign sort partition cache map hash group row object s3 i18n
 		translation known socket`)
 
 	// neutral words may follow the secret word without changing anything: PASSWORD_PROD, TOKEN_2, SECRET_KEY_BASE.
-	neutral = words(`1 2 3 4 5 6 7 8 9 0 prod production dev development test testing staging stage live base64 b64 value plain raw old
+	neutral = wordset.Of(`1 2 3 4 5 6 7 8 9 0 prod production dev development test testing staging stage live base64 b64 value plain raw old
 		new current primary secondary rw ro hash base text data str string encoded hex v1 v2 main default again confirm
 		confirmation repeat`)
 	// harmless words behind the secret word make the whole name harmless: PASSWORD_FILE, TOKEN_URL, KEY_ID.
-	harmless = words(`file files path paths dir dirs directory folder name names id ids url urls uri host port type types ttl
+	harmless = wordset.Of(`file files path paths dir dirs directory folder name names id ids url urls uri host port type types ttl
 		timeout expiry expire expires expiration exp length len size count limit limits policy algorithm alg algo store
 		provider manager enabled enable disabled disable required optional env var variable header field fields endpoint
 		issuer audience arn ref version class ring server service prompt command cmd helper lookup cache format scope
@@ -74,15 +69,15 @@ var (
 		namespace context changed change recovery support keyring chain exchange usages vocabulary vocab
 		embeddings embedding tokenizer stream printer color colors theme font style icon button ca cert certificate`)
 	// switches in front of the secret word make an option one that takes no value: --no-password, --show-token.
-	switches = words(`no with without use ask prompt show skip disable enable require print reset rotate allow hide generate
+	switches = wordset.Of(`no with without use ask prompt show skip disable enable require print reset rotate allow hide generate
 		validate check ignore delete list get export import change force need has is verify revoke expire read keep save disabled enabled expired changed
 		store remember clear copy drop create`)
 	// exactNames are names whose words alone do not tell that people put a login or a password there.
-	exactNames = words("_auth rediscli_auth neo4j_auth consul_http_auth nomad_http_auth basic_auth http_basic_auth")
+	exactNames = wordset.Of("_auth rediscli_auth neo4j_auth consul_http_auth nomad_http_auth basic_auth http_basic_auth")
 	// plainNames are settings that are given beside a secret, in a place that is for secrets, and are none.
-	plainNames = words("user username host hostname port database dbname db_host db_port db_user db_name log log_level environment node_env rails_env")
+	plainNames = wordset.Of("user username host hostname port database dbname db_host db_port db_user db_name log log_level environment node_env rails_env")
 	// exact names that look like secrets and are none.
-	harmlessNames = words(`user.signingkey ssh_auth_sock ssh_askpass git_askpass sudo_askpass ls_colors
+	harmlessNames = wordset.Of(`user.signingkey ssh_auth_sock ssh_askpass git_askpass sudo_askpass ls_colors
 		gpg.key gpg_key gpg_keys signingkey xauthority`)
 )
 
@@ -120,10 +115,10 @@ func classifyWhole(ident string) name {
 	var buf [maxName]byte
 	var parts [24]string
 	lower := strings.ToLower(trimmed)
-	if harmlessNames[lower] {
+	if harmlessNames.Has(lower) {
 		return n
 	}
-	if exactNames[lower] || strings.HasPrefix(lower, "op_session_") {
+	if exactNames.Has(lower) || strings.HasPrefix(lower, "op_session_") {
 		return name{class: classToken, kind: kindAuthorization, option: n.option}
 	}
 	if strings.HasSuffix(lower, "secret.key") { // the key within a secret of Kubernetes
@@ -134,7 +129,7 @@ func classifyWhole(ident string) name {
 		return n
 	}
 	last := count - 1
-	for last > 0 && neutral[parts[last]] {
+	for last > 0 && neutral.Has(parts[last]) {
 		last--
 	}
 	n.class, n.kind = classOf(parts[:last+1])
@@ -143,7 +138,7 @@ func classifyWhole(ident string) name {
 		for k := last - 1; k >= 0; k-- {
 			if c, kind := classOf(parts[:k+1]); c > classWeak {
 				for _, p := range parts[k+1 : count] {
-					if harmless[p] {
+					if harmless.Has(p) {
 						return name{option: n.option}
 					}
 				}
@@ -156,7 +151,7 @@ func classifyWhole(ident string) name {
 		}
 	}
 	for _, p := range parts[:last] {
-		if switches[p] && n.option {
+		if switches.Has(p) && n.option {
 			n.toggle = true
 		}
 	}
@@ -209,39 +204,39 @@ func classOf(parts []string) (class, string) {
 		before = parts[len(parts)-2]
 	}
 	switch {
-	case passwordWords[last], hasEnd(last, passwordEnds):
+	case passwordWords.Has(last), hasEnd(last, passwordEnds):
 		if last == "pass" && (before == "by" || before == "multi" || before == "single" || before == "two" || before == "ask") {
 			return classNone, ""
 		}
 		return classPassword, kindPassword
-	case strings.HasSuffix(last, "pass") && !notPassEnding[last]:
+	case strings.HasSuffix(last, "pass") && !notPassEnding.Has(last):
 		return classPassword, kindPassword
-	case secretWords[last]:
-		if secretIsNoSecret[before] {
+	case secretWords.Has(last):
+		if secretIsNoSecret.Has(before) {
 			return classNone, ""
 		}
 		return classToken, kindSecret
 	case last == "token" || strings.HasSuffix(last, "token"):
-		if tokenIsNoSecret[before] {
+		if tokenIsNoSecret.Has(before) {
 			return classNone, ""
 		}
 		return classToken, kindToken
-	case tokenWords[last]:
+	case tokenWords.Has(last):
 		return classToken, kindToken
 	case last == "id" && before == "secret":
 		return classWeak, kindSecret
 	case last == "key" && before == "private", last == "privatekey":
 		return classToken, kindPrivateKey
-	case last == "key" && keyMakers[before]:
+	case last == "key" && keyMakers.Has(before):
 		return classToken, kindAPIKey
 	case hasEnd(last, tokenEnds):
 		if strings.HasSuffix(last, "secret") {
 			return classToken, kindSecret
 		}
 		return classToken, kindAPIKey
-	case last == "key" && keyIsNoSecret[before]:
+	case last == "key" && keyIsNoSecret.Has(before):
 		return classNone, ""
-	case weakWords[last]:
+	case weakWords.Has(last):
 		switch last {
 		case "authorization", "authorisation", "auth":
 			return classWeak, kindAuthorization

@@ -35,7 +35,7 @@ func slots(format string) []slot {
 // printfOf returns the format and the arguments of a printf, or nothing for another command.
 func printfOf(cmd *command) (format *word, args []word) {
 	at := 0
-	for at < len(cmd.words) && reserved[cmd.words[at].text] {
+	for at < len(cmd.words) && reserved.Has(cmd.words[at].text) {
 		at++
 	}
 	if at >= len(cmd.words) || cmd.words[at].text != "printf" {

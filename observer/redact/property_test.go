@@ -85,7 +85,7 @@ func checkPromises(t interface {
 		t.Fatalf("%q became %q, which holds bytes of no origin", cmd, clean)
 	}
 	for i, k := range kinds {
-		if !kindNames[k] || i > 0 && kinds[i-1] >= k {
+		if !kindNames()[k] || i > 0 && kinds[i-1] >= k {
 			t.Fatalf("kinds %v are unknown or not sorted", kinds)
 		}
 	}

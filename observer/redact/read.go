@@ -1,6 +1,10 @@
 package redact
 
-import "strings"
+import (
+	"strings"
+
+	"github.com/caro-mesh/caro-node/observer/wordset"
+)
 
 // maxDepth bounds how far commands within quoted texts within commands are read.
 const maxDepth = 3
@@ -37,7 +41,7 @@ func (f *finder) read(src *source) {
 
 // known reports a name that some rule is about.
 func (f *finder) known(name string) bool {
-	return len(f.rules.tools[name]) > 0 || len(f.rules.feeds[name]) > 0 || shells[name]
+	return len(f.rules.tools[name]) > 0 || len(f.rules.feeds[name]) > 0 || shells.Has(name)
 }
 
 // text looks for pairs and addresses in a word.
@@ -60,11 +64,11 @@ func (r *reading) command() {
 	ws := r.cmd.words
 	prints, runs, speaks, client, sed, objects := false, false, false, false, false, false
 	for _, h := range r.heads {
-		prints = prints || printers[h.name]
-		runs = runs || shells[h.name]
-		speaks = speaks || speakers[h.name]
-		client = client || clients[h.name]
-		objects = objects || runners[h.name]
+		prints = prints || printers.Has(h.name)
+		runs = runs || shells.Has(h.name)
+		speaks = speaks || speakers.Has(h.name)
+		client = client || clients.Has(h.name)
+		objects = objects || runners.Has(h.name)
 		sed = sed || h.name == "sed" || h.name == "gsed" || h.name == "perl"
 		for t := range r.rules.tools[h.name] {
 			r.tool(&r.rules.tools[h.name][t], ws[h.at+1:h.to])
@@ -95,7 +99,7 @@ func (r *reading) command() {
 		}
 		switch {
 		case r.src.parent != nil && !r.src.runs:
-		case i > 0 && refersToStore[ws[i-1].text]:
+		case i > 0 && refersToStore.Has(ws[i-1].text):
 		case r.takesPair(w.text):
 			r.addresses(w) // the user part is none
 		default:
@@ -139,7 +143,7 @@ func (r *reading) assigns(i int) bool {
 		return r.src.parent == nil || r.src.runs
 	}
 	for _, h := range r.heads {
-		if h.at < i && i < h.to && declarers[h.name] {
+		if h.at < i && i < h.to && declarers.Has(h.name) {
 			return true
 		}
 	}
@@ -148,7 +152,7 @@ func (r *reading) assigns(i int) bool {
 
 // looksForText reports a command whose arguments are patterns.
 func looksForText(ws []word, h head) bool {
-	return searchers[h.name] || h.name == "git" && h.at+1 < len(ws) && (ws[h.at+1].text == "grep" || ws[h.at+1].text == "log")
+	return searchers.Has(h.name) || h.name == "git" && h.at+1 < len(ws) && (ws[h.at+1].text == "grep" || ws[h.at+1].text == "log")
 }
 
 // inside reads a quoted text as commands of its own.
@@ -181,7 +185,7 @@ func (r *reading) option(i int, searches bool) {
 		return
 	}
 	if word := strings.ToLower(text[1:]); text[1] != '-' && !strings.ContainsAny(word, "-_.") && text[1:] == word &&
-		!passwordWords[word] && !secretWords[word] && !tokenWords[word] {
+		!passwordWords.Has(word) && !secretWords.Has(word) && !tokenWords.Has(word) {
 		return // a one-letter option and its value: -pmysecret
 	}
 	n := classifyWhole(text)
@@ -195,7 +199,7 @@ func (r *reading) option(i int, searches bool) {
 				return
 			}
 		}
-		if asksForPassword[h.name] && n.class == classPassword || n.kind == kindSecret && (runners[h.name] || h.name == "pulumi") && text == "--secret" {
+		if asksForPassword.Has(h.name) && n.class == classPassword || n.kind == kindSecret && (runners.Has(h.name) || h.name == "pulumi") && text == "--secret" {
 			return
 		}
 	}
@@ -213,7 +217,7 @@ func (r *reading) option(i int, searches bool) {
 }
 
 // refersToStore are options whose values name=secret:version say where a secret is kept.
-var refersToStore = words("--set-secrets --update-secrets --remove-secrets --secrets")
+var refersToStore = wordset.Of("--set-secrets --update-secrets --remove-secrets --secrets")
 
 // takesPair reports --option=user:secret of a tool that takes it so, in which the rule of the tool finds the secret.
 func (r *reading) takesPair(text string) bool {
@@ -242,7 +246,7 @@ func isName(s string) bool {
 }
 
 // asksForPassword are the tools whose --password takes no value in the next word.
-var asksForPassword = words(`lpass gopass zenity kdialog yad mysql mysqldump mysqladmin mysqlimport mysqlcheck mysqlshow mariadb mariadb-dump mariadb-admin psql pg_dump
+var asksForPassword = wordset.Of(`lpass gopass zenity kdialog yad mysql mysqldump mysqladmin mysqlimport mysqlcheck mysqlshow mariadb mariadb-dump mariadb-admin psql pg_dump
 	pg_dumpall pg_restore createdb dropdb createuser dropuser pg_basebackup pg_isready vacuumdb reindexdb clusterdb`)
 
 // setting marks the value in "config set NAME VALUE" and its relatives, fish's `set -x NAME VALUE` among them. The name
@@ -252,7 +256,7 @@ func (r *reading) setting() {
 	if len(r.heads) == 0 || r.src.parent != nil && !r.src.runs {
 		return
 	}
-	sets := settingTools[r.heads[0].name]
+	sets := settingTools.Has(r.heads[0].name)
 	if r.heads[0].name == "rclone" {
 		_, sets = behind(ws, "config")
 	}
@@ -266,7 +270,7 @@ func (r *reading) setting() {
 	left := 0 // operands that may still be a name
 	for i := r.heads[0].at; i+1 < len(ws); i++ {
 		text := ws[i].text
-		if i < r.heads[0].at+8 && setters[strings.ToLower(text)] {
+		if i < r.heads[0].at+8 && setters.Has(strings.ToLower(text)) {
 			left = 3
 			continue
 		}
@@ -279,7 +283,7 @@ func (r *reading) setting() {
 		if k := strings.LastIndexAny(text, "/:"); k >= 0 {
 			text = text[k+1:]
 		}
-		if verb, _, found := strings.Cut(text, "-"); found && switches[verb] || verb == "set" && found {
+		if verb, _, found := strings.Cut(text, "-"); found && switches.Has(verb) || verb == "set" && found {
 			continue
 		}
 		if i > 0 && strings.HasSuffix(ws[i-1].text, "key-mgmt") || sets && i > 0 && ws[i-1].text == "config" {
@@ -300,9 +304,9 @@ func (r *reading) setting() {
 }
 
 // settingTools take names and values side by side as operands.
-var settingTools = words("nmcli rclone crudini dvc pppd")
+var settingTools = wordset.Of("nmcli rclone crudini dvc pppd")
 
-var setters = words(`set_network config configure set setenv put set-env config:set env:set variables:set secrets:set setx define write`)
+var setters = wordset.Of(`set_network config configure set setenv put set-env config:set env:set variables:set secrets:set setx define write`)
 
 // isHeaderWord reports the value of -H or --header.
 func isHeaderWord(ws []word, i int) bool {

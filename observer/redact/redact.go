@@ -188,13 +188,13 @@ type compiledShape struct {
 
 var theRules = sync.OnceValue(compileRules)
 
-var kindNames = func() map[string]bool {
+var kindNames = sync.OnceValue(func() map[string]bool {
 	m := map[string]bool{}
 	for _, k := range allKinds {
 		m[k.Name] = true
 	}
 	return m
-}()
+})
 
 func compileRules() *rules {
 	r := &rules{tools: map[string][]toolRule{}, feeds: map[string][]feedRule{}}

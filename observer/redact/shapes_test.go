@@ -110,7 +110,7 @@ func TestEveryKindIsDescribedAndUsedAndEveryRuleHasAKnownKind(t *testing.T) {
 	used := map[string]bool{kindPassword: true, kindSecret: true, kindToken: true, kindAPIKey: true, kindAuthorization: true, kindCookie: true,
 		kindSignature: true, kindURLPassword: true, kindPrivateKey: true, kindAWSSecretKey: true}
 	check := func(kind string) {
-		if !kindNames[kind] {
+		if !kindNames()[kind] {
 			t.Errorf("kind %q is not described", kind)
 		}
 		used[kind] = true

@@ -1,6 +1,10 @@
 package redact
 
-import "strings"
+import (
+	"strings"
+
+	"github.com/caro-mesh/caro-node/observer/wordset"
+)
 
 // prepare splits the lists of a rule once.
 func (t *toolRule) prepare() {
@@ -16,14 +20,14 @@ func (t *toolRule) prepare() {
 }
 
 // frequent words are no good sign that a rule applies.
-var frequent = words("up config create set import user push setup kv upload target publish")
+var frequent = wordset.Of("up config create set import user push setup kv upload target publish")
 
 // triggers returns the words by which a command that a rule is about is noticed: the longest word of the subcommand
 // ("docker login" is rarer than docker), or the names.
 func triggers(names, sub string) []string {
 	longest := ""
 	for _, s := range strings.Fields(sub) {
-		if len(s) > len(longest) && !frequent[s] {
+		if len(s) > len(longest) && !frequent.Has(s) {
 			longest = s
 		}
 	}
@@ -210,7 +214,7 @@ func (f *finder) userSecret(t *toolRule, w *word, from, to int) {
 		if t.sep == "/" && (k == from || strings.IndexByte(w.text[from:k], '@') >= 0) {
 			return
 		}
-		if k+len(t.sep) == to || plainUsers[w.text[k+len(t.sep):to]] {
+		if k+len(t.sep) == to || plainUsers.Has(w.text[k+len(t.sep):to]) {
 			if v := w.text[from:k]; user == from && len(v) >= 16 && looksRandom(v) {
 				f.mark(w, from, k, t.kind)
 			}
@@ -222,10 +226,12 @@ func (f *finder) userSecret(t *toolRule, w *word, from, to int) {
 }
 
 // plainName reports a setting of plainNames, in any case.
-func plainName(s string) bool { return plainNames[strings.ReplaceAll(strings.ToLower(s), "-", "_")] }
+func plainName(s string) bool {
+	return plainNames.Has(strings.ReplaceAll(strings.ToLower(s), "-", "_"))
+}
 
 // plainUsers stand in the place of the password where the token is given as the user.
-var plainUsers = words("x x-oauth-basic api_token")
+var plainUsers = wordset.Of("x x-oauth-basic api_token")
 
 // isPort reports digits, with further ones behind colons: mysql's -p in a docker command publishes a port.
 func isPort(s string) bool {

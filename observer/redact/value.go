@@ -29,7 +29,7 @@ func markerAt(s string, i int) int {
 	for end < len(s) && is(s[end], setWord) {
 		end++
 	}
-	if kindNames[s[i+len(marker):end]] {
+	if kindNames()[s[i+len(marker):end]] {
 		return end
 	}
 	return -1
@@ -62,7 +62,7 @@ func (w *word) secret(from, to int, c class, p place, sep byte, quoted bool) boo
 		return false
 	case p == placeWord:
 		return !regexLike(v)
-	case !quoted && codeLike(v) || typeWords[strings.ToLower(strings.TrimRight(v, "?"))]:
+	case !quoted && codeLike(v) || typeWords.Has(strings.ToLower(strings.TrimRight(v, "?"))):
 		return false
 	}
 	firm := sep == '=' || quoted

@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"github.com/caro-mesh/caro-node/observer/shellparse"
+	"github.com/caro-mesh/caro-node/observer/wordset"
 )
 
 var accountRules = []Rule{
@@ -115,7 +116,7 @@ var accountRules = []Rule{
 }
 
 // readers only look; running them as root changes nothing.
-var readers = set(`ls cat less more head tail grep egrep fgrep rg ag ack find fd locate stat file wc df du free top htop
+var readers = wordset.Of(`ls cat less more head tail grep egrep fgrep rg ag ack find fd locate stat file wc df du free top htop
 	btop iotop iftop nethogs atop vmstat iostat mpstat sar ps pgrep pidof pstree lsof ss netstat
 	ip ifconfig route arp dmesg journalctl last lastb lastlog who w id whoami uptime uname hostname lsblk blkid lscpu
 	lsmod lspci lsusb lshw dmidecode smartctl fdisk parted sensors findmnt mount tcpdump tshark ngrep
@@ -137,13 +138,13 @@ var readers = set(`ls cat less more head tail grep egrep fgrep rg ag ack find fd
 // elevated notes what runs with root's rights and is not known to be harmless.
 func (a *assessor) elevated() {
 	r := a.at
-	if !r.Root || r.Place == shellparse.PlaceThrowaway || readers[r.Name] {
+	if !r.Root || r.Place == shellparse.PlaceThrowaway || readers.Has(r.Name) {
 		switch {
-		case r.Root && shells[r.Name] && !r.Code.Known && len(r.Args) > 0 && !strings.HasPrefix(lastOperand(r), "-"):
+		case r.Root && shells.Has(r.Name) && !r.Code.Known && len(r.Args) > 0 && !strings.HasPrefix(lastOperand(r), "-"):
 			a.hit("account.elevated") // a script of which nothing is known
 		case r.Root && interactive(r):
 			a.pick(r.Parent >= 0 && escapes(a.cmd.Runs[r.Parent].Name), "account.root-escape", "account.root-shell")
-		case r.Root && editors[r.Name]:
+		case r.Root && editors.Has(r.Name):
 			a.hit("account.elevated")
 		}
 		return
@@ -153,8 +154,8 @@ func (a *assessor) elevated() {
 
 // escapes reports whether a program that starts a shell is not one that is there to start shells.
 func escapes(parent string) bool {
-	return parent != "su" && parent != "sudo" && parent != "runuser" && !shells[parent] && parent != "ssh" &&
+	return parent != "su" && parent != "sudo" && parent != "runuser" && !shells.Has(parent) && parent != "ssh" &&
 		parent != "docker" && parent != "kubectl" && parent != "tmux" && parent != "screen" && parent != "script"
 }
 
-var editors = set(`vim vi nano emacs nvim sudoedit ed micro hx joe pico gedit kate code`)
+var editors = wordset.Of(`vim vi nano emacs nvim sudoedit ed micro hx joe pico gedit kate code`)

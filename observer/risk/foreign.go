@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"github.com/caro-mesh/caro-node/observer/shellparse"
+	"github.com/caro-mesh/caro-node/observer/wordset"
 )
 
 // maxForeign bounds the program text in another language that is searched.
@@ -13,7 +14,7 @@ const maxForeign = 64 << 10
 // it are runs of their own and judged as such.
 func (a *assessor) foreign() {
 	r := a.at
-	if !r.Code.Known || shells[r.Name] || handsOn[r.Name] {
+	if !r.Code.Known || shells.Has(r.Name) || handsOn.Has(r.Name) {
 		return
 	}
 	code := r.Code.Text
@@ -44,7 +45,7 @@ func (a *assessor) foreign() {
 }
 
 // handsOn are commands whose code is shell code, which has been resolved already.
-var handsOn = set(`eval source . ssh su sudo doas runuser trap alias crontab at batch watch script flock`)
+var handsOn = wordset.Of(`eval source . ssh su sudo doas runuser trap alias crontab at batch watch script flock`)
 
 // What the text holds is compared without blanks, so the entries have none.
 var (

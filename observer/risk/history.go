@@ -4,10 +4,11 @@ import (
 	"strings"
 
 	"github.com/caro-mesh/caro-node/observer/shellparse"
+	"github.com/caro-mesh/caro-node/observer/wordset"
 )
 
 // historyFiles hold what was typed.
-var historyFiles = set(`.bash_history .zsh_history .zhistory .history .sh_history fish_history .python_history
+var historyFiles = wordset.Of(`.bash_history .zsh_history .zhistory .history .sh_history fish_history .python_history
 	.mysql_history .psql_history .lesshst .node_repl_history .rediscli_history .sqlite_history .histfile
 	.ash_history`)
 
@@ -16,7 +17,7 @@ func isHistory(path, dir string) bool {
 		return true
 	}
 	base := path[strings.LastIndexByte(path, '/')+1:]
-	return historyFiles[base] || strings.HasPrefix(base, ".bash_histor") || strings.HasPrefix(base, ".zsh_histor") ||
+	return historyFiles.Has(base) || strings.HasPrefix(base, ".bash_histor") || strings.HasPrefix(base, ".zsh_histor") ||
 		base == ".*_history" || base == ".*history" || strings.HasPrefix(base, ".histor") && dir == "~"
 }
 

@@ -4,15 +4,16 @@ import (
 	"strings"
 
 	"github.com/caro-mesh/caro-node/observer/shellparse"
+	"github.com/caro-mesh/caro-node/observer/wordset"
 )
 
 // interpreters run what they read from their input.
-var interpreters = set(`sh bash zsh dash ksh mksh ash rbash fish csh tcsh ksh93 yash eval source . python python2
+var interpreters = wordset.Of(`sh bash zsh dash ksh mksh ash rbash fish csh tcsh ksh93 yash eval source . python python2
 	python3 perl ruby node nodejs php lua
 	pwsh powershell iex Invoke-Expression osascript tclsh at batch crontab su sudo doas ssh bun deno Rscript expect`)
 
 // fetchers print or write what they get from the network.
-var fetchers = set(`curl wget fetch aria2c http https xh lynx links w3m GET ftp tftp lwp-request lwp-download curlie
+var fetchers = wordset.Of(`curl wget fetch aria2c http https xh lynx links w3m GET ftp tftp lwp-request lwp-download curlie
 	axel nc ncat netcat telnet socat dig host nslookup Invoke-WebRequest iwr irm Invoke-RestMethod`)
 
 // decoders turn encoded text back.
@@ -50,7 +51,7 @@ func (a *assessor) interpreted() {
 	// A file that the line wrote, or the output of a command in command position.
 	executed := len(r.Code.From) > 0 && (strings.Contains(r.Path, "/") || strings.HasPrefix(r.Path, "$()"))
 	a.foreign()
-	if !interpreters[r.Name] && !executed {
+	if !interpreters.Has(r.Name) && !executed {
 		return
 	}
 	if !r.Code.Present() || len(r.Code.From) == 0 {
@@ -60,7 +61,7 @@ func (a *assessor) interpreted() {
 	for _, i := range a.cmd.Upstream(shellparse.Source{From: r.Code.From}) {
 		u := &a.cmd.Runs[i]
 		switch {
-		case fetchers[u.Name] && !local(u), onSocket(u):
+		case fetchers.Has(u.Name) && !local(u), onSocket(u):
 			remote = true
 			plain = plain || insecure(u) || onSocket(u)
 		case decodes(u):
@@ -78,7 +79,7 @@ func (a *assessor) interpreted() {
 		a.hit("code.decoded-root")
 	case decoded:
 		a.hit("code.decoded")
-	case !r.Code.Known && shells[r.Name] && r.Name != "source" && a.cmd.Runs[r.Code.From[0]].Depth <= r.Depth:
+	case !r.Code.Known && shells.Has(r.Name) && r.Name != "source" && a.cmd.Runs[r.Code.From[0]].Depth <= r.Depth:
 		a.hit("code.piped")
 	}
 }

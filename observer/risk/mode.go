@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"github.com/caro-mesh/caro-node/observer/shellparse"
+	"github.com/caro-mesh/caro-node/observer/wordset"
 )
 
 // widely reports whether a mode lets everybody write.
@@ -49,9 +50,9 @@ func changeMode(a *assessor, r *shellparse.Run) {
 	for _, w := range ops[1:] {
 		p := placeOf(w, r.Dir)
 		c := pathOf(w.Text, r.Dir)
-		system := p == placeRoot || p == placeSystem && !served[c] || p == placeVital && c[0] != '~' || p == placeDisk
+		system := p == placeRoot || p == placeSystem && !served.Has(c) || p == placeVital && c[0] != '~' || p == placeDisk
 		switch {
-		case setsUserID(mode) && shells[c[strings.LastIndexByte(c, '/')+1:]]:
+		case setsUserID(mode) && shells.Has(c[strings.LastIndexByte(c, '/')+1:]):
 			a.hit("file.setuid-shell")
 		case setsUserID(mode) && !strings.HasPrefix(mode, "2") && !strings.HasPrefix(mode, "g"):
 			a.hit("file.setuid")
@@ -76,7 +77,7 @@ func changeMode(a *assessor, r *shellparse.Run) {
 }
 
 // served are folders at the top that hold what the administrator put there and not the system.
-var served = set(`/opt /srv /var/www /usr/local /var/lib/docker /var/lib/mysql /var/lib/postgresql`)
+var served = wordset.Of(`/opt /srv /var/www /usr/local /var/lib/docker /var/lib/mysql /var/lib/postgresql`)
 
 // modeOperands returns the operands of chmod, whose mode may begin with a minus.
 func modeOperands(r *shellparse.Run) []shellparse.Word {
@@ -106,7 +107,7 @@ func changeOwner(a *assessor, r *shellparse.Run) {
 	for _, w := range ops {
 		c := pathOf(w.Text, r.Dir)
 		switch p := placeOf(w, r.Dir); {
-		case recursive && (p == placeRoot || p == placeSystem && !served[c] && !strings.HasPrefix(c, "/usr/local")):
+		case recursive && (p == placeRoot || p == placeSystem && !served.Has(c) && !strings.HasPrefix(c, "/usr/local")):
 			a.hit("file.permissions-root")
 		case p == placeVital && c[0] != '~' && r.Name != "chattr":
 			a.hit("file.permissions-root")

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/caro-mesh/caro-node/observer/shellparse"
+	"github.com/caro-mesh/caro-node/observer/wordset"
 )
 
 // place says what a path stands for, in the order of how much its loss hurts.
@@ -26,11 +27,11 @@ const (
 )
 
 // systemTop are the folders right below / that a system needs.
-var systemTop = set(`bin boot dev etc lib lib32 lib64 libx32 lost+found opt proc root run sbin srv sys usr var snap nix
+var systemTop = wordset.Of(`bin boot dev etc lib lib32 lib64 libx32 lost+found opt proc root run sbin srv sys usr var snap nix
 	System Library Applications Volumes private cores Users home Windows`)
 
 // systemSecond are needed folders one level further down.
-var systemSecond = set(`/usr/bin /usr/sbin /usr/lib /usr/lib64 /usr/lib32 /usr/libexec /usr/local /usr/share
+var systemSecond = wordset.Of(`/usr/bin /usr/sbin /usr/lib /usr/lib64 /usr/lib32 /usr/libexec /usr/local /usr/share
 	/usr/include /usr/local/bin /usr/local/lib
 	/var/lib /var/log /var/spool /var/run /var/db /var/www /var/mail /var/backups /etc/ssh /etc/pam.d /etc/systemd
 	/etc/init.d /etc/ssl /etc/security /etc/apt /etc/default /etc/network
@@ -40,13 +41,13 @@ var systemSecond = set(`/usr/bin /usr/sbin /usr/lib /usr/lib64 /usr/lib32 /usr/l
 	/var/lib/postgresql /var/lib/kubelet /var/lib/etcd /nix/store`)
 
 // vitalFiles break a system or an account when they are lost or replaced.
-var vitalFiles = set(`/etc/passwd /etc/shadow /etc/group /etc/gshadow /etc/sudoers /etc/fstab /etc/crypttab
+var vitalFiles = wordset.Of(`/etc/passwd /etc/shadow /etc/group /etc/gshadow /etc/sudoers /etc/fstab /etc/crypttab
 	/etc/ld.so.preload /etc/ld.so.conf
 	/etc/pam.d /etc/pam.conf /etc/inittab /etc/mtab /etc/ssh/sshd_config /etc/nsswitch.conf /etc/machine-id
 	/etc/sudoers.d /etc/security/access.conf /etc/master.passwd /etc/login.defs`)
 
 // disposed are folders and files that a build, an installation or a program makes again.
-var disposed = set(`node_modules dist build out target coverage .cache .next .nuxt .turbo .parcel-cache .vite .venv venv
+var disposed = wordset.Of(`node_modules dist build out target coverage .cache .next .nuxt .turbo .parcel-cache .vite .venv venv
 	__pycache__ .pytest_cache
 	.mypy_cache .ruff_cache .tox .nox .gradle .terraform .DS_Store tmp temp .tmp vendor bin obj Pods DerivedData .eggs
 	htmlcov _site .angular
@@ -64,14 +65,6 @@ var disposed = set(`node_modules dist build out target coverage .cache .next .nu
 var disposedSuffixes = []string{".pyc", ".pyo", ".o", ".obj", ".class", ".tmp", ".temp", ".swp", ".swo", ".bak~", "~",
 	".egg-info", ".tsbuildinfo", ".log", ".orig", ".rej", ".pid", ".cache", ".test", ".prof", ".coverage", "-tmp",
 	"_tmp", ".dSYM"}
-
-func set(list string) map[string]bool {
-	m := map[string]bool{}
-	for _, f := range strings.Fields(list) {
-		m[f] = true
-	}
-	return m
-}
 
 // placeOf classifies a path that a command in dir is given.
 func placeOf(w shellparse.Word, dir string) place {
@@ -139,7 +132,7 @@ func wholeOrUp(p string) place {
 		return placeRoot // no folder is that deep by accident
 	case strings.HasPrefix(p, "../../../"):
 		rest := strings.TrimLeft(p, "./")
-		if systemTop[rest] || strings.HasPrefix(rest, "etc/") {
+		if systemTop.Has(rest) || strings.HasPrefix(rest, "etc/") {
 			return placeSystem
 		}
 	}
@@ -168,7 +161,7 @@ func placeOfOpen(w shellparse.Word, text string) place {
 	switch {
 	case rest == "" || isStar(rest):
 		return placeUnset
-	case systemTop[rest] || systemSecond["/"+rest]:
+	case systemTop.Has(rest) || systemSecond.Has("/"+rest):
 		return placeUnset
 	}
 	if isDisposed(rest) {
@@ -193,7 +186,7 @@ func placeOfPartlyOpen(p string) place {
 	case strings.HasPrefix(head, "/tmp") || strings.HasPrefix(head, "/var/tmp") || strings.HasPrefix(head, "~/.cache"):
 		return placeDisposed
 	case head[0] == '/':
-		if top, _, _ := strings.Cut(head[1:], "/"); systemTop[top] && top != "home" && top != "Users" {
+		if top, _, _ := strings.Cut(head[1:], "/"); systemTop.Has(top) && top != "home" && top != "Users" {
 			return placeDeep
 		}
 	case isDisposed(strings.Trim(head, "/")):
@@ -244,15 +237,15 @@ func placeOfAbsolute(p string, whole bool) place {
 		return placePlain
 	}
 	if len(parts) == 1 {
-		if systemTop[parts[0]] || strings.ContainsAny(parts[0], "*?[") {
+		if systemTop.Has(parts[0]) || strings.ContainsAny(parts[0], "*?[") {
 			return placeSystem
 		}
 		return placePlain
 	}
-	if vitalFiles[p] || parts[0] == "boot" || strings.HasPrefix(p, "/lib/modules/") {
+	if vitalFiles.Has(p) || parts[0] == "boot" || strings.HasPrefix(p, "/lib/modules/") {
 		return placeVital
 	}
-	if systemSecond[p] {
+	if systemSecond.Has(p) {
 		return placeSystem
 	}
 	switch {
@@ -273,7 +266,7 @@ func placeOfAbsolute(p string, whole bool) place {
 		parts[0] == "lib", parts[0] == "lib64":
 		return placeVital
 	}
-	if systemTop[parts[0]] {
+	if systemTop.Has(parts[0]) {
 		return placeDeep
 	}
 	if isDisposed(p) {
@@ -283,7 +276,7 @@ func placeOfAbsolute(p string, whole bool) place {
 }
 
 // vitalHome are parts of a home folder that hold keys, accounts, or everything that a person has.
-var vitalHome = set(`~/.ssh ~/.gnupg ~/.aws ~/.kube ~/.config ~/.local ~/.local/share ~/.password-store ~/.docker
+var vitalHome = wordset.Of(`~/.ssh ~/.gnupg ~/.aws ~/.kube ~/.config ~/.local ~/.local/share ~/.password-store ~/.docker
 	~/.azure ~/Documents ~/Desktop ~/Pictures ~/Library
 	~/Downloads ~/Music ~/Videos ~/Movies ~/.mozilla ~/.thunderbird ~/.bashrc ~/.zshrc ~/.profile ~/.bash_profile
 	~/.gitconfig ~/projects ~/work ~/src ~/code ~/dev`)
@@ -292,7 +285,7 @@ func placeOfHome(p string) place {
 	if i := strings.IndexByte(p, '/'); i < 0 || p[i:] == "/.." {
 		return placeHome
 	}
-	if vitalHome[p] {
+	if vitalHome.Has(p) {
 		return placeVital
 	}
 	if strings.HasPrefix(p, "~/.ssh/") || strings.HasPrefix(p, "~/.gnupg/") {
@@ -307,7 +300,7 @@ func placeOfHome(p string) place {
 
 func isDisposed(p string) bool {
 	base := path.Base(p)
-	if disposed[base] || strings.HasPrefix(base, "cmake-build-") || strings.HasPrefix(base, "bazel-") {
+	if disposed.Has(base) || strings.HasPrefix(base, "cmake-build-") || strings.HasPrefix(base, "bazel-") {
 		return true
 	}
 	for _, s := range disposedSuffixes {

@@ -1,8 +1,9 @@
 package risk
 
 import (
-	"slices"
 	"strings"
+	"sync"
+	"sync/atomic"
 
 	"github.com/caro-mesh/caro-node/observer/shellparse"
 )
@@ -33,21 +34,73 @@ type term struct {
 	words []string
 }
 
-var patternsByName = func() map[string][]pattern {
-	m := map[string][]pattern{}
-	for _, rule := range allRules {
-		for _, line := range rule.when {
-			names, p := compile(rule.ID, line)
-			for _, n := range names {
-				m[n] = append(m[n], p)
+// line is one pattern as it is written, without the names of the programs.
+type line struct{ rule, text string }
+
+// linesOf searches the rules for what is about a program.
+func linesOf(name string) []line {
+	other := sameAs[name]
+	var first, own []line
+	for _, rules := range ruleGroups {
+		for i := range rules {
+			for _, when := range rules[i].when {
+				names, text, _ := strings.Cut(when, " ")
+				for n := range strings.SplitSeq(names, "|") {
+					switch n {
+					case name:
+						own = append(own, line{rules[i].ID, text})
+					case other:
+						first = append(first, line{rules[i].ID, text})
+					}
+				}
 			}
 		}
 	}
-	for name, other := range sameAs {
-		m[name] = append(slices.Clone(m[other]), m[name]...)
+	return append(first, own...)
+}
+
+// programs holds all programs that a pattern is about; what it says of each is compiled when it is judged first.
+var programs = sync.OnceValue(func() map[string]func() []pattern {
+	m := map[string]func() []pattern{}
+	add := func(name string) {
+		if m[name] == nil {
+			m[name] = sync.OnceValue(func() []pattern { return compileAll(linesOf(name)) })
+		}
+	}
+	for _, rules := range ruleGroups {
+		for i := range rules {
+			for _, when := range rules[i].when {
+				names, _, _ := strings.Cut(when, " ")
+				for n := range strings.SplitSeq(names, "|") {
+					add(n)
+				}
+			}
+		}
+	}
+	for alias, name := range sameAs {
+		if m[name] != nil {
+			add(alias)
+		}
 	}
 	return m
-}()
+})
+
+// few is how many programs are looked up by a search. A process that judges one line, for which somebody waits, needs no
+// more; one that judges many is better served by the map of all programs, which takes twenty searches to make.
+const few = 16
+
+var lookups atomic.Int32
+
+// patternsOf returns the patterns that are about the program.
+func patternsOf(name string) []pattern {
+	if lookups.Load() < few && lookups.Add(1) <= few {
+		return compileAll(linesOf(name))
+	}
+	if patterns := programs()[name]; patterns != nil {
+		return patterns()
+	}
+	return nil
+}
 
 // sameAs lists programs that are judged by the rules of another one.
 var sameAs = map[string]string{
@@ -65,10 +118,17 @@ var sameAs = map[string]string{
 	"reboot": "shutdown", "gsutil": "gcloud",
 }
 
-func compile(rule, line string) ([]string, pattern) {
-	fields := strings.Fields(line)
-	p := pattern{rule: rule}
-	for _, f := range fields[1:] {
+func compileAll(lines []line) []pattern {
+	out := make([]pattern, len(lines))
+	for i, l := range lines {
+		out[i] = compile(l)
+	}
+	return out
+}
+
+func compile(l line) pattern {
+	p := pattern{rule: l.rule}
+	for f := range strings.FieldsSeq(l.text) {
 		t := term{kind: 'o', words: strings.Split(f, "|")}
 		switch {
 		case f == "...":
@@ -80,7 +140,7 @@ func compile(rule, line string) ([]string, pattern) {
 		}
 		p.terms = append(p.terms, t)
 	}
-	return strings.Split(fields[0], "|"), p
+	return p
 }
 
 func (p *pattern) matches(r *shellparse.Run) bool {

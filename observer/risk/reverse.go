@@ -42,7 +42,7 @@ func netcat(a *assessor, r *shellparse.Run) {
 func programLike(s string) bool {
 	first, _, _ := strings.Cut(s, " ")
 	base := first[strings.LastIndexByte(first, '/')+1:]
-	return strings.HasPrefix(s, "/") || shells[base] || base == "cmd" || strings.HasPrefix(base, "cmd.") ||
+	return strings.HasPrefix(s, "/") || shells.Has(base) || base == "cmd" || strings.HasPrefix(base, "cmd.") ||
 		base == "python" || base == "python3" || base == "perl" || base == "powershell" || s == "$SHELL"
 }
 
@@ -61,7 +61,7 @@ func connects(r *shellparse.Run) bool {
 
 // interactive reports whether a run is a shell that takes its commands from its input.
 func interactive(r *shellparse.Run) bool {
-	if !shells[r.Name] || r.Code.Known || r.Name == "busybox" {
+	if !shells.Has(r.Name) || r.Code.Known || r.Name == "busybox" {
 		return false
 	}
 	for _, w := range r.Args {

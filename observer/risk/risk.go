@@ -3,6 +3,7 @@ package risk
 import (
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/caro-mesh/caro-node/observer/shellparse"
 	"github.com/caro-mesh/caro-node/protocol"
@@ -36,24 +37,26 @@ type Rule struct {
 
 // Rules returns the rule list, sorted by ID.
 func Rules() []Rule {
-	out := slices.Clone(allRules)
+	out := slices.Concat(ruleGroups[:]...)
 	slices.SortFunc(out, func(a, b Rule) int { return strings.Compare(a.ID, b.ID) })
 	return out
 }
 
-var allRules = slices.Concat(shellRules, fileRules, diskRules, gitRules, containerRules, cloudRules, dataRules,
-	networkRules, serviceRules, accountRules, packageRules)
+var ruleGroups = [...][]Rule{shellRules, fileRules, diskRules, gitRules, containerRules, cloudRules, dataRules,
+	networkRules, serviceRules, accountRules, packageRules}
 
-var ruleByID = func() map[string]*Rule {
-	m := make(map[string]*Rule, len(allRules))
-	for i := range allRules {
-		if _, twice := m[allRules[i].ID]; twice {
-			panic("rule declared twice: " + allRules[i].ID)
+var ruleByID = sync.OnceValue(func() map[string]*Rule {
+	m := map[string]*Rule{}
+	for _, rules := range ruleGroups {
+		for i := range rules {
+			if _, twice := m[rules[i].ID]; twice {
+				panic("rule declared twice: " + rules[i].ID)
+			}
+			m[rules[i].ID] = &rules[i]
 		}
-		m[allRules[i].ID] = &allRules[i]
 	}
 	return m
-}()
+})
 
 // Assess judges a resolved command line. It is safe for concurrent use.
 func Assess(c *shellparse.Command) Assessment {
@@ -81,7 +84,7 @@ type assessor struct {
 
 // hit records a finding of the named rule on the present run.
 func (a *assessor) hit(id string) {
-	rule := ruleByID[id]
+	rule := ruleByID()[id]
 	if rule == nil {
 		panic("no such rule: " + id) // a test walks every ID in the code
 	}
@@ -131,7 +134,7 @@ func (a *assessor) run(i int) {
 	if asksOnly(r) {
 		return
 	}
-	patterns := patternsByName[r.Name]
+	patterns := patternsOf(r.Name)
 	for i := range patterns {
 		if patterns[i].matches(r) {
 			a.hit(patterns[i].rule)
@@ -148,7 +151,7 @@ func (a *assessor) run(i int) {
 	}
 	a.interpreted()
 	a.sending()
-	if a.hits == 0 && r.Guess && dangerous[r.Name] {
+	if a.hits == 0 && r.Guess && dangerous.Has(r.Name) {
 		a.hit("shell.unparsed")
 	}
 	if a.hits == 0 {
@@ -178,7 +181,7 @@ func asksOnly(r *shellparse.Run) bool {
 			return true
 		default:
 			if strings.HasPrefix(t, "--dry") && (t == "--dry-run" || t == "--dryrun" || strings.HasPrefix(t,
-				"--dry-run=") && t != "--dry-run=none" && t != "--dry-run=false") && len(patternsByName[r.Name]) > 0 {
+				"--dry-run=") && t != "--dry-run=none" && t != "--dry-run=false") && len(patternsOf(r.Name)) > 0 {
 				return true
 			}
 		}

@@ -3,6 +3,7 @@ package risk
 import (
 	"bufio"
 	"os"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -134,7 +135,7 @@ func TestAContainerLimitsTheDamage(t *testing.T) {
 }
 
 func TestAFallbackNeverCallsADangerousWordInCommandPositionSafe(t *testing.T) {
-	for word := range dangerous {
+	for _, word := range dangerous.Words() {
 		for _, line := range []string{word + " 'unfinished", "if true; " + word + " x; end; )", "ls; " + word + " \"a"} {
 			c := shellparse.Parse(line, protocol.ShellBash)
 			if !c.Fallback {
@@ -143,6 +144,27 @@ func TestAFallbackNeverCallsADangerousWordInCommandPositionSafe(t *testing.T) {
 			if Assess(c).Level == protocol.RiskSafe {
 				t.Errorf("%s: safe", line)
 			}
+		}
+	}
+}
+
+func TestAProgramIsJudgedAlikeHoweverManyWereJudgedBefore(t *testing.T) {
+	names := map[string]bool{"": true, "unheard-of": true}
+	for _, r := range Rules() {
+		for _, w := range r.when {
+			for n := range strings.SplitSeq(strings.Fields(w)[0], "|") {
+				names[n] = true
+			}
+		}
+	}
+	for alias := range sameAs {
+		names[alias] = true
+	}
+	for n := range names {
+		searched := compileAll(linesOf(n))
+		lookups.Store(few)
+		if looked := patternsOf(n); len(looked) != len(searched) || len(looked) > 0 && !reflect.DeepEqual(looked, searched) {
+			t.Errorf("%q: a search finds %d patterns, the map %d", n, len(searched), len(looked))
 		}
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"github.com/caro-mesh/caro-node/observer/shellparse"
+	"github.com/caro-mesh/caro-node/observer/wordset"
 )
 
 // secretKind grades how bad it is when others get a file.
@@ -46,7 +47,7 @@ func secrecy(text, dir string) secretKind {
 	c := pathOf(text, dir)
 	base := c[strings.LastIndexByte(c, '/')+1:]
 	switch {
-	case base == ".env" || strings.HasPrefix(base, ".env.") && !templates[base]:
+	case base == ".env" || strings.HasPrefix(base, ".env.") && !templates.Has(base):
 		return secret
 	case c == "~/.ssh" || strings.HasPrefix(c, "~/.ssh/*"):
 		return grave
@@ -73,7 +74,7 @@ func secrecy(text, dir string) secretKind {
 }
 
 // templates are environment files without secrets.
-var templates = set(`.env.example .env.sample .env.template .env.dist .env.defaults`)
+var templates = wordset.Of(`.env.example .env.sample .env.template .env.dist .env.defaults`)
 
 // carries grades what a run prints or reads: files with secrets, or the environment.
 func carries(r *shellparse.Run) secretKind {

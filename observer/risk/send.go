@@ -79,7 +79,7 @@ func (a *assessor) sending() {
 
 // foundSecrets grades what a search looks for whose results the run is given one by one.
 func (a *assessor) foundSecrets(r *shellparse.Run) secretKind {
-	if r.Parent < 0 || !isFind(a.cmd.Runs[r.Parent].Name) || !fetchers[r.Name] && r.Name != "scp" {
+	if r.Parent < 0 || !isFind(a.cmd.Runs[r.Parent].Name) || !fetchers.Has(r.Name) && r.Name != "scp" {
 		return notSecret
 	}
 	return carries(&a.cmd.Runs[r.Parent])

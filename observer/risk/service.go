@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"github.com/caro-mesh/caro-node/observer/shellparse"
+	"github.com/caro-mesh/caro-node/observer/wordset"
 )
 
 var serviceRules = []Rule{
@@ -188,7 +189,7 @@ func stopService(a *assessor, r *shellparse.Run) {
 }
 
 // vitalProcesses end a session or the system when they end.
-var vitalProcesses = set(`systemd init sshd dbus-daemon Xorg gnome-shell plasmashell WindowServer loginwindow launchd
+var vitalProcesses = wordset.Of(`systemd init sshd dbus-daemon Xorg gnome-shell plasmashell WindowServer loginwindow launchd
 	lightdm gdm gdm3 sddm systemd-logind kubelet containerd dockerd postgres mysqld kwin_wayland NetworkManager
 	explorer.exe lsass.exe svchost.exe rsyslogd auditd falcon-sensor`)
 
@@ -222,7 +223,7 @@ func killCommand(a *assessor, r *shellparse.Run) {
 		for i, w := range r.Args {
 			user := hasOption(r, []string{"-u", "-U", "--user", "--euid", "--uid"})
 			switch {
-			case vitalProcesses[w.Text]:
+			case vitalProcesses.Has(w.Text):
 				a.hit("process.kill-all")
 			case user && (w.Text == "root" || w.Text == "$USER" || w.Text == "0" || strings.HasPrefix(r.Arg(i-1),
 				"-u") && countOperands(r) <= 1):

@@ -1,5 +1,7 @@
 package risk
 
+import "github.com/caro-mesh/caro-node/observer/wordset"
+
 var shellRules = []Rule{
 	{
 		ID: "shell.fork-bomb", Level: critical,
@@ -103,10 +105,10 @@ func init() {
 	register(setCommand, "set", "shopt", "unset", "export", "declare", "typeset", "setopt", "unsetopt")
 }
 
-var shells = set(`sh bash zsh dash ksh mksh ash rbash fish csh tcsh ksh93 yash busybox pwsh powershell`)
+var shells = wordset.Of(`sh bash zsh dash ksh mksh ash rbash fish csh tcsh ksh93 yash busybox pwsh powershell`)
 
 // dangerous are programs whose mere presence in a line that could not be read is worth a warning.
-var dangerous = set(`rm dd mkfs mke2fs shred wipefs fdisk parted sgdisk chmod chown mv find kill killall pkill shutdown
+var dangerous = wordset.Of(`rm dd mkfs mke2fs shred wipefs fdisk parted sgdisk chmod chown mv find kill killall pkill shutdown
 	reboot halt poweroff init telinit
 	iptables nft ufw crontab userdel usermod passwd nc ncat socat eval truncate format del rd diskutil blkdiscard sfdisk
 	cryptsetup`)

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/caro-mesh/caro-node/observer/shellparse"
+	"github.com/caro-mesh/caro-node/observer/wordset"
 )
 
 func lastIs(r *shellparse.Run, text string) bool {
@@ -71,7 +72,7 @@ func copyFiles(a *assessor, r *shellparse.Run) {
 		return
 	}
 	if i := indexOf(r, "-m"); r.Name == "install" && i >= 0 && setsUserID(r.Arg(i+1)) {
-		a.pick(shells[path.Base(ops[0].Text)], "file.setuid-shell", "file.setuid")
+		a.pick(shells.Has(path.Base(ops[0].Text)), "file.setuid-shell", "file.setuid")
 	}
 	a.written(target, r, false)
 	if ops[0].Text == "/dev/null" {
@@ -96,7 +97,7 @@ func (a *assessor) written(w shellparse.Word, r *shellparse.Run, appends bool) {
 		a.pick(appends || c != "/etc/sudoers", "account.sudoers", "file.overwrite-vital")
 	case c == "/etc/ld.so.preload" || c == "/etc/profile" && !appends:
 		a.hit("file.overwrite-vital")
-	case vitalFiles[c] || strings.HasPrefix(c, "/etc/pam.d/"):
+	case vitalFiles.Has(c) || strings.HasPrefix(c, "/etc/pam.d/"):
 		switch {
 		case !appends && c != "/etc/mtab":
 			a.hit("file.overwrite-vital")
@@ -111,7 +112,7 @@ func (a *assessor) written(w shellparse.Word, r *shellparse.Run, appends bool) {
 		a.hit("file.overwrite-vital")
 	case strings.HasSuffix(c, "/.ssh/authorized_keys"):
 		a.pick(strings.HasPrefix(w.Text, "/root") || r.Root, "account.root-key", "account.key")
-	case accountFiles[c] && !appends && redirected(r):
+	case accountFiles.Has(c) && !appends && redirected(r):
 		a.hit("file.overwrite-account")
 	case strings.HasPrefix(c, "/etc/cron") || strings.HasPrefix(c, "/var/spool/cron"):
 		a.hit("service.cron-write")
@@ -136,7 +137,7 @@ func redirected(r *shellparse.Run) bool {
 }
 
 // accountFiles are the settings and keys of an account that are lost when something is written over them.
-var accountFiles = set(`~/.bashrc ~/.zshrc ~/.profile ~/.bash_profile ~/.zprofile ~/.zshenv ~/.gitconfig ~/.ssh/config
+var accountFiles = wordset.Of(`~/.bashrc ~/.zshrc ~/.profile ~/.bash_profile ~/.zprofile ~/.zshenv ~/.gitconfig ~/.ssh/config
 	~/.ssh/id_rsa ~/.ssh/id_ed25519 ~/.ssh/id_ecdsa
 	~/.kube/config ~/.aws/credentials ~/.aws/config ~/.config/fish/config.fish ~/.vimrc ~/.netrc ~/.pgpass`)
 

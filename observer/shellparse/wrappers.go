@@ -2,6 +2,8 @@ package shellparse
 
 import (
 	"strings"
+
+	"github.com/caro-mesh/caro-node/observer/wordset"
 )
 
 // wrapper describes how a program that starts another one is invoked, so that the other one can be found.
@@ -80,7 +82,7 @@ func (w *walker) unwrap(r *Run, words []Word) []Word {
 		case "parallel":
 			rest, ok = w.parallel(r, words)
 		case "python", "python3", "python2", "py":
-			if len(words) < 3 || words[1].Text != "-m" || !modules[words[2].Text] {
+			if len(words) < 3 || words[1].Text != "-m" || !modules.Has(words[2].Text) {
 				return words
 			}
 			rest, ok = words[2:], true
@@ -114,14 +116,8 @@ func (w *walker) unwrap(r *Run, words []Word) []Word {
 }
 
 // modules are programs of their own that are also started with python -m.
-var modules = func() map[string]bool {
-	m := map[string]bool{}
-	for _, n := range strings.Fields(`pip twine pytest poetry black mypy ruff flake8 tox nox celery flask django
-		alembic uvicorn gunicorn pipx virtualenv isort pylint jupyter hatch pdm`) {
-		m[n] = true
-	}
-	return m
-}()
+var modules = wordset.Of(`pip twine pytest poetry black mypy ruff flake8 tox nox celery flask django
+		alembic uvicorn gunicorn pipx virtualenv isort pylint jupyter hatch pdm`)
 
 // behind finds the command behind one wrapper; false where it starts none.
 func behind(r *Run, name string, spec wrapper, words []Word) ([]Word, bool) {
