@@ -1,7 +1,10 @@
 package caronode_test
 
 import (
+	"maps"
 	"runtime"
+	"slices"
+	"strings"
 	"testing"
 )
 
@@ -24,6 +27,7 @@ var layers = []layer{
 	{folder: "cmd/caro-node/config", owns: "the configuration file, environment and paths; each part checks its own settings",
 		may: []string{"node/discovery/...", "node/host", "observer", "policy", "protocol"}},
 	{folder: "cmd/caro-node/daemon", owns: "the parts of a running node, put together", may: []string{anything}},
+	{folder: "cmd/caro-node/early", owns: "the answer to the shells' guard, before all else is initialised", may: []string{"observer/guard", "protocol/vocabulary"}},
 	{folder: "cmd/caro-node/service", owns: "unit templates", may: nil},
 
 	{folder: "api", owns: "the local HTTP server; the Backend it needs", may: []string{"api/v1", "protocol"}},
@@ -59,7 +63,8 @@ var layers = []layer{
 	{folder: "policy", owns: "rules and decisions", may: []string{"protocol"}},
 	{folder: "policy/audit", owns: "the gate and the record of what it decided", may: []string{"policy", "protocol"}},
 
-	{folder: "protocol", owns: "nouns, validation, envelope", may: nil},
+	{folder: "protocol", owns: "nouns, validation, envelope", may: []string{"protocol/vocabulary"}},
+	{folder: "protocol/vocabulary", owns: "shells and risk levels, which the guard's answer needs without the rest", may: nil},
 	{folder: "protocol/exchange", owns: "the steps that every protocol shares", may: []string{"protocol"}},
 	{folder: "protocol/hello", owns: "introduction and admission", may: oneProtocol},
 	{folder: "protocol/ping", owns: "round-trip time and clock offset", may: oneProtocol},
@@ -77,7 +82,7 @@ var layers = []layer{
 }
 
 // The parts of the observer may use each other, but not the pipeline that puts them together.
-var observerParts = []string{"observer/event", "observer/category", "observer/redact", "observer/risk", "observer/shellparse", "observer/wordset", "protocol"}
+var observerParts = []string{"observer/event", "observer/category", "observer/redact", "observer/risk", "observer/shellparse", "observer/wordset", "protocol", "protocol/vocabulary"}
 
 // A protocol must not lean on another one, so that each can change its version alone.
 var oneProtocol = []string{"protocol", "protocol/exchange"}
@@ -100,6 +105,9 @@ var reaches = []reach{
 		why:  "the local API is written against its Backend, and the command line's client against the API's shapes, so that neither depends on how a node works",
 	},
 }
+
+// needed are the trees of packages that the guard's answer rests on, besides the standard library's small ones.
+var needed = []string{module + "/cmd/caro-node/early", module + "/observer", module + "/protocol/vocabulary", "mvdan.cc/sh/v3"}
 
 // unwanted are modules and packages that must not be in the binary.
 var unwanted = []dependency{
@@ -136,6 +144,22 @@ func TestBinaryLinksNothingUnwanted(t *testing.T) {
 			t.Fatal("there is no cmd/caro-node, so nothing is known about what the binary links")
 		}
 		report(t, checkDependencies(g, module+"/cmd/caro-node", unwanted))
+	}
+}
+
+func TestGuardsAnswerRestsOnLittle(t *testing.T) {
+	for _, goos := range platforms() {
+		chains := listPackages(t, goos).chains(module + "/cmd/caro-node/early")
+		for _, p := range slices.Sorted(maps.Keys(chains)) {
+			first, _, _ := strings.Cut(p, "/")
+			own := slices.ContainsFunc(needed, func(n string) bool { return p == n || strings.HasPrefix(p, n+"/") })
+			if (strings.Contains(first, ".") || first == "net" || first == "crypto") && !own {
+				t.Errorf("the guard's answer waits for %s (%s): a person at the prompt waits with it", p, arrows(chains[p]))
+			}
+		}
+		if len(chains) < 20 {
+			t.Errorf("only %d packages were found, so nothing is known about what it waits for", len(chains))
+		}
 	}
 }
 

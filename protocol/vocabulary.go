@@ -3,65 +3,38 @@ package protocol
 import (
 	"fmt"
 	"strings"
+
+	"github.com/caro-mesh/caro-node/protocol/vocabulary"
 )
 
 // ShellType names the shell in which a command was typed.
-type ShellType string
+type ShellType = vocabulary.ShellType
 
 // The shells of the vocabulary; anything that is not one of the first four is [ShellOther].
 const (
-	ShellBash  ShellType = "bash"
-	ShellZsh   ShellType = "zsh"
-	ShellFish  ShellType = "fish"
-	ShellSh    ShellType = "sh"
-	ShellOther ShellType = "other"
+	ShellBash  = vocabulary.ShellBash
+	ShellZsh   = vocabulary.ShellZsh
+	ShellFish  = vocabulary.ShellFish
+	ShellSh    = vocabulary.ShellSh
+	ShellOther = vocabulary.ShellOther
 )
 
 // ParseShell maps the name of a shell to its type; unknown names become [ShellOther].
-func ParseShell(name string) ShellType {
-	switch s := ShellType(name); s {
-	case ShellBash, ShellZsh, ShellFish, ShellSh, ShellOther:
-		return s
-	default:
-		return ShellOther
-	}
-}
+func ParseShell(name string) ShellType { return vocabulary.ParseShell(name) }
 
 // RiskLevel orders how much damage a command can do.
-type RiskLevel uint8
+type RiskLevel = vocabulary.RiskLevel
 
 // Risk levels, in rising order.
 const (
-	RiskSafe     RiskLevel = 0
-	RiskModerate RiskLevel = 1
-	RiskHigh     RiskLevel = 2
-	RiskCritical RiskLevel = 3
+	RiskSafe     = vocabulary.RiskSafe
+	RiskModerate = vocabulary.RiskModerate
+	RiskHigh     = vocabulary.RiskHigh
+	RiskCritical = vocabulary.RiskCritical
 )
 
-var riskNames = []string{"safe", "moderate", "high", "critical"}
-
 // RiskLevels lists every level in rising order.
-func RiskLevels() []RiskLevel {
-	return []RiskLevel{RiskSafe, RiskModerate, RiskHigh, RiskCritical}
-}
-
-// String returns the level's vocabulary name.
-func (r RiskLevel) String() string { return nameOf("risk level", riskNames, int(r)) }
-
-// Validate reports a number outside the vocabulary.
-func (r RiskLevel) Validate() error { return checkIndex("risk level", riskNames, int(r)) }
-
-// MarshalText writes the vocabulary name (JSON, flags).
-func (r RiskLevel) MarshalText() ([]byte, error) { return []byte(r.String()), r.Validate() }
-
-// UnmarshalText reads a vocabulary name; on an unknown one the level is left as it was.
-func (r *RiskLevel) UnmarshalText(b []byte) error {
-	i, err := indexOf("risk level", riskNames, string(b))
-	if err == nil {
-		*r = RiskLevel(i)
-	}
-	return err
-}
+func RiskLevels() []RiskLevel { return vocabulary.RiskLevels() }
 
 // DataLevel says how far data may travel (design: L0, L1, L2).
 type DataLevel uint8

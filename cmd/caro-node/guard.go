@@ -2,32 +2,13 @@ package main
 
 import (
 	"fmt"
-	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
 
 	"github.com/caro-mesh/caro-node/cmd/caro-node/config"
-	"github.com/caro-mesh/caro-node/observer/guard"
 	"github.com/caro-mesh/caro-node/protocol"
 )
-
-// guardCheck answers `check --guard SHELL`; false where the arguments are others.
-func guardCheck(args []string, out io.Writer, getenv func(string) string) (int, bool) {
-	if len(args) != 3 || args[0] != "check" || args[1] != "--guard" {
-		return 0, false
-	}
-	sh := protocol.ParseShell(args[2])
-	line := getenv(guard.LineVariable)
-	if sh == protocol.ShellOther || line == "" {
-		return exitCheckUsage, true
-	}
-	level, text := guard.Answer(line, sh)
-	if _, err := io.WriteString(out, text); err != nil {
-		return exitCheckUsage, true
-	}
-	return int(level), true
-}
 
 // guardProgram returns the program that the guard of a shell shall ask, empty without a guard. The flag counts where it
 // is given, and the configuration otherwise, but that cannot ask for what sh does not offer.

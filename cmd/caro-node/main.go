@@ -4,6 +4,8 @@ package main
 
 import (
 	"os"
+
+	_ "github.com/caro-mesh/caro-node/cmd/caro-node/early" // answers the guard, and ends
 )
 
 // version is set by the linker.
@@ -13,9 +15,5 @@ func main() { os.Exit(Main()) }
 
 // Main runs the command line of this process and returns its exit code.
 func Main() int {
-	// The shells' guard waits for this one before it runs a line, so it goes without what the others need to start.
-	if code, ok := guardCheck(os.Args[1:], os.Stdout, os.Getenv); ok {
-		return code
-	}
 	return execute(os.Args[1:], stdio{In: os.Stdin, Out: os.Stdout, Err: os.Stderr}, os.Getenv)
 }

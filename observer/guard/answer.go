@@ -5,7 +5,7 @@ import (
 
 	"github.com/caro-mesh/caro-node/observer/risk"
 	"github.com/caro-mesh/caro-node/observer/shellparse"
-	"github.com/caro-mesh/caro-node/protocol"
+	"github.com/caro-mesh/caro-node/protocol/vocabulary"
 )
 
 // LineVariable is the environment variable in which a shell hands over the line to be judged: unlike an argument, other
@@ -17,11 +17,11 @@ const maxFindings = 3
 
 // Answer judges a line and words the judgement for the scripts: the level on a line, and for each finding of level high
 // or critical (three at most) a line each for rule, reason and safer alternative.
-func Answer(line string, sh protocol.ShellType) (protocol.RiskLevel, string) {
+func Answer(line string, sh vocabulary.ShellType) (vocabulary.RiskLevel, string) {
 	a := risk.Assess(shellparse.Parse(line, sh))
 	lines := []string{a.Level.String()}
 	for _, f := range a.Findings {
-		if f.Level >= protocol.RiskHigh && len(lines) < 1+3*maxFindings {
+		if f.Level >= vocabulary.RiskHigh && len(lines) < 1+3*maxFindings {
 			lines = append(lines, f.RuleID, f.Reason, f.Suggestion)
 		}
 	}

@@ -9,7 +9,7 @@ import (
 	"github.com/caro-mesh/caro-node/observer/risk"
 	"github.com/caro-mesh/caro-node/observer/risk/corpus"
 	"github.com/caro-mesh/caro-node/observer/shellparse"
-	"github.com/caro-mesh/caro-node/protocol"
+	"github.com/caro-mesh/caro-node/protocol/vocabulary"
 )
 
 // entries reads the labelled command lines whose file names match.
@@ -30,14 +30,14 @@ func entries(t testing.TB, pattern string) []corpus.Entry {
 	return all
 }
 
-func judged(line string, sh protocol.ShellType) protocol.RiskLevel {
+func judged(line string, sh vocabulary.ShellType) vocabulary.RiskLevel {
 	return risk.Assess(shellparse.Parse(line, sh)).Level
 }
 
 func TestNoDangerousLinePassesUnseen(t *testing.T) {
 	n := 0
 	for _, e := range entries(t, "*.tsv") {
-		if e.Level < protocol.RiskHigh && judged(e.Command, e.Shell) < protocol.RiskHigh {
+		if e.Level < vocabulary.RiskHigh && judged(e.Command, e.Shell) < vocabulary.RiskHigh {
 			continue
 		}
 		n++
@@ -53,7 +53,7 @@ func TestNoDangerousLinePassesUnseen(t *testing.T) {
 func TestMostOrdinaryLinesNeedNoCheck(t *testing.T) {
 	all, passed := 0, 0
 	for _, e := range entries(t, "ordinary-*.tsv") {
-		if e.Level != protocol.RiskSafe {
+		if e.Level != vocabulary.RiskSafe {
 			continue
 		}
 		all++
@@ -72,7 +72,7 @@ func TestNoDangerousLinePassesBesideOthersOrInQuotes(t *testing.T) {
 	for _, e := range entries(t, "*.tsv") {
 		switch {
 		case len(e.Command) > 500:
-		case judged(e.Command, e.Shell) >= protocol.RiskHigh:
+		case judged(e.Command, e.Shell) >= vocabulary.RiskHigh:
 			dangerous = append(dangerous, e)
 		default:
 			ordinary = append(ordinary, e)
@@ -84,7 +84,7 @@ func TestNoDangerousLinePassesBesideOthersOrInQuotes(t *testing.T) {
 		line := rapid.SampledFrom([]string{d.Command + "; " + o, o + "\n" + d.Command, o + " && " + d.Command, d.Command + " | " + o,
 			"sudo " + d.Command, "\\" + d.Command, "'" + d.Command[:1] + "'" + d.Command[1:], "nohup " + d.Command + " &",
 			"/usr/bin/" + d.Command, "( " + d.Command + " )"}).Draw(t, "line")
-		if level := judged(line, d.Shell); level >= protocol.RiskHigh && !Suspect(line) {
+		if level := judged(line, d.Shell); level >= vocabulary.RiskHigh && !Suspect(line) {
 			t.Fatalf("%q passes although it is judged %v", line, level)
 		}
 	})

@@ -9,7 +9,7 @@ import (
 	"github.com/caro-mesh/caro-node/observer/category"
 	"github.com/caro-mesh/caro-node/observer/risk"
 	"github.com/caro-mesh/caro-node/observer/shellparse"
-	"github.com/caro-mesh/caro-node/protocol"
+	"github.com/caro-mesh/caro-node/protocol/vocabulary"
 )
 
 // typical are lines as people type them all day; their mean is what one event costs.
@@ -40,13 +40,13 @@ func BenchmarkTypical(b *testing.B) {
 	b.Run("parse", func(b *testing.B) {
 		b.ReportAllocs()
 		for i := 0; b.Loop(); i++ {
-			shellparse.Parse(typical[i%len(typical)], protocol.ShellBash)
+			shellparse.Parse(typical[i%len(typical)], vocabulary.ShellBash)
 		}
 	})
 	b.Run("assess", func(b *testing.B) {
 		var parsed []*shellparse.Command
 		for _, line := range typical {
-			parsed = append(parsed, shellparse.Parse(line, protocol.ShellBash))
+			parsed = append(parsed, shellparse.Parse(line, vocabulary.ShellBash))
 		}
 		b.ReportAllocs()
 		for i := 0; b.Loop(); i++ {
@@ -56,7 +56,7 @@ func BenchmarkTypical(b *testing.B) {
 	b.Run("category-and-pattern", func(b *testing.B) {
 		var parsed []*shellparse.Command
 		for _, line := range typical {
-			parsed = append(parsed, shellparse.Parse(line, protocol.ShellBash))
+			parsed = append(parsed, shellparse.Parse(line, vocabulary.ShellBash))
 		}
 		b.ReportAllocs()
 		for i := 0; b.Loop(); i++ {
@@ -68,7 +68,7 @@ func BenchmarkTypical(b *testing.B) {
 	b.Run("all", func(b *testing.B) {
 		b.ReportAllocs()
 		for i := 0; b.Loop(); i++ {
-			c := shellparse.Parse(typical[i%len(typical)], protocol.ShellBash)
+			c := shellparse.Parse(typical[i%len(typical)], vocabulary.ShellBash)
 			risk.Assess(c)
 			category.Of(c)
 			category.Pattern(c)
@@ -87,7 +87,7 @@ func BenchmarkLarge(b *testing.B) {
 		b.Run(strings.ReplaceAll(name, " ", "-"), func(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
-				risk.Assess(shellparse.Parse(line, protocol.ShellBash))
+				risk.Assess(shellparse.Parse(line, vocabulary.ShellBash))
 			}
 		})
 	}

@@ -2,14 +2,14 @@ package risk
 
 import (
 	"github.com/caro-mesh/caro-node/observer/shellparse"
-	"github.com/caro-mesh/caro-node/protocol"
+	"github.com/caro-mesh/caro-node/protocol/vocabulary"
 )
 
 const (
-	safe     = protocol.RiskSafe
-	moderate = protocol.RiskModerate
-	high     = protocol.RiskHigh
-	critical = protocol.RiskCritical
+	safe     = vocabulary.RiskSafe
+	moderate = vocabulary.RiskModerate
+	high     = vocabulary.RiskHigh
+	critical = vocabulary.RiskCritical
 )
 
 var fileRules = []Rule{

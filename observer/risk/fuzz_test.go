@@ -4,7 +4,7 @@ import (
 	"testing"
 
 	"github.com/caro-mesh/caro-node/observer/shellparse"
-	"github.com/caro-mesh/caro-node/protocol"
+	"github.com/caro-mesh/caro-node/protocol/vocabulary"
 )
 
 // FuzzAssess: whatever was typed, the judgement ends without panic, is consistent, and does not depend on what stands
@@ -20,16 +20,16 @@ func FuzzAssess(f *testing.F) {
 		if len(line) > 2<<10 {
 			return
 		}
-		for _, shell := range []protocol.ShellType{protocol.ShellBash, protocol.ShellFish} {
+		for _, shell := range []vocabulary.ShellType{vocabulary.ShellBash, vocabulary.ShellFish} {
 			a := Assess(shellparse.Parse(line, shell))
 			if err := a.Level.Validate(); err != nil {
 				t.Fatal(err)
 			}
-			if (a.Level == protocol.RiskSafe) != (len(a.Findings) == 0) {
+			if (a.Level == vocabulary.RiskSafe) != (len(a.Findings) == 0) {
 				t.Fatalf("level %s with %d findings", a.Level, len(a.Findings))
 			}
 			for i, fd := range a.Findings {
-				if ruleByID()[fd.RuleID] == nil || fd.Level > ruleByID()[fd.RuleID].Level || fd.Level == protocol.RiskSafe {
+				if ruleByID()[fd.RuleID] == nil || fd.Level > ruleByID()[fd.RuleID].Level || fd.Level == vocabulary.RiskSafe {
 					t.Fatalf("finding %+v", fd)
 				}
 				if i > 0 && fd.Level > a.Findings[i-1].Level {

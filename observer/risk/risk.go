@@ -6,13 +6,13 @@ import (
 	"sync"
 
 	"github.com/caro-mesh/caro-node/observer/shellparse"
-	"github.com/caro-mesh/caro-node/protocol"
+	"github.com/caro-mesh/caro-node/protocol/vocabulary"
 )
 
 // Assessment is the judgement of one command line.
 type Assessment struct {
 	// Level is that of the most severe finding, safe where there is none.
-	Level protocol.RiskLevel
+	Level vocabulary.RiskLevel
 	// Findings are sorted most severe first, each rule once.
 	Findings []Finding
 }
@@ -20,15 +20,15 @@ type Assessment struct {
 // Finding is one reason for a level.
 type Finding struct {
 	RuleID     string
-	Level      protocol.RiskLevel // of the rule, or lower where the place (a container, a definition) limits the damage
-	Reason     string             // one sentence
-	Suggestion string             // one sentence: what would be safer
+	Level      vocabulary.RiskLevel // of the rule, or lower where the place (a container, a definition) limits the damage
+	Reason     string               // one sentence
+	Suggestion string               // one sentence: what would be safer
 }
 
 // Rule is one entry of the rule list.
 type Rule struct {
 	ID         string
-	Level      protocol.RiskLevel
+	Level      vocabulary.RiskLevel
 	Reason     string
 	Suggestion string
 	// when lists patterns of the commands that the rule means; see pattern.go for the notation.
@@ -99,25 +99,25 @@ func (a *assessor) hit(id string) {
 			return
 		}
 	}
-	if level == protocol.RiskSafe {
+	if level == vocabulary.RiskSafe {
 		return
 	}
 	a.findings = append(a.findings, Finding{RuleID: id, Level: level, Reason: rule.Reason, Suggestion: rule.Suggestion})
 }
 
 // limit lowers a level where the run's surroundings limit the damage.
-func limit(level protocol.RiskLevel, r *shellparse.Run) protocol.RiskLevel {
-	if level <= protocol.RiskModerate {
+func limit(level vocabulary.RiskLevel, r *shellparse.Run) vocabulary.RiskLevel {
+	if level <= vocabulary.RiskModerate {
 		return level
 	}
 	switch r.Place {
 	case shellparse.PlaceThrowaway: // what it destroys is thrown away anyway; mounts are judged with the carrier
-		return protocol.RiskModerate
+		return vocabulary.RiskModerate
 	case shellparse.PlaceContainer:
-		level = min(level, protocol.RiskHigh)
+		level = min(level, vocabulary.RiskHigh)
 	}
-	if r.Deferred && level == protocol.RiskHigh { // defined here, run later or never
-		level = protocol.RiskModerate
+	if r.Deferred && level == vocabulary.RiskHigh { // defined here, run later or never
+		level = vocabulary.RiskModerate
 	}
 	return level
 }

@@ -4,11 +4,11 @@ import (
 	"testing"
 
 	"github.com/caro-mesh/caro-node/observer/shellparse"
-	"github.com/caro-mesh/caro-node/protocol"
+	"github.com/caro-mesh/caro-node/protocol/vocabulary"
 )
 
-func level(line string) protocol.RiskLevel {
-	return Assess(shellparse.Parse(line, protocol.ShellBash)).Level
+func level(line string) vocabulary.RiskLevel {
+	return Assess(shellparse.Parse(line, vocabulary.ShellBash)).Level
 }
 
 func TestTextThatIsOnlyDataIsSafe(t *testing.T) {
@@ -18,7 +18,7 @@ func TestTextThatIsOnlyDataIsSafe(t *testing.T) {
 		"cat <<'EOF' > notes.md\nrm -rf /\nEOF", `git log --grep='reset --hard'`, `X="rm -rf /"`, `man rm`,
 		`which rm dd mkfs`, `echo ':(){ :|:& };:'`, `rg 'curl .* \| bash' docs`,
 	} {
-		if got := level(line); got != protocol.RiskSafe {
+		if got := level(line); got != vocabulary.RiskSafe {
 			t.Errorf("%s: %s", line, got)
 		}
 	}
@@ -34,7 +34,7 @@ func TestWhatRunsIsJudgedHoweverItIsWritten(t *testing.T) {
 		`timeout 9 sudo -u root rm -rf /etc`, `rm -rf ../../../../../`, `{ rm -rf /; }`, `(rm -rf /)`,
 		`true && rm -rf /`, `if true; then rm -rf /; fi`, `echo cm0gLXJmIC8K | base64 -d | bash`, `rm$IFS-rf$IFS/`,
 	} {
-		if got := level(line); got != protocol.RiskCritical {
+		if got := level(line); got != vocabulary.RiskCritical {
 			t.Errorf("%s: %s", line, got)
 		}
 	}

@@ -9,12 +9,12 @@ import (
 	"testing"
 
 	"github.com/caro-mesh/caro-node/observer/shellparse"
-	"github.com/caro-mesh/caro-node/protocol"
+	"github.com/caro-mesh/caro-node/protocol/vocabulary"
 )
 
 func rulesOf(line string) []string {
 	var out []string
-	for _, f := range Assess(shellparse.Parse(line, protocol.ShellBash)).Findings {
+	for _, f := range Assess(shellparse.Parse(line, vocabulary.ShellBash)).Findings {
 		out = append(out, f.RuleID)
 	}
 	return out
@@ -67,7 +67,7 @@ func TestEveryRuleExplainsItselfInOneSentence(t *testing.T) {
 				t.Errorf("%s: the %s is not one sentence: %q", r.ID, what, s)
 			}
 		}
-		if r.Level == protocol.RiskSafe || r.Level.Validate() != nil {
+		if r.Level == vocabulary.RiskSafe || r.Level.Validate() != nil {
 			t.Errorf("%s: level %v", r.ID, r.Level)
 		}
 		if area, name, ok := strings.Cut(r.ID, "."); !ok || area == "" || name == "" {
@@ -84,7 +84,7 @@ func TestWhatIsTooLargeToJudgeIsNeverSafe(t *testing.T) {
 		"length":   "echo " + strings.Repeat("x", 2<<20) + "; rm -rf /",
 		"eval":     strings.Repeat("eval ", 100) + "rm -rf /",
 	} {
-		if got := level(line); got < protocol.RiskHigh {
+		if got := level(line); got < vocabulary.RiskHigh {
 			t.Errorf("%s: %s", name, got)
 		}
 	}
@@ -92,14 +92,14 @@ func TestWhatIsTooLargeToJudgeIsNeverSafe(t *testing.T) {
 
 func TestALargeHereDocumentOfTextStaysSafe(t *testing.T) {
 	line := "cat > data.json <<'EOF'\n" + strings.Repeat("{\"if\": [1, (2)], \"rm -rf\": \"/\"}\n", 30_000) + "EOF\n"
-	if got := level(line); got != protocol.RiskSafe {
+	if got := level(line); got != vocabulary.RiskSafe {
 		t.Errorf("%d bytes of JSON: %s", len(line), got)
 	}
 }
 
 func TestFindingsComeMostSevereFirstAndEachRuleOnce(t *testing.T) {
-	a := Assess(shellparse.Parse("rm a; git push -f; rm b; rm -rf /; rm -rf /usr; rm -rf /", protocol.ShellBash))
-	if a.Level != protocol.RiskCritical || len(a.Findings) != 4 {
+	a := Assess(shellparse.Parse("rm a; git push -f; rm b; rm -rf /; rm -rf /usr; rm -rf /", vocabulary.ShellBash))
+	if a.Level != vocabulary.RiskCritical || len(a.Findings) != 4 {
 		t.Fatalf("level %v, findings %v", a.Level, a.Findings)
 	}
 	seen := map[string]bool{}
@@ -118,14 +118,14 @@ func TestFindingsComeMostSevereFirstAndEachRuleOnce(t *testing.T) {
 }
 
 func TestAContainerLimitsTheDamage(t *testing.T) {
-	tests := map[string]protocol.RiskLevel{
-		"docker run --rm alpine rm -rf /":            protocol.RiskModerate,
-		"docker exec web rm -rf /":                   protocol.RiskHigh,
-		"docker run --rm -v /:/h alpine rm -rf /h":   protocol.RiskCritical,
-		"kubectl exec pod -- rm -rf /":               protocol.RiskHigh,
-		"ssh host rm -rf /":                          protocol.RiskCritical,
-		"docker exec web ls":                         protocol.RiskSafe,
-		"docker run --rm -v $PWD:/app node npm test": protocol.RiskSafe,
+	tests := map[string]vocabulary.RiskLevel{
+		"docker run --rm alpine rm -rf /":            vocabulary.RiskModerate,
+		"docker exec web rm -rf /":                   vocabulary.RiskHigh,
+		"docker run --rm -v /:/h alpine rm -rf /h":   vocabulary.RiskCritical,
+		"kubectl exec pod -- rm -rf /":               vocabulary.RiskHigh,
+		"ssh host rm -rf /":                          vocabulary.RiskCritical,
+		"docker exec web ls":                         vocabulary.RiskSafe,
+		"docker run --rm -v $PWD:/app node npm test": vocabulary.RiskSafe,
 	}
 	for line, want := range tests {
 		if got := level(line); got != want {
@@ -137,11 +137,11 @@ func TestAContainerLimitsTheDamage(t *testing.T) {
 func TestAFallbackNeverCallsADangerousWordInCommandPositionSafe(t *testing.T) {
 	for _, word := range dangerous.Words() {
 		for _, line := range []string{word + " 'unfinished", "if true; " + word + " x; end; )", "ls; " + word + " \"a"} {
-			c := shellparse.Parse(line, protocol.ShellBash)
+			c := shellparse.Parse(line, vocabulary.ShellBash)
 			if !c.Fallback {
 				t.Fatalf("%s: the grammar accepts it, so that it tests nothing", line)
 			}
-			if Assess(c).Level == protocol.RiskSafe {
+			if Assess(c).Level == vocabulary.RiskSafe {
 				t.Errorf("%s: safe", line)
 			}
 		}

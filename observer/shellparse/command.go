@@ -3,13 +3,13 @@ package shellparse
 import (
 	"strings"
 
-	"github.com/caro-mesh/caro-node/protocol"
+	"github.com/caro-mesh/caro-node/protocol/vocabulary"
 )
 
 // Command is a command line, resolved.
 type Command struct {
-	Text  string             // as given to [Parse]
-	Shell protocol.ShellType // as given to [Parse]
+	Text  string               // as given to [Parse]
+	Shell vocabulary.ShellType // as given to [Parse]
 	// Fallback is set where the grammar refused the line, and Runs come from a tolerant tokeniser.
 	Fallback bool
 	// Truncated is set where a bound was reached, so that some part of the line was not looked at.

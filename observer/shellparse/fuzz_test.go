@@ -4,7 +4,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/caro-mesh/caro-node/protocol"
+	"github.com/caro-mesh/caro-node/protocol/vocabulary"
 )
 
 var seeds = []string{
@@ -27,7 +27,7 @@ func FuzzParse(f *testing.F) {
 		if len(line) > 4<<10 {
 			return
 		}
-		w := newWalker(line, protocol.ParseShell(shell))
+		w := newWalker(line, vocabulary.ParseShell(shell))
 		w.code(line, Source{})
 		w.uncalled()
 		check(t, w.cmd)
@@ -44,9 +44,9 @@ func FuzzTokens(f *testing.F) {
 		if len(line) > 4<<10 {
 			return
 		}
-		shell := protocol.ShellBash
+		shell := vocabulary.ShellBash
 		if fish {
-			shell = protocol.ShellFish
+			shell = vocabulary.ShellFish
 		}
 		w := newWalker(line, shell)
 		w.tokens(line, Source{})
@@ -108,8 +108,8 @@ func TestEveryBoundHoldsForAMegabyteOfAnything(t *testing.T) {
 	}
 	for _, u := range units {
 		line := "echo " + strings.Repeat(u, size/len(u))
-		for shell, length := range map[protocol.ShellType]int{
-			protocol.ShellBash: size, protocol.ShellZsh: size / 8, protocol.ShellFish: size / 8, protocol.ShellOther: smallText,
+		for shell, length := range map[vocabulary.ShellType]int{
+			vocabulary.ShellBash: size, vocabulary.ShellZsh: size / 8, vocabulary.ShellFish: size / 8, vocabulary.ShellOther: smallText,
 		} {
 			if c := Parse(line[:min(length, len(line))], shell); len(c.Runs) > maxRuns {
 				t.Errorf("%q: %d runs", u, len(c.Runs))
@@ -122,6 +122,6 @@ func TestEveryBoundHoldsForAMegabyteOfAnything(t *testing.T) {
 		calls.WriteString(string(c) + "(){ " + string(c+1) + ";" + string(c+1) + "; };")
 	}
 	for _, line := range []string{doubling, calls.String() + "a", strings.Repeat("eval ", 5000) + "x", "f(){ f; f; }; f"} {
-		Parse(line, protocol.ShellBash)
+		Parse(line, vocabulary.ShellBash)
 	}
 }

@@ -6,7 +6,7 @@ import (
 
 	"mvdan.cc/sh/v3/syntax"
 
-	"github.com/caro-mesh/caro-node/protocol"
+	"github.com/caro-mesh/caro-node/protocol/vocabulary"
 )
 
 // Bounds. A command line is untrusted input: without them a megabyte of brackets would need a gigabyte of stack.
@@ -34,7 +34,7 @@ const (
 
 // Parse resolves a command line as typed into the given shell. It never fails: where the grammar refuses the line,
 // a tokeniser takes over and Fallback is set. It is safe for concurrent use.
-func Parse(cmd string, shell protocol.ShellType) *Command {
+func Parse(cmd string, shell vocabulary.ShellType) *Command {
 	w := newWalker(cmd, shell)
 	if len(cmd) > maxInput {
 		cmd, w.cmd.Truncated = cmd[:maxInput], true
@@ -43,13 +43,13 @@ func Parse(cmd string, shell protocol.ShellType) *Command {
 	return w.cmd
 }
 
-func newWalker(cmd string, shell protocol.ShellType) *walker {
-	w := &walker{cmd: &Command{Text: cmd, Shell: shell}, fish: shell == protocol.ShellFish, dialects: bashFirst}
+func newWalker(cmd string, shell vocabulary.ShellType) *walker {
+	w := &walker{cmd: &Command{Text: cmd, Shell: shell}, fish: shell == vocabulary.ShellFish, dialects: bashFirst}
 	w.ctx.parent = -1
 	switch shell {
-	case protocol.ShellZsh:
+	case vocabulary.ShellZsh:
 		w.dialects = zshFirst
-	case protocol.ShellOther:
+	case vocabulary.ShellOther:
 		w.dialects = unknownIn
 	}
 	return w

@@ -8,7 +8,7 @@ import (
 
 	"pgregory.net/rapid"
 
-	"github.com/caro-mesh/caro-node/protocol"
+	"github.com/caro-mesh/caro-node/protocol/vocabulary"
 )
 
 // lines returns what runs, one string per named run, in order.
@@ -87,7 +87,7 @@ func TestALineIsResolvedIntoTheCommandsThatRun(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			c := Parse(tt.line, protocol.ShellBash)
+			c := Parse(tt.line, vocabulary.ShellBash)
 			if c.Fallback || c.Truncated {
 				t.Errorf("fallback %v, truncated %v", c.Fallback, c.Truncated)
 			}
@@ -113,7 +113,7 @@ func TestFishIsRead(t *testing.T) {
 		`while true; rm x; end`:                   {"true", "rm x"},
 	}
 	for line, want := range tests {
-		if got := lines(Parse(line, protocol.ShellFish)); !slices.Equal(got, want) {
+		if got := lines(Parse(line, vocabulary.ShellFish)); !slices.Equal(got, want) {
 			t.Errorf("%s\n got %q\nwant %q", line, got, want)
 		}
 	}
@@ -129,7 +129,7 @@ func TestZshIsRead(t *testing.T) {
 		`() { rm x }`:       {"rm x"},
 	}
 	for line, want := range tests {
-		if got := lines(Parse(line, protocol.ShellZsh)); !slices.Equal(got, want) {
+		if got := lines(Parse(line, vocabulary.ShellZsh)); !slices.Equal(got, want) {
 			t.Errorf("%s\n got %q\nwant %q", line, got, want)
 		}
 	}
@@ -153,7 +153,7 @@ func TestWhatCannotBeParsedIsStillTokenised(t *testing.T) {
 		`for x in a; do rm $x; done; 'b`: {"rm a", "b"},
 	}
 	for line, want := range tests {
-		c := Parse(line, protocol.ShellBash)
+		c := Parse(line, vocabulary.ShellBash)
 		if !c.Fallback {
 			t.Errorf("%s: no fallback", line)
 		}
@@ -175,7 +175,7 @@ func find(t *testing.T, c *Command, name string) *Run {
 }
 
 func TestARunKnowsItsSurroundings(t *testing.T) {
-	c := Parse("cd /srv && sudo nice rm -rf x > /dev/null 2>&1 &", protocol.ShellBash)
+	c := Parse("cd /srv && sudo nice rm -rf x > /dev/null 2>&1 &", vocabulary.ShellBash)
 	r := find(t, c, "rm")
 	if !r.Root || r.Dir != "/srv" || !r.Background || r.Joint != "&&" || !slices.Equal(r.Via, []string{"sudo", "nice"}) {
 		t.Errorf("%+v", *r)
@@ -188,20 +188,20 @@ func TestARunKnowsItsSurroundings(t *testing.T) {
 		"kubectl exec p -- rm x": PlaceContainer, "chroot /mnt rm x": PlaceChroot, "ssh h docker run i rm x": PlaceThrowaway,
 	}
 	for line, want := range places {
-		if r := find(t, Parse(line, protocol.ShellBash), "rm"); r.Place != want {
+		if r := find(t, Parse(line, vocabulary.ShellBash), "rm"); r.Place != want {
 			t.Errorf("%s: place %d, want %d", line, r.Place, want)
 		}
 	}
-	if r := find(t, Parse("f() { rm x; }", protocol.ShellBash), "rm"); !r.Deferred {
+	if r := find(t, Parse("f() { rm x; }", vocabulary.ShellBash), "rm"); !r.Deferred {
 		t.Error("a function that is never called runs nothing")
 	}
-	if r := find(t, Parse("f() { rm x; }; f", protocol.ShellBash), "rm"); r.Deferred {
+	if r := find(t, Parse("f() { rm x; }; f", vocabulary.ShellBash), "rm"); r.Deferred {
 		t.Error("a function that is called runs")
 	}
 }
 
 func TestWordsTellWhatIsUnknown(t *testing.T) {
-	r := find(t, Parse(`rm "$HOME/a" ~/b '~/c' $X "$Y"/z ${Z:?} * '*' "$(ls)" $PWD`, protocol.ShellBash), "rm")
+	r := find(t, Parse(`rm "$HOME/a" ~/b '~/c' $X "$Y"/z ${Z:?} * '*' "$(ls)" $PWD`, vocabulary.ShellBash), "rm")
 	want := []Word{
 		{Text: "~/a"}, {Text: "~/b"}, {Text: "./~/c"}, {Text: "$X", Open: true}, {Text: "$Y/z", Open: true},
 		{Text: "$Z", Open: true, Guarded: true}, {Text: "*", Glob: true}, {Text: "*"}, {Text: "$()", Open: true, From: []int{0}}, {Text: "."},
@@ -219,7 +219,7 @@ func TestUpstreamFollowsPipesSubstitutionsAndFiles(t *testing.T) {
 		"curl u | tee f | sed s/a/b/ | sh", "sh <(curl u)", `sh -c "$(curl u)"`, "x=$(curl u); eval $x", "curl u > f; sh f", "curl -o f u && sh ./f",
 		"wget http://h/f; sh f", "curl u | (cat; echo) | sh", "bash -c 'curl u' | sh", "curl -o f u; chmod +x f; mv f g; ./g",
 	} {
-		c := Parse(line, protocol.ShellBash)
+		c := Parse(line, vocabulary.ShellBash)
 		last := &c.Runs[len(c.Runs)-1]
 		found := false
 		for _, i := range c.Upstream(Source{From: append(append([]int(nil), last.Code.From...), last.Stdin.From...)}) {
@@ -237,11 +237,11 @@ func TestSelfSpawningIsSeen(t *testing.T) {
 		"f() { a | b; }; f": false, "while true; do x & wait; done": false, "for i in 1 2; do x & done": false, "walk() { for d in *; do walk $d; done; }": false,
 		"while read l; do x $l & done": false,
 	} {
-		if got := Parse(line, protocol.ShellBash).SelfSpawning; got != want {
+		if got := Parse(line, vocabulary.ShellBash).SelfSpawning; got != want {
 			t.Errorf("%s: %v", line, got)
 		}
 	}
-	if !Parse("function f; f | f &; end; f", protocol.ShellFish).SelfSpawning {
+	if !Parse("function f; f | f &; end; f", vocabulary.ShellFish).SelfSpawning {
 		t.Error("fish")
 	}
 }
@@ -252,7 +252,7 @@ func TestParsersAreSafeForConcurrentUse(t *testing.T) {
 		wg.Go(func() {
 			for i := range 200 {
 				line := "echo " + strings.Repeat("x", (g*i)%97) + "; sh -c 'rm y'"
-				if got := lines(Parse(line, protocol.ShellBash)); got[len(got)-1] != "rm y" {
+				if got := lines(Parse(line, vocabulary.ShellBash)); got[len(got)-1] != "rm y" {
 					t.Errorf("got %q", got)
 				}
 			}
@@ -265,7 +265,7 @@ func TestQuotingAWordDoesNotChangeIt(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		word := rapid.StringMatching(`[a-zA-Z0-9 /.*?$"\\;&|<>(){}\[\]#!%^,=+:@_-]{1,20}`).Draw(t, "word")
 		quoted := "'" + word + "'"
-		r := Parse("rm "+quoted, protocol.ShellBash).Runs[0]
+		r := Parse("rm "+quoted, vocabulary.ShellBash).Runs[0]
 		want := word
 		if len(r.Args) != 1 || r.Args[0].Text != want || r.Args[0].Open || r.Args[0].Glob {
 			t.Fatalf("%s became %+v", quoted, r.Args)
@@ -280,7 +280,7 @@ func TestWrappersDoNotChangeWhatRuns(t *testing.T) {
 		for range rapid.IntRange(0, 6).Draw(t, "depth") {
 			line = rapid.SampledFrom(wraps).Draw(t, "wrapper") + line
 		}
-		got := lines(Parse(line, protocol.ShellBash))
+		got := lines(Parse(line, vocabulary.ShellBash))
 		if len(got) != 1 || got[0] != "rm -f x" {
 			t.Fatalf("%s became %q", line, got)
 		}
