@@ -104,7 +104,7 @@ func (c *cli) runImport(ctx context.Context, args []string) (err error) {
 	}
 	defer func() { err = errors.Join(err, sink.close()) }()
 	start := time.Now()
-	im := importer{shell: shell, preparer: sink.preparer, store: sink.store, progress: newProgress(c.Err, c.getenv, size, start)}
+	im := importer{shell: shell, preparer: sink.preparer, store: sink.store, together: sink.together, progress: newProgress(c.Err, c.getenv, size, start)}
 	im.doc = importDocument{SchemaVersion: v1.SchemaVersion, Shell: string(shell), File: name, Problems: []importProblem{}, Through: sink.name}
 	err = im.run(ctx, in)
 	im.progress.clear()
@@ -249,6 +249,7 @@ type importSink struct {
 	name     string
 	preparer *observer.Preparer
 	store    func(context.Context, []event.Event) (v1.StoredEvents, error)
+	together int // calls of store at once
 	close    func() error
 }
 
@@ -273,7 +274,7 @@ func (c *cli) importSink(ctx context.Context) (_ *importSink, err error) {
 	if errors.Is(err, api.ErrAlreadyRunning) {
 		// The node judges what it is sent. Secrets are replaced here all the same: the IDs are made of what is stored.
 		prepare.Annotate = func(*event.Event) {}
-		s := &importSink{name: "daemon", close: func() error { return nil }}
+		s := &importSink{name: "daemon", together: daemonTogether, close: func() error { return nil }}
 		s.store = daemonSink{client.New(p.Socket)}.store
 		s.preparer, err = observer.NewPreparer(prepare)
 		return s, err

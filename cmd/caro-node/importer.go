@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"strings"
+	"sync"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -28,8 +29,12 @@ type importer struct {
 	shell    protocol.ShellType
 	preparer *observer.Preparer
 	store    func(context.Context, []event.Event) (v1.StoredEvents, error)
+	together int // how many calls of store may run at once; 0 means one
 	progress *progress
-	doc      importDocument
+
+	kept sync.Mutex // guards what keep changes
+	doc  importDocument
+	end  int64 // where the last command begins of those that were stored
 
 	counter histfile.Counter
 	latest  time.Time // of the last command that has a time
@@ -74,14 +79,16 @@ func (im *importer) run(ctx context.Context, in io.Reader) error {
 		}
 		return nil
 	})
-	g.Go(func() error {
-		for c := range ready {
-			if err := im.keep(ctx, c); err != nil {
-				return err
+	for range max(1, im.together) {
+		g.Go(func() error {
+			for c := range ready {
+				if err := im.keep(ctx, c); err != nil {
+					return err
+				}
 			}
-		}
-		return nil
-	})
+			return nil
+		})
+	}
 	err := g.Wait()
 	if malformed != nil {
 		im.doc.malformed(malformed)
@@ -182,14 +189,21 @@ func (im *importer) keep(ctx context.Context, c *chunk) error {
 			return err
 		}
 	}
+	im.kept.Lock()
+	defer im.kept.Unlock()
+	im.end = max(im.end, c.end)
 	im.doc.Read += c.read
 	im.doc.Stored += out.Stored
 	im.doc.AlreadyStored += out.AlreadyStored
 	im.doc.Ignored += c.read - out.Stored - out.AlreadyStored
 	im.doc.Redacted += out.Redacted
-	im.progress.show(c.end, im.doc.Read)
+	im.progress.show(im.end, im.doc.Read)
 	return nil
 }
+
+// daemonTogether is how many requests the node works on at once: while it stores the commands of one, it reads and judges
+// those of the other.
+const daemonTogether = 2
 
 // daemonSink stores through the running node.
 type daemonSink struct{ client *client.Client }

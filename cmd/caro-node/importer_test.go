@@ -10,7 +10,9 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"pgregory.net/rapid"
@@ -131,6 +133,44 @@ func TestAnImportEndsWithItsContext(t *testing.T) {
 	if im.doc.Stored == 0 || im.doc.Stored > 5000 {
 		t.Errorf("%d commands were stored", im.doc.Stored)
 	}
+}
+
+func TestAsManyTransactionsAreUnderWayAsTheSinkTakes(t *testing.T) {
+	p, err := observer.NewPreparer(observer.Config{Annotate: func(*event.Event) {}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var text strings.Builder
+	for i := range 9500 {
+		fmt.Fprintf(&text, "#%d\nmake %d\n", 1700000000+i, i)
+	}
+	to := collector{ids: make(map[string]bool)}
+	synctest.Test(t, func(t *testing.T) {
+		var mu sync.Mutex
+		now, most := 0, 0
+		im := importer{shell: protocol.ShellBash, preparer: p, together: 3, progress: newProgress(io.Discard, os.Getenv, -1, time.Now())}
+		im.store = func(ctx context.Context, events []event.Event) (v1.StoredEvents, error) {
+			mu.Lock()
+			now++
+			most = max(most, now)
+			mu.Unlock()
+			// Of three in a row the last ends first, so that they overtake each other.
+			time.Sleep(time.Duration(3-events[0].Timestamp.Unix()/1000%3) * time.Second)
+			mu.Lock()
+			defer mu.Unlock()
+			now--
+			return to.store(ctx, events)
+		}
+		if err := im.run(t.Context(), strings.NewReader(text.String())); err != nil {
+			t.Fatal(err)
+		}
+		if most != 3 {
+			t.Errorf("%d were under way at once, want 3", most)
+		}
+		if im.doc.Read != 9500 || im.doc.Stored != 9500 || len(to.ids) != 9500 {
+			t.Errorf("%+v, %d stored in all", im.doc, len(to.ids))
+		}
+	})
 }
 
 func TestTheSizeInJSONIsNotUnderestimated(t *testing.T) {
