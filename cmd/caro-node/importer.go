@@ -38,6 +38,8 @@ type importer struct {
 
 	counter histfile.Counter
 	latest  time.Time // of the last command that has a time
+	given   time.Time // what the last command got, without its microseconds
+	nth     int       // how many before it got the same in a row
 }
 
 // chunk is what one transaction stores.
@@ -161,6 +163,7 @@ func (im *importer) prepare(ctx context.Context, c *chunk, long *[]int) error {
 		}
 		e.ID = histfile.EntryID(im.shell, e.Timestamp, e.Command, im.counter.Next(e.Timestamp, e.Command))
 		im.date(e)
+		im.order(e)
 		kept = append(kept, *e)
 	}
 	c.events = kept
@@ -178,6 +181,17 @@ func (im *importer) date(e *event.Event) {
 	if e.Timestamp = im.latest; e.Timestamp.IsZero() {
 		e.Timestamp = event.MinTime
 	}
+}
+
+// order tells commands of the same time, which files give in whole seconds, apart by microseconds, so that they keep the
+// order of the file in whatever order they are stored.
+func (im *importer) order(e *event.Event) {
+	const most = 999_999 // within the second
+	if !e.Timestamp.Equal(im.given) {
+		im.given, im.nth = e.Timestamp, -1
+	}
+	im.nth = min(im.nth+1, most)
+	e.Timestamp = e.Timestamp.Add(time.Duration(im.nth) * time.Microsecond)
 }
 
 // keep stores a prepared chunk.

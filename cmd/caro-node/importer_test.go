@@ -69,12 +69,36 @@ func TestCommandsWithoutATimeGetThatOfTheOneBeforeOrNone(t *testing.T) {
 	}
 	at := time.Unix(1700000000, 0).UTC()
 	for i, want := range []time.Time{time.Unix(0, 0).UTC(), time.Unix(0, 0).UTC(), at, at, at, at.Add(9 * time.Second)} {
-		if e := to.chunks[0][i]; e.Timestamp != want {
+		if e := to.chunks[0][i]; e.Timestamp.Truncate(time.Second) != want {
 			t.Errorf("%q has the time %s, want %s", e.Command, e.Timestamp, want)
 		}
 	}
 	if e := to.chunks[0][5]; *e.DurationMS != 2000 || e.ExitCode != nil {
 		t.Errorf("%+v", e)
+	}
+}
+
+func TestCommandsOfTheSameTimeKeepTheOrderOfTheFile(t *testing.T) {
+	for what, line := range map[string]string{"no time": "make %d\n", "one time": "#1700000000\nmake %d\n"} {
+		var text strings.Builder
+		for i := range 3000 {
+			fmt.Fprintf(&text, line, i)
+		}
+		var to collector
+		if _, err := importText(t, protocol.ShellBash, text.String(), &to); err != nil {
+			t.Fatal(err)
+		}
+		slices.Reverse(to.chunks) // as the store may get them
+		all := slices.Concat(to.chunks...)
+		slices.SortStableFunc(all, func(a, b event.Event) int { return a.Timestamp.Compare(b.Timestamp) })
+		for i, e := range all {
+			if want := fmt.Sprintf("make %d", i); e.Command != want {
+				t.Fatalf("%s: command %d is %q, want %q", what, i, e.Command, want)
+			}
+		}
+		if first, last := all[0].Timestamp, all[2999].Timestamp; first.Unix() != last.Unix() {
+			t.Errorf("%s: what was of one time is from %s to %s", what, first, last)
+		}
 	}
 }
 

@@ -51,6 +51,9 @@ type typed struct {
 	command string
 }
 
+// second is the time that the file tells; an import adds microseconds to keep its order.
+func second(e *event.Event) time.Time { return e.Timestamp.Truncate(time.Second) }
+
 func (r *recorded) add(e *event.Event) {
 	if e.Session == "" || r.ids[e.ID] { // what was imported or reported by programs has no session
 		return
@@ -64,7 +67,7 @@ func (r *recorded) add(e *event.Event) {
 func (r *recorded) take(e *event.Event) bool {
 	k := typed{e.Shell, e.Command}
 	for i, at := range r.times[k] {
-		if d := at.Sub(e.Timestamp); d >= -recordedBefore && d < recordedAfter {
+		if d := at.Sub(second(e)); d >= -recordedBefore && d < recordedAfter {
 			r.times[k] = slices.Delete(r.times[k], i, i+1)
 			return true
 		}
@@ -77,7 +80,7 @@ func recordedAmong(ctx context.Context, db *store.Store, events []event.Event) (
 	found := &recorded{times: make(map[typed][]time.Time), ids: make(map[string]bool)}
 	var first, last time.Time
 	for i := range events {
-		at := events[i].Timestamp
+		at := second(&events[i])
 		if at.Unix() == 0 { // not known
 			continue
 		}
@@ -107,7 +110,7 @@ func recordedAmong(ctx context.Context, db *store.Store, events []event.Event) (
 	}
 	seen := make(map[int64]bool)
 	for i := range events {
-		at := events[i].Timestamp
+		at := second(&events[i])
 		if at.Unix() == 0 || seen[at.Unix()] {
 			continue
 		}
