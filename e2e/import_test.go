@@ -16,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/caro-mesh/caro-node/api/client"
 	v1 "github.com/caro-mesh/caro-node/api/v1"
 	"github.com/caro-mesh/caro-node/protocol"
 )
@@ -365,5 +366,36 @@ func TestWhatAHookedShellAlsoWroteToItsHistoryIsThereOnce(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+func TestAnImportThroughTheNodeKeepsTheOrderOfTheFile(t *testing.T) {
+	n := newNode(t, "anna")
+	n.start()
+	const lines = 5000
+	var text strings.Builder
+	for i := range lines {
+		fmt.Fprintf(&text, "make %d\n", i) // without times, as bash writes by default
+	}
+	path := writeFile(t, text.String())
+	var got imported
+	n.caroJSON(&got, "import", "bash", path)
+	if want := (imported{Read: lines, Stored: lines, WithoutTime: lines, Through: "daemon"}); got != want {
+		t.Fatalf("said %+v, want %+v", got, want)
+	}
+	next, cursor := lines, ""
+	for next > 0 {
+		page, err := n.Client().Events(t.Context(), client.EventQuery{Limit: 1000, Cursor: cursor})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, e := range page.Events {
+			if next--; e.Command != fmt.Sprintf("make %d", next) {
+				t.Fatalf("%q stands where \"make %d\" should", e.Command, next)
+			}
+		}
+		if cursor = page.NextCursor; cursor == "" && next > 0 {
+			t.Fatalf("%d commands are missing", next)
+		}
 	}
 }
