@@ -161,8 +161,8 @@ func (m *matcher) matches(t *traits) bool {
 		(m.folders == nil || m.folders.has(t.folder))
 }
 
-// exits reports whether the exit code is the one that is asked for, if any.
-func (m *matcher) exits(code sql.NullInt64) bool {
+// exited reports whether the exit code is the one that is asked for, if any.
+func (m *matcher) exited(code sql.NullInt64) bool {
 	return m.exit == nil || code.Valid && code.Int64 == int64(*m.exit)
 }
 

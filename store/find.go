@@ -6,6 +6,7 @@ import (
 	"database/sql"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"slices"
 )
 
@@ -22,7 +23,7 @@ func matchingKeys(ctx context.Context, r *sql.Tx, m *matcher, limit int) ([]int6
 			})
 		return keys, err
 	}
-	f := finder{ctx: ctx, r: r, searcher: searcher{m: m}, bits: gramsOf(m.words), limit: limit}
+	f := newFinder(ctx, r, m, limit)
 	err := f.find()
 	if errors.Is(err, errEnough) {
 		err = nil
@@ -33,22 +34,30 @@ func matchingKeys(ctx context.Context, r *sql.Tx, m *matcher, limit int) ([]int6
 // errEnough ends a search that has found as much as was asked for.
 var errEnough = errors.New("enough found")
 
-// finder collects matching keys, newest first. It reads of each segment only what the one before left open: the set of
-// byte sequences, then the traits, then the commands.
+// finder collects matching keys, newest first. Of each segment, only what the part before left open is looked at: the set
+// of byte sequences, then the traits, then the commands.
 type finder struct {
-	ctx context.Context
-	r   *sql.Tx
+	ctx   context.Context
+	quiet context.Context // never ends: watching one costs a goroutine for each statement, and none of these takes long
+	r     *sql.Tx
 	searcher
 	bits    []uint32
-	load    *sql.Stmt // of the parts of a segment that are read when they are needed
+	at      int64                // the segment that was looked at last
+	failed  error                // why one could not be
+	stmts   map[string]*sql.Stmt // by SQL text, which are constants
+	folded  []byte
 	limit   int
 	keys    []int64 // final, newest first
 	pending []int64 // may have newer ones in segments that were not searched yet
 }
 
+func newFinder(ctx context.Context, r *sql.Tx, m *matcher, limit int) *finder {
+	return &finder{ctx: ctx, quiet: context.WithoutCancel(ctx), r: r, searcher: searcher{m: m}, bits: gramsOf(m.words), limit: limit}
+}
+
 func (f *finder) find() error {
 	var packed sql.NullInt64
-	if err := f.r.QueryRowContext(f.ctx, `SELECT max(last) FROM segment`).Scan(&packed); err != nil {
+	if err := f.r.QueryRowContext(f.quiet, `SELECT max(last) FROM segment`).Scan(&packed); err != nil {
 		return err
 	}
 	tail := f.m.low
@@ -94,9 +103,9 @@ func (f *finder) findLoose(from string, low int64) error {
 	}
 	var folded []byte
 	found := 0
-	err := eachRow(f.ctx, f.r, `SELECT `+traitColumns+` `+from, []any{low, f.m.high}, func(rows *sql.Rows) error {
+	err := eachRow(f.quiet, f.r, `SELECT `+traitColumns+` `+from, []any{low, f.m.high}, func(rows *sql.Rows) error {
 		e, command, err := scanTraits(rows)
-		if err != nil || !f.m.matches(&e) || !f.m.exits(e.exit) {
+		if err != nil || !f.m.matches(&e) || !f.m.exited(e.exit) {
 			return err
 		}
 		if len(f.m.words) > 0 {
@@ -117,89 +126,133 @@ func (f *finder) findLoose(from string, low int64) error {
 }
 
 func (f *finder) findPacked() (err error) {
-	if f.load, err = f.r.PrepareContext(f.ctx, `SELECT attributes, commands FROM segment WHERE last = ?`); err != nil {
-		return err
+	f.stmts = map[string]*sql.Stmt{}
+	defer func() {
+		for _, st := range f.stmts {
+			err = errors.Join(err, st.Close())
+		}
+	}()
+	number, done := inside.begin(f)
+	defer done()
+	// Only the columns of the first condition that fails are read.
+	where, attributes := `caro_traits(?1, last, first, events, attributes)`, `NULL`
+	if len(f.m.words) > 0 {
+		where = `caro_words(?1, last, commands)`
+		if attributes = `attributes`; f.m.hasTraits() {
+			attributes = `NULL`
+			where = fmt.Sprintf(`CASE caro_traits(?1, last, first, events, attributes) WHEN %d THEN 0 WHEN %d THEN 1 ELSE %s END`, traitsNone, traitsFew, where)
+		}
 	}
-	defer func() { err = errors.Join(err, f.load.Close()) }()
-	first, second := "NULL", "NULL"
 	if len(f.bits) > 0 {
-		first = "grams"
+		where = `caro_grams(?1, grams) AND ` + where
 	}
-	if f.m.hasTraits() {
-		second = "attributes"
-	}
-	return eachRow(f.ctx, f.r, `SELECT last, first, events, `+first+`, `+second+` FROM segment
-		WHERE last >= ? AND first < ? ORDER BY last DESC`, []any{f.m.low, f.m.high}, f.findInSegment)
+	return eachRow(f.quiet, f.r, `SELECT last, first, events, `+attributes+` FROM segment
+		WHERE last >= ?2 AND first < ?3 AND (caro_stop(?1, last) OR `+where+`) ORDER BY last DESC`, []any{number, f.m.low, f.m.high}, f.found)
 }
 
-// findInSegment searches the segment that is the current row.
-func (f *finder) findInSegment(rows *sql.Rows) error {
+// found takes what matches in the segment that is the current row, in which the functions of [insideSearch] have found
+// something, or before which they have stopped.
+func (f *finder) found(rows *sql.Rows) error {
 	var s segment
-	var set, attributes sql.RawBytes
-	if err := rows.Scan(&s.last, &s.first, &s.events, &set, &attributes); err != nil {
+	var attributes sql.RawBytes
+	if err := rows.Scan(&s.last, &s.first, &s.events, &attributes); err != nil {
+		return err
+	}
+	if err := errors.Join(f.ctx.Err(), f.failed); err != nil {
 		return err
 	}
 	if err := f.settle(s.last + 1); err != nil {
 		return err
 	}
-	if !grams(set).mayHold(f.bits) {
-		return nil
+	if f.at != s.last {
+		return fmt.Errorf("%w: segment %d was not searched", ErrDamaged, s.last)
+	}
+	if len(f.m.words) == 0 {
+		return f.take(f.all())
 	}
 	if f.m.hasTraits() {
+		if keys := f.all(); len(keys) <= fewRows {
+			return f.takeWithWords(keys)
+		}
+	} else {
 		s.attributes = attributes
-		if match, err := f.unpack(&s); err != nil || !match {
+		if _, err := f.unpack(&s); err != nil {
 			return err
 		}
 	}
-	if len(f.m.words) > 0 {
-		return f.findInCommands(&s)
+	keys, err := f.withWords(&s)
+	if err != nil {
+		return err
 	}
-	return f.take(f.all())
+	return f.take(keys)
 }
 
-// take adds keys from a segment to the pending ones.
-func (f *finder) take(keys []int64) error {
-	if f.m.exit == nil || len(keys) == 0 {
-		f.pending = append(f.pending, keys...)
+// fewRows is up to how many events are read one by one, rather than all commands of their segment.
+const fewRows = 4
+
+// query runs one of the constant statements and calls row for every row of the result.
+func (f *finder) query(query string, arg any, row func(*sql.Rows) error) error {
+	st := f.stmts[query]
+	if st == nil {
+		var err error
+		if st, err = f.r.PrepareContext(f.quiet, query); err != nil {
+			return err
+		}
+		f.stmts[query] = st
+	}
+	rows, err := st.QueryContext(f.quiet, arg)
+	if err != nil {
+		return err
+	}
+	return drain(rows, row)
+}
+
+// events calls row for each of the events with these keys; columns are of event AS e.
+func (f *finder) events(columns string, keys []int64, row func(*sql.Rows) error) error {
+	if len(keys) <= fewRows { // an array would cost more than it saves
+		for _, k := range keys {
+			if err := f.query(`SELECT `+columns+` FROM event e WHERE e.key = ?`, k, row); err != nil {
+				return err
+			}
+		}
 		return nil
 	}
 	array, err := json.Marshal(keys)
 	if err != nil {
 		return err
 	}
-	return eachRow(f.ctx, f.r, `SELECT e.key FROM json_each(?) AS wanted CROSS JOIN event e ON e.key = wanted.value WHERE e.exit_code = ?`,
-		[]any{string(array), *f.m.exit}, func(rows *sql.Rows) error {
-			var key int64
-			err := rows.Scan(&key)
-			f.pending = append(f.pending, key)
-			return err
-		})
+	return f.query(`SELECT `+columns+` FROM json_each(?) AS wanted CROSS JOIN event e ON e.key = wanted.value`, string(array), row)
 }
 
-// findInCommands reads the commands of s, whose traits have been looked at before when they matter.
-func (f *finder) findInCommands(s *segment) error {
-	rows, err := f.load.QueryContext(f.ctx, s.last)
-	if err != nil {
-		return err
+// take adds keys from a segment to the pending ones.
+func (f *finder) take(keys []int64) error {
+	if f.m.exit == nil {
+		f.pending = append(f.pending, keys...)
+		return nil
 	}
-	return drain(rows, func(rows *sql.Rows) error {
-		var attributes, commands sql.RawBytes
-		if err := rows.Scan(&attributes, &commands); err != nil {
+	return f.events(`e.key, e.exit_code`, keys, func(rows *sql.Rows) error {
+		var key int64
+		var exit sql.NullInt64
+		if err := rows.Scan(&key, &exit); err != nil {
 			return err
 		}
-		if !f.findWords(commands) {
-			return nil
+		if f.m.exited(exit) {
+			f.pending = append(f.pending, key)
 		}
-		if !f.m.hasTraits() {
-			s.attributes = attributes
-			if _, err := f.unpack(s); err != nil {
-				return err
-			}
-		}
-		keys, err := f.withWords(s)
+		return nil
+	})
+}
+
+// takeWithWords is take for those of the keys whose commands contain the words.
+func (f *finder) takeWithWords(keys []int64) error {
+	return f.events(traitColumns, keys, func(rows *sql.Rows) error {
+		e, command, err := scanTraits(rows)
 		if err != nil {
 			return err
 		}
-		return f.take(keys)
+		if f.folded = fold(f.folded[:0], command); f.m.exited(e.exit) && f.m.contains(f.folded, 0) {
+			f.pending = append(f.pending, e.key)
+		}
+		return nil
 	})
 }

@@ -12,7 +12,9 @@ func (s *Store) read(ctx context.Context, fn func(*sql.Tx) error) error {
 	if err != nil {
 		return err
 	}
-	err = fn(r)
+	if err = fn(r); errors.Is(err, sql.ErrTxDone) && ctx.Err() != nil { // ended under a statement that does not watch ctx
+		err = ctx.Err()
+	}
 	// Nothing was changed, so it does not matter how the transaction ends; database/sql has ended it itself when ctx did.
 	if end := r.Rollback(); end != nil && !errors.Is(end, sql.ErrTxDone) {
 		err = errors.Join(err, end)

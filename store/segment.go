@@ -99,43 +99,44 @@ func (s *segment) each(fn func(t *traits, start, end int) error) error {
 // searcher finds events in segments. Its buffers are used again from segment to segment.
 type searcher struct {
 	m      *matcher
-	rows   []packedRow // of the segment that was unpacked last
-	hits   []int       // of the commands that were searched last
+	rows   []packedRow // of the segment that was unpacked last, those that the traits choose
+	hits   []int       // where the commands with the words begin, of those that were searched last
 	result []int64
+
+	told, searched int // bytes of the commands, as the attributes tell, and as they were there
 }
 
+// packedRow is an event that the traits choose.
 type packedRow struct {
-	key     int64
-	start   int // of its command
-	matches bool
+	key   int64
+	start int // of its command
 }
 
 // unpack reads the attributes of s, and reports whether the traits of any event match.
 func (f *searcher) unpack(s *segment) (match bool, err error) {
-	f.rows = f.rows[:0]
-	err = s.each(func(t *traits, start, _ int) error {
-		matches := f.m.matches(t)
-		match = match || matches
-		f.rows = append(f.rows, packedRow{key: t.key, start: start, matches: matches})
+	f.rows, f.told = f.rows[:0], 0
+	err = s.each(func(t *traits, start, end int) error {
+		f.told = end + 1
+		if f.m.matches(t) {
+			f.rows = append(f.rows, packedRow{key: t.key, start: start})
+		}
 		return nil
 	})
-	return match, err
+	return len(f.rows) > 0, err
 }
 
 // all returns the keys of the unpacked events that match, in rising order. The slice is valid until the next call.
 func (f *searcher) all() []int64 {
 	f.result = f.result[:0]
 	for i := range f.rows {
-		if f.rows[i].matches {
-			f.result = append(f.result, f.rows[i].key)
-		}
+		f.result = append(f.result, f.rows[i].key)
 	}
 	return f.result
 }
 
 // findWords looks for commands that contain every word, and reports whether there are any. It needs no attributes.
 func (f *searcher) findWords(commands []byte) bool {
-	f.hits = f.hits[:0]
+	f.hits, f.searched = f.hits[:0], len(commands)
 	for at := 0; ; {
 		i := bytes.Index(commands[at:], f.m.words[0])
 		if i < 0 {
@@ -156,16 +157,16 @@ func (f *searcher) findWords(commands []byte) bool {
 
 // withWords is all for the commands that findWords found. The segment must be the unpacked one.
 func (f *searcher) withWords(s *segment) ([]int64, error) {
+	if f.told != f.searched {
+		return nil, fmt.Errorf("%w: the commands of segment %d do not fit its attributes", ErrDamaged, s.last)
+	}
 	f.result = f.result[:0]
 	i := 0
 	for _, hit := range f.hits {
 		for i < len(f.rows) && f.rows[i].start < hit {
 			i++
 		}
-		if i == len(f.rows) || f.rows[i].start != hit {
-			return nil, fmt.Errorf("%w: the commands of segment %d do not fit its attributes", ErrDamaged, s.last)
-		}
-		if f.rows[i].matches {
+		if i < len(f.rows) && f.rows[i].start == hit {
 			f.result = append(f.result, f.rows[i].key)
 		}
 	}

@@ -9,7 +9,6 @@ import (
 	"flag"
 	"fmt"
 	"os"
-	"os/exec"
 	"os/signal"
 	"path/filepath"
 	"runtime"
@@ -30,71 +29,82 @@ func main() {
 	idle := flag.Duration("idle", 75*time.Second, "how long the node is left alone before its memory is read")
 	runs := flag.Int("runs", 11, "runs of each timed figure")
 	peers := flag.Int("peers", 10, "nodes that are asked")
+	history := flag.Int("history", 100_000, "lines of the history file that is imported")
+	million := flag.Bool("million", false, "also search a node with 1,000,000 commands, which takes a minute to set up")
+	only := flag.String("only", "", "only this part: guard, import, search, idle or query")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	if err := run(ctx, *bin, *events, *idle, *runs, *peers); err != nil {
+	b := bench{bin: *bin, events: *events, idle: *idle, runs: *runs, peers: *peers, history: *history}
+	if *million {
+		b.searched = 1_000_000
+	}
+	if err := b.run(ctx, *only); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
 }
 
-func run(ctx context.Context, bin string, events int, idle time.Duration, runs, peers int) (err error) {
-	if bin, err = filepath.Abs(bin); err != nil {
+// bench is what is measured, and how much of it.
+type bench struct {
+	bin, dir    string
+	events      int // stored commands of the idle node
+	idle        time.Duration
+	runs, peers int
+	history     int // lines of the imported file
+	searched    int // stored commands of the node that is searched; 0: it is not
+}
+
+func (b *bench) run(ctx context.Context, only string) (err error) {
+	if b.bin, err = filepath.Abs(b.bin); err != nil {
 		return err
 	}
-	dir, err := os.MkdirTemp("", "caro-bench-")
-	if err != nil {
+	if b.dir, err = os.MkdirTemp("", "caro-bench-"); err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
-	fmt.Printf("%s/%s, %d CPUs, %s\n\n%-52s %14s   %s\n", runtime.GOOS, runtime.GOARCH, runtime.NumCPU(), runtime.Version(), "what", "figure", "must / aim, floor")
-	info, err := os.Stat(bin)
+	defer func() { err = errors.Join(err, os.RemoveAll(b.dir)) }()
+	fmt.Printf("%s/%s, %d CPUs, %s\n\n%-62s %19s   %s\n", runtime.GOOS, runtime.GOARCH, runtime.NumCPU(), runtime.Version(), "what", "figure", "must / aim, floor")
+	info, err := os.Stat(b.bin)
 	if err != nil {
 		return err
 	}
 	row("binary", mib(info.Size()), "– / 30 MB")
-	if err := benchCheck(ctx, bin, runs); err != nil {
-		return err
+	known := only == ""
+	for _, part := range []struct {
+		name string
+		run  func(context.Context) error
+	}{
+		{"guard", b.guard}, {"import", b.imports}, {"search", b.searches},
+		{"idle", func(ctx context.Context) error { return benchIdle(ctx, b.bin, b.dir, b.events, b.idle, b.runs) }},
+		{"query", func(ctx context.Context) error { return benchQuery(ctx, b.bin, b.dir, b.runs, b.peers) }},
+	} {
+		if only != "" && only != part.name {
+			continue
+		}
+		known = true
+		if err := part.run(ctx); err != nil {
+			return fmt.Errorf("%s: %w", part.name, err)
+		}
 	}
-	if err := benchIdle(ctx, bin, dir, events, idle, runs); err != nil {
-		return err
+	if !known {
+		return fmt.Errorf("there is no part %q (guard, import, search, idle or query)", only)
 	}
-	return benchQuery(ctx, bin, dir, runs, peers)
+	return nil
 }
 
-func row(what, figure, goal string) { fmt.Printf("%-52s %14s   %s\n", what, figure, goal) }
+func row(what, figure, goal string) { fmt.Printf("%-62s %19s   %s\n", what, figure, goal) }
 
 func mib(n int64) string { return fmt.Sprintf("%.1f MiB", float64(n)/(1<<20)) }
 
 func ms(d time.Duration) string { return fmt.Sprintf("%.1f ms", float64(d)/float64(time.Millisecond)) }
 
-func median(d []time.Duration) time.Duration {
-	slices.Sort(d)
-	return d[len(d)/2]
-}
+func median(d []time.Duration) time.Duration { return percentile(d, 50) }
 
-// benchCheck times the cold start of `check` beside the smallest process of this system.
-func benchCheck(ctx context.Context, bin string, runs int) error {
-	timed := func(args ...string) (time.Duration, error) {
-		start := time.Now()
-		err := exec.CommandContext(ctx, args[0], args[1:]...).Run()
-		return time.Since(start), err
-	}
-	var ours, floor []time.Duration
-	for range runs {
-		d, err := timed(bin, "check", "--", "ls -la")
-		if err != nil {
-			return err
-		}
-		ours = append(ours, d)
-		if d, err = timed("true"); err != nil {
-			return err
-		}
-		floor = append(floor, d)
-	}
-	row("cold start of check, median", ms(median(ours)), "– / 20 ms, floor "+ms(median(floor))+" (true)")
-	return nil
+// percentile returns the time that p of a hundred do not exceed.
+func percentile(d []time.Duration, p int) time.Duration {
+	d = slices.Clone(d)
+	slices.Sort(d)
+	return d[min(len(d)*p/100, len(d)-1)]
 }
 
 // benchIdle measures start and memory of a node with stored commands and no peers.
