@@ -12,7 +12,7 @@ func (s *Store) read(ctx context.Context, fn func(*sql.Tx) error) error {
 	if err != nil {
 		return err
 	}
-	if err = fn(r); errors.Is(err, sql.ErrTxDone) && ctx.Err() != nil { // ended under a statement that does not watch ctx
+	if err = fn(r); err != nil && ctx.Err() != nil { // the transaction ended under a statement that does not watch ctx
 		err = ctx.Err()
 	}
 	// Nothing was changed, so it does not matter how the transaction ends; database/sql has ended it itself when ctx did.
