@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -106,4 +107,38 @@ func TestAPauseConcernsReportsAndNotImports(t *testing.T) {
 	if err != nil || got.Stored != 1 {
 		t.Errorf("after the pause: %+v, %v", got, err)
 	}
+}
+
+func TestWhatAFilterKeptOutIsCountedInTheStatus(t *testing.T) {
+	n := newNode(t, "anna")
+	n.configure("[observer]\nignore = [\"pass *\", \"/srv/private\"]")
+	n.start()
+	word := newCanary(t, "kept")
+	kept := func(want int64) {
+		t.Helper()
+		n.await(fmt.Sprintf("%d kept out", want), func(s v1.Status) bool { return s.Spool.Ignored == want })
+		if said := n.caro("status"); !strings.Contains(said, fmt.Sprintf("%d ignored", want)) {
+			t.Errorf("the status says %q", said)
+		}
+	}
+	for i, args := range [][]string{
+		{"--cwd", "/srv", "--", "pass show " + word},             // a pattern for commands
+		{"--cwd", "/srv/private", "--", "make " + word},          // one for folders
+		{"--cwd", "/srv/private/deep/er", "--", "vim " + word},   // and what is below
+		{"--cwd", "/srv", "--", " echo " + word},                 // a leading blank
+		{"--cwd", "/srv", "--", "caro-node delete --id " + word}, // what would bring back what it removes
+	} {
+		n.caro(append([]string{"observe", "--shell", "bash"}, args...)...)
+		kept(int64(i + 1))
+	}
+	n.says("pause")
+	if got, err := n.Client().ReportEvents(t.Context(), v1.EventReports{Events: []v1.EventReport{{Command: "ls"}, {Command: "echo " + word}}}); err != nil || got.Ignored != 2 {
+		t.Errorf("during a pause: %+v, %v", got, err)
+	}
+	kept(7)
+	n.says("resume")
+	n.observe("passwd", "ls /srv/private")
+	n.awaitEvents(2)
+	kept(7)
+	n.awaitNoTrace(word)
 }

@@ -111,7 +111,7 @@ func jsonEqual(t *testing.T, a, b any) bool {
 	return bytes.Equal(x, y)
 }
 
-func TestTheHistoryIsSearchedByExitCodeAndTime(t *testing.T) {
+func TestTheHistoryIsSearchedByWordsAndEachFilter(t *testing.T) {
 	n := newNode(t, "anna")
 	n.start()
 	day := someDay()
@@ -119,9 +119,14 @@ func TestTheHistoryIsSearchedByExitCodeAndTime(t *testing.T) {
 		n.caro("observe", "--shell", "bash", "--cwd", "/srv", "--exit", exit, "--at", day.Add(time.Duration(i)*time.Hour).Format(time.RFC3339), "--", "make target"+exit)
 	}
 	n.caro("observe", "--shell", "bash", "--cwd", "/srv", "--at", day.Format(time.RFC3339), "--", "make unknown")
-	n.awaitEvents(5)
-	for args, want := range map[string]int{"--exit 1": 2, "--exit 130": 1, "--exit 0": 1, "--exit 7": 0, "--failed": 3, "--exit 1 --until " + day.Add(2*time.Hour).Format(time.RFC3339): 1,
-		"--since " + day.Add(90*time.Minute).Format(time.RFC3339): 2, "--exit 0 --failed": 0} {
+	n.caro("observe", "--shell", "bash", "--cwd", "/home/anna/web/api", "--exit", "0", "--at", day.Format(time.RFC3339), "--", "git push --force origin Main")
+	n.caro("observe", "--shell", "bash", "--cwd", "/home/anna/website", "--exit", "0", "--at", day.Format(time.RFC3339), "--", "git status")
+	n.awaitEvents(7)
+	for args, want := range map[string]int{"--exit 1": 2, "--exit 130": 1, "--exit 0": 3, "--exit 7": 0, "--failed": 3, "--exit 1 --until " + day.Add(2*time.Hour).Format(time.RFC3339): 1,
+		"--since " + day.Add(90*time.Minute).Format(time.RFC3339): 2, "--exit 0 --failed": 0,
+		"--search MAIN": 1, "--search git": 2, "--search nowhere": 0, "--search make --exit 130": 1,
+		"--cwd /home/anna": 2, "--cwd /home/anna/web": 1, "--cwd /home": 2, "--cwd /home/ann": 0,
+		"--risk high": 1, "--risk critical": 0, "--category git": 2, "--category git --cwd /srv": 0, "--category docker": 0} {
 		var page v1.EventPage
 		n.caroJSON(&page, append([]string{"history"}, strings.Fields(args)...)...)
 		if len(page.Events) != want {

@@ -37,6 +37,9 @@ func NewPreparer(c Config) (*Preparer, error) {
 	return &Preparer{ignore: ignore, redact: c.Redact, annotate: c.Annotate, logger: c.Logger}, nil
 }
 
+// LeaveOut counts commands that were kept out before they came here, as by a pause, so that [Status.Ignored] tells of all.
+func (p *Preparer) LeaveOut(n int) { p.ignored.Add(uint64(max(n, 0))) }
+
 // deletes reports a line that calls this program, behind whatever wrappers, to remove commands: it names what shall be
 // known no more. A line that it cannot understand counts as one if it may be one.
 func deletes(command string, shell protocol.ShellType) (yes bool) {

@@ -7,7 +7,7 @@ type Status struct {
 	PendingFiles int       // spool files with something that is not stored yet
 	PendingBytes int64     // what is not stored of them
 	Stored       uint64    // events since the start
-	Ignored      uint64    // commands that the Preparer left out since the start
+	Ignored      uint64    // commands that a filter or a pause kept out since the start, as far as they reached the observer
 	Torn         int       // pieces in the folder torn/
 	LastEvent    time.Time // time of the youngest event stored since the start; zero: none
 	Watching     bool      // the system tells of changes; false: the folder is looked at every Poll

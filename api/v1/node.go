@@ -62,7 +62,7 @@ type Spool struct {
 	PendingFiles int        `json:"pending_files" doc:"spool files that still hold records to read"`
 	PendingBytes int64      `json:"pending_bytes"`
 	Torn         int64      `json:"torn" doc:"records that were cut in half and set aside since the start"`
-	Ignored      int64      `json:"ignored" doc:"records that a filter kept out since the start"`
+	Ignored      int64      `json:"ignored" doc:"commands that a filter or a pause kept out since the start, as far as they reached the node"`
 	LastEventAt  *time.Time `json:"last_event_at,omitempty" doc:"start of the last command that was stored; absent before the first"`
 	LastError    string     `json:"last_error,omitempty" doc:"the last failure to read or store records; absent when there was none"`
 }

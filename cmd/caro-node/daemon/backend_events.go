@@ -49,6 +49,7 @@ func (b *backend) StoreEvents(ctx context.Context, r v1.EventReports) (v1.Stored
 			return v1.StoredEvents{}, err
 		}
 		if p.On {
+			b.d.observer.Preparer().LeaveOut(len(r.Events))
 			return v1.StoredEvents{Ignored: len(r.Events)}, nil
 		}
 	}
