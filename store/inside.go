@@ -29,25 +29,24 @@ const (
 
 func newInsideSearch() *insideSearch {
 	in := &insideSearch{m: map[int64]*finder{}}
-	// The functions see SQLite's own memory, and keep nothing of it. A failure stops the search, which then tells why: SQLite
-	// would only pass on its text.
+	// The functions see SQLite's own memory, and keep nothing of it.
 	for _, fn := range []struct {
 		name string
 		args int32
-		call func(f *finder, args []driver.Value) (int64, error)
+		call func(f *finder, args []driver.Value) int64
 	}{
-		{"caro_stop", 2, func(f *finder, args []driver.Value) (int64, error) {
-			return truth(f.stops(number(args[1]))), nil
+		{"caro_stop", 2, func(f *finder, args []driver.Value) int64 {
+			return truth(f.stops(number(args[1])))
 		}},
-		{"caro_grams", 2, func(f *finder, args []driver.Value) (int64, error) {
-			return truth(grams(blob(args[1])).mayHold(f.bits)), nil
+		{"caro_grams", 2, func(f *finder, args []driver.Value) int64 {
+			return truth(grams(blob(args[1])).mayHold(f.bits))
 		}},
-		{"caro_traits", 5, func(f *finder, args []driver.Value) (int64, error) {
+		{"caro_traits", 5, func(f *finder, args []driver.Value) int64 {
 			return f.lookAtTraits(&segment{last: number(args[1]), first: number(args[2]), events: int(number(args[3])), attributes: blob(args[4])})
 		}},
-		{"caro_words", 3, func(f *finder, args []driver.Value) (int64, error) {
+		{"caro_words", 3, func(f *finder, args []driver.Value) int64 {
 			f.at = number(args[1])
-			return truth(f.findWords(blob(args[2]))), nil
+			return truth(f.findWords(blob(args[2])))
 		}},
 	} {
 		sqlite.MustRegisterFunction(fn.name, &sqlite.FunctionImpl{NArgs: fn.args, VolatileArgs: true,
@@ -56,12 +55,7 @@ func newInsideSearch() *insideSearch {
 				if f == nil {
 					return nil, fmt.Errorf("%s: there is no search %v", fn.name, args[0])
 				}
-				answer, err := fn.call(f, args)
-				if err != nil {
-					f.failed = err
-					return int64(1), nil
-				}
-				return answer, nil
+				return fn.call(f, args), nil
 			}})
 	}
 	return in
@@ -87,30 +81,38 @@ func (in *insideSearch) find(number int64) *finder {
 	return in.m[number]
 }
 
+// lookAtTraits answers caro_traits. What it cannot read stops the search, which then tells why: SQLite would only pass on the
+// text of an error.
+func (f *finder) lookAtTraits(s *segment) int64 {
+	f.at = s.last
+	match, err := f.unpack(s)
+	switch {
+	case err != nil:
+		f.failed = err
+		return traitsFew // so that the row comes out
+	case !match:
+		return traitsNone
+	case len(f.m.words) > 0 && len(f.all()) <= fewRows:
+		return traitsFew
+	}
+	return traitsMany
+}
+
 // stops reports that no segment from this one on is needed, or can be looked at.
 func (f *finder) stops(last int64) bool {
 	if f.ctx.Err() != nil || f.failed != nil {
 		return true
 	}
-	n := 0
+	if len(f.keys)+len(f.pending) < f.limit {
+		return false
+	}
+	n := len(f.keys)
 	for _, k := range f.pending {
 		if k > last {
 			n++
 		}
 	}
-	return len(f.keys)+n >= f.limit
-}
-
-func (f *finder) lookAtTraits(s *segment) (int64, error) {
-	f.at = s.last
-	match, err := f.unpack(s)
-	switch {
-	case err != nil || !match:
-		return traitsNone, err
-	case len(f.m.words) > 0 && len(f.all()) <= fewRows:
-		return traitsFew, nil
-	}
-	return traitsMany, nil
+	return n >= f.limit
 }
 
 func truth(b bool) int64 {

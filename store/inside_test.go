@@ -4,11 +4,12 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
-	"github.com/caro-mesh/caro-node/observer/event"
-	"golang.org/x/sync/errgroup"
 	"testing"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
+	"github.com/caro-mesh/caro-node/observer/event"
 	"github.com/caro-mesh/caro-node/protocol"
 )
 

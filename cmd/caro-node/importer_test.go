@@ -179,7 +179,7 @@ func TestAsManyTransactionsAreUnderWayAsTheSinkTakes(t *testing.T) {
 			most = max(most, now)
 			mu.Unlock()
 			// Of three in a row the last ends first, so that they overtake each other.
-			time.Sleep(time.Duration(3-events[0].Timestamp.Unix()/1000%3) * time.Second)
+			<-time.After(time.Duration(3-events[0].Timestamp.Unix()/1000%3) * time.Second)
 			mu.Lock()
 			defer mu.Unlock()
 			now--
