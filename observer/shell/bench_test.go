@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"slices"
 	"testing"
 	"time"
@@ -30,19 +31,25 @@ func startTimed(b *testing.B, name string, c config) *timedShell {
 	return &timedShell{session: s, n: s.prompt}
 }
 
-// cpu returns the time that the shell itself has computed, 0 where /proc does not tell.
+// cpu returns the time that the shell itself has computed, all its threads together; 0 where /proc does not tell.
 func (s *timedShell) cpu() time.Duration {
-	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", s.cmd.Process.Pid))
+	threads, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/schedstat", s.cmd.Process.Pid))
 	if err != nil {
 		return 0
 	}
-	const tick = time.Second / 100 // USER_HZ, the same on every architecture of Go
-	var user, system int
-	f := bytes.Fields(b[bytes.LastIndexByte(b, ')')+1:])
-	if _, err := fmt.Sscan(string(f[11])+" "+string(f[12]), &user, &system); err != nil {
-		return 0
+	var sum time.Duration
+	for _, path := range threads {
+		b, err := os.ReadFile(path)
+		if err != nil { // a thread that has just ended
+			continue
+		}
+		var ns int64
+		if _, err := fmt.Sscan(string(b), &ns); err != nil {
+			return 0
+		}
+		sum += time.Duration(ns)
 	}
-	return time.Duration(user+system) * tick
+	return sum
 }
 
 // command types a command that does nothing and returns when the next prompt is on the screen.
@@ -87,17 +94,20 @@ func memory(b *testing.B) string {
 	return dir
 }
 
-func median(d []time.Duration) float64 {
-	d = slices.Clone(d)
-	slices.Sort(d)
-	return float64(d[len(d)/2].Nanoseconds()) / 1000
+// quantile returns the share-th of d in microseconds, 0.5 for the median.
+func quantile(d []time.Duration, share float64) float64 {
+	d = slices.Sorted(slices.Values(d))
+	return float64(d[int(share*float64(len(d)-1))].Nanoseconds()) / 1000
 }
+
+func median(d []time.Duration) float64 { return quantile(d, 0.5) }
 
 // BenchmarkPrompt measures from the Return key to the next prompt, in turns: the bare shell, the shell with hooks that do
 // nothing, with ours (bash also as most distributions set it up, where a DEBUG trap is needed, and without a run-time folder
 // in memory), and, where the environment variable BASH_PREEXEC names the file, with bash-preexec. The figures are medians in microseconds;
 // "ratio" is what ours adds over what empty hooks add, which holds on faster and slower machines alike. The cpu figures are
-// what the shell itself computed, in steps of 10 ms over all commands; they hardly depend on what else runs.
+// what the shell itself computed; they depend less on what else runs. The 10th and 90th percentile of the bare shell say how much
+// of a difference is noise.
 func BenchmarkPrompt(b *testing.B) {
 	for _, name := range automatic {
 		b.Run(name, func(b *testing.B) {
@@ -138,6 +148,8 @@ func BenchmarkPrompt(b *testing.B) {
 			bare := median(shells["bare"].took)
 			b.ReportMetric(0, "ns/op") // of all kinds together: means nothing
 			b.ReportMetric(bare, "bare-µs")
+			b.ReportMetric(quantile(shells["bare"].took, 0.1), "bare-p10-µs")
+			b.ReportMetric(quantile(shells["bare"].took, 0.9), "bare-p90-µs")
 			computed := func(k string) float64 {
 				return float64((shells[k].cpu() - before[k]).Microseconds()) / float64(len(shells[k].took))
 			}

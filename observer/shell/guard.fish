@@ -111,16 +111,21 @@ if status is-interactive; and test "$__caro_pid" = $fish_pid
 
     # Reports a stopped line.
     function __caro_stopped
-        if string match -q -r '^\s' -- "$argv[1]"; or test -n "$__caro_paused"; or test -e $__caro_pause_file; or set -q fish_private_mode
+        if string match -q -r '^\s' -- "$argv[1]"; or test -e $__caro_stop
             return
         end
         # Before fish 4 this is a search without a pager, which changes nothing.
         builtin history append -- "$argv[1]" >/dev/null 2>/dev/null
-        set -g __caro_command "$argv[1]"
-        set -g __caro_cwd $PWD
-        set -g __caro_confirmed b
-        __caro_clock
+        read -l up rest <$__caro_uptime
+        __caro_clock "$up"
+        set -g __caro_what b "$PWD" "$argv[1]"
+        set -g __caro_to $__caro_dir/
         __caro_write '' ''
+    end
+
+    # A confirmation holds for the line that followed it.
+    function __caro_done --on-event fish_postexec
+        set -g __caro_confirmed
     end
 
     for mode in default insert

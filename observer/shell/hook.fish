@@ -1,9 +1,12 @@
 # caro-node: reports finished commands to the local observer. fish 3 or newer; starts no process per command.
 #
-# fish offers no clock to built-ins. Where /proc/uptime exists it counts the time, from one look at the clock when the shell
-# starts; every 100 seconds the modification time of a scratch file (`path mtime`, fish 3.5, whole seconds) shows whether
-# the clock was moved. That is the clock where there is no /proc/uptime. Where there is neither, the observer takes the
-# spool file's time.
+# fish offers no clock to built-ins. Where /proc/uptime exists it counts the time: a record carries the clock at uptime 0 and
+# the uptime, and its reader adds them up. Every 100 seconds the modification time of a scratch file (`path mtime`, fish 3.5,
+# whole seconds) shows whether the clock was moved. That is the clock where there is no /proc/uptime. Where there is neither,
+# the observer takes the spool file's time.
+#
+# What fish runs here is what a person waits for: 5 to 15 microseconds a built-in, 50 to 100 a command substitution or `math`.
+# So the way of an ordinary command has few of the former and none of the latter, and whatever can be known before is.
 
 if status is-interactive
     set -g __caro_dir @SPOOL@
@@ -13,99 +16,139 @@ if status is-interactive
     if not set -q __caro_pid; or test "$__caro_pid" != $fish_pid
         set -g __caro_pid $fish_pid
         set -g __caro_paused
-        set -g __caro_command
-        set -g __caro_t0
-        set -g __caro_offset
-        set -g __caro_retry 0
-        set -g __caro_hundred -
-        set -g __caro_started (date +%s.%N | string match -r '^\d+(?:\.\d{1,6})?')
-        set -g __caro_session fish-$fish_pid-(math -s0 "$__caro_started * 1000000")-(random)(random)
+        set -g __caro_confirmed
+        set -g __caro_full # after a failed write: the uptime from which on to try again
+        set -g __caro_to # the spool folder while a command is to be reported
+        set -g __caro_start
+        set -g __caro_what
+        set -g __caro_boot # the clock at uptime 0, in seconds
+        set -g __caro_due 0 # the uptime from which on the clock is to be looked at again
+        set -g __caro_uptime /dev/null
+        set -g __caro_now (date +%s.%N | string match -r '^\d+(?:\.\d{1,6})?')
+        set -g __caro_session fish-$fish_pid-(math -s0 "$__caro_now * 1000000")-(random)(random)
         set -g __caro_file $__caro_dir/$__caro_session.spool
         set -g __caro_line $__caro_dir/lines/$__caro_session
         if test -r /proc/uptime; and read -l up rest </proc/uptime
-            set -g __caro_offset (math "$__caro_started - $up")
+            set -g __caro_uptime /proc/uptime
+            set -g __caro_boot (math "$__caro_now - $up")
+            set -g __caro_due (math "$up + 100")
         end
     end
 
+    # Sets __caro_stop, which exists as a file while nothing is to be reported, so that one test tells.
+    function __caro_gate --on-variable fish_private_mode
+        set -g __caro_stop $__caro_pause_file
+        if test -n "$__caro_paused$__caro_full"; or set -q fish_private_mode
+            set -g __caro_stop /
+        end
+    end
+    __caro_gate
+
     function caro_pause
         set -g __caro_paused 1
+        __caro_gate
     end
 
     function caro_resume
         set -g __caro_paused
+        __caro_gate
     end
 
-    # Sets __caro_t0 to the present time in microseconds, or to nothing where nothing tells it.
+    # Sets __caro_start to the present time, which the uptime tells where there is one; else it may stay unknown.
     function __caro_clock
-        set -g __caro_t0
-        if test -n "$__caro_offset"; and read -l up rest </proc/uptime
-            if not string match -q -- "$__caro_hundred??.*" $up
-                set -g __caro_hundred (string replace -r '..\..*$' '' -- $up)
-                __caro_seen
-                # Sleep and NTP do not part the two clocks by more than the rounding; a clock that was set does.
-                if test -n "$__caro_mtime"
-                    set -l apart (math "$__caro_offset + $up - $__caro_mtime")
-                    if test $apart -gt 3; or test $apart -lt -2
-                        set -g __caro_offset (math "$__caro_mtime - $up")
-                    end
-                end
-            end
-            set -g __caro_t0 (math -s0 "($__caro_offset + $up) * 1000000")
-        else if __caro_seen
-            set -g __caro_t0 "$__caro_mtime"000000
+        if test -n "$argv[1]" -a "0$argv[1]" -lt $__caro_due
+            set -g __caro_start $__caro_boot+$argv[1]
+            return
         end
-    end
-
-    # Sets __caro_mtime to the present second, as the file system knows it.
-    function __caro_seen
-        set -g __caro_mtime
-        builtin -q path; and test -d $__caro_dir/lines -a -w $__caro_dir/lines
-        or return
-        true >$__caro_line
-        set -g __caro_mtime (path mtime $__caro_line)
+        set -l seen
+        if builtin -q path; and test -w $__caro_dir/lines/
+            true >$__caro_line
+            set seen (path mtime $__caro_line) # the present second, as the file system knows it
+        end
+        if test -z "$argv[1]"
+            set -g __caro_start ''
+            test -z "$seen"; or set -g __caro_start "$seen"000000
+            return
+        end
+        set -g __caro_due (math "$argv[1] + 100")
+        # Sleep and NTP do not part the two clocks by more than the rounding; a clock that was set does.
+        if test -n "$seen"
+            set -l apart (math "$__caro_boot + $argv[1] - $seen")
+            if test $apart -gt 3; or test $apart -lt -2
+                set -g __caro_boot (math "$seen - $argv[1]")
+            end
+        end
+        set -g __caro_start $__caro_boot+$argv[1]
     end
 
     function __caro_preexec --on-event fish_preexec
-        set -g __caro_command
-        if test -n "$__caro_paused"; or test -e $__caro_pause_file; or set -q fish_private_mode
+        if test -e $__caro_stop
+            set -g __caro_to
+            test -z "$__caro_full"; or __caro_retry $argv
             return
         end
+        read -l up rest <$__caro_uptime
+        if test "0$up" -lt $__caro_due; and string match -q -r '^(?!exec )\S' -- "$argv[1]"
+            set -g __caro_start $__caro_boot+$up
+            set -g __caro_what "$__caro_confirmed" "$PWD" "$argv[1]"
+            set -g __caro_to $__caro_dir/
+        else
+            __caro_note "$up" $argv
+        end
+    end
+
+    # The same for any line, and at any time.
+    function __caro_note
+        __caro_clock $argv[1]
+        set -g __caro_to
         # fish hands a leading blank over.
-        if string match -q -r '^\s' -- "$argv[1]"; or test -z "$argv[1]"
+        if test -z "$argv[2]"; or string match -q -r '^\s' -- "$argv[2]"
             return
         end
-        set -g __caro_command "$argv[1]"
-        set -g __caro_cwd $PWD
-        __caro_clock
+        set -g __caro_what "$__caro_confirmed" "$PWD" "$argv[2]"
+        set -g __caro_to $__caro_dir/
         # After `exec` there is no prompt. Where it fails, the shell goes on and has reported it already.
-        if string match -q -r '^exec [^0-9<>&]' -- "$__caro_command"
+        if string match -q -r '^exec [^0-9<>&]' -- "$argv[2]"
             __caro_write '' ''
         end
     end
 
     function __caro_postexec --on-event fish_postexec
         set -l e $status
-        set -l duration $CMD_DURATION
-        if test -n "$__caro_command"
-            __caro_write "$duration"000 $e
+        if test -w "$__caro_to"
+            printf '\0\2C1\0%s\0%s000\0%s\0%s\0fish\0%s\0%s\0\3\0' $__caro_start "$CMD_DURATION" $e $__caro_what >>$__caro_file
+            or __caro_failed
         end
+        set -g __caro_to
     end
 
     # The line that ends the shell, or that runs while the terminal is closed.
     function __caro_exit --on-event fish_exit
-        if test -n "$__caro_command"
-            __caro_write '' ''
+        __caro_write '' ''
+    end
+
+    # Reports the line that was noted. Duration in microseconds and status may be empty.
+    function __caro_write
+        if test -w "$__caro_to"
+            printf '\0\2C1\0%s\0%s\0%s\0%s\0fish\0%s\0%s\0\3\0' $__caro_start $argv $__caro_what >>$__caro_file
+            or __caro_failed
+        end
+        set -g __caro_to
+    end
+
+    # On a full disk fish itself prints an error, so the next try waits a minute.
+    function __caro_failed
+        if read -l up rest <$__caro_uptime
+            set -g __caro_full (math "$up + 60")
+            __caro_gate
         end
     end
 
-    # Duration and status may be empty.
-    function __caro_write
-        # On a full disk fish itself prints an error, so the next try waits a minute.
-        if test -d $__caro_dir -a -w $__caro_dir; and begin; test -z "$__caro_t0"; or test "$__caro_t0" -ge $__caro_retry; end
-            printf '\0\2C1\0%s\0%s\0%s\0%s\0fish\0%s\0%s\0\3\0' "$__caro_t0" $argv[1] $argv[2] "$__caro_confirmed" "$__caro_cwd" "$__caro_command" >>$__caro_file
-            or set -g __caro_retry (math -s0 "$__caro_t0 + 60000000")
+    function __caro_retry
+        if read -l up rest <$__caro_uptime; and test "$up" -ge $__caro_full
+            set -g __caro_full
+            __caro_gate
+            __caro_preexec $argv
         end
-        set -g __caro_command
-        set -g __caro_confirmed
     end
 end

@@ -8,7 +8,8 @@
 //	\0 \x02 C1 \0 start \0 duration \0 exit \0 flags \0 shell \0 cwd \0 command \0 \x03 \0
 //
 // start is in microseconds since 1970 UTC, duration in microseconds, exit a decimal status; each may be empty for
-// "unknown". flags is a set of letters: g caro_generated, x executed, c confirmed by the person, b blocked, and q: the
+// "unknown". Where a shell cannot add cheaply (fish), start is a sum a+b of two numbers of seconds with decimal places: when
+// the system was started, and its uptime. flags is a set of letters: g caro_generated, x executed, c confirmed by the person, b blocked, and q: the
 // command is quoted the way a shell quotes a word ('…', $'…'), which keeps line breaks out of the bytes and thereby the
 // record in one write.
 //

@@ -79,7 +79,7 @@ func Encode(r Record) []byte {
 // parse reads the seven fields between version and end mark.
 func parse(f [fields][]byte) (Record, error) {
 	var r Record
-	start, err := number(f[0], "start time")
+	start, err := moment(f[0])
 	if err != nil {
 		return r, err
 	}
@@ -138,6 +138,39 @@ func parse(f [fields][]byte) (Record, error) {
 		return r, fmt.Errorf("no command")
 	}
 	return r, nil
+}
+
+// moment reads a start time: microseconds, or two numbers of seconds to be added up. An empty field, and a sum of which a
+// part is missing, are nil.
+func moment(b []byte) (*int64, error) {
+	boot, up, sum := bytes.Cut(b, []byte("+"))
+	if !sum {
+		return number(b, "start time")
+	}
+	if len(boot) == 0 || len(up) == 0 {
+		return nil, nil
+	}
+	var start int64
+	for _, part := range [][]byte{boot, up} {
+		us, err := seconds(part)
+		if err != nil {
+			return nil, err
+		}
+		start += us
+	}
+	return &start, nil
+}
+
+// seconds reads seconds with an optional sign and fraction, and returns microseconds.
+func seconds(b []byte) (int64, error) {
+	const places, most = 6, 12 // two times 10^12 seconds do not overflow
+	whole, fraction, _ := strings.Cut(string(b), ".")
+	padded := fraction + "000000"
+	n, err := strconv.ParseInt(whole+padded[:places], 10, 64)
+	if err != nil || whole == "" || len(whole) > most || strings.Trim(padded[places:], "0123456789") != "" {
+		return 0, fmt.Errorf("start time %q is not a number of seconds", b)
+	}
+	return n, nil
 }
 
 // number reads a decimal integer; an empty field is nil.

@@ -138,6 +138,12 @@ func TestMalformedRecordsAreTornWithTheReason(t *testing.T) {
 		{"999999999999999999\x00\x00\x00\x00bash\x00/\x00ls", "out of range"},
 		{"253402300799000000\x00\x00\x00\x00bash\x00/\x00ls", "out of range"}, // the year 9999
 		{"99999999999999999999999\x00\x00\x00\x00bash\x00/\x00ls", "digits"},
+		{"1.5+x\x00\x00\x00\x00bash\x00/\x00ls", "number of seconds"},
+		{"1.5+2.x\x00\x00\x00\x00bash\x00/\x00ls", "number of seconds"},
+		{"1.5+2.0000000x\x00\x00\x00\x00bash\x00/\x00ls", "number of seconds"},
+		{"1+.5\x00\x00\x00\x00bash\x00/\x00ls", "number of seconds"},
+		{"9999999999999+1\x00\x00\x00\x00bash\x00/\x00ls", "number of seconds"},
+		{"999999999999+999999999999\x00\x00\x00\x00bash\x00/\x00ls", "out of range"},
 		{"1\x00d\x00\x00\x00bash\x00/\x00ls", "duration"},
 		{"1\x00\x00e\x00\x00bash\x00/\x00ls", "exit status"},
 		{"1\x00\x0099999999999\x00\x00bash\x00/\x00ls", "exit status"},
@@ -165,6 +171,22 @@ func TestAClockThatWasSetBackMakesTheDurationUnknown(t *testing.T) {
 	d := NewDecoder(strings.NewReader(marker+"5\x00-3000\x000\x00\x00bash\x00/\x00ls\x00"+end+"\x00"), 0)
 	if r, err := d.Next(); err != nil || r.Duration != nil || r.Command != "ls" {
 		t.Errorf("%+v, %v", r, err)
+	}
+}
+
+func TestAStartMayBeASumOfSeconds(t *testing.T) {
+	for start, want := range map[string]int64{
+		"1795550608.161507+533.92": 1795551142081507, "1795550608+0.01": 1795550608010000, "-2+3.5": 1500000,
+		"1.1234567+1": 2123456, "+533.92": 0, "1795550608+": 0, "+": 0,
+	} {
+		d := NewDecoder(strings.NewReader(marker+start+"\x00\x00\x00\x00fish\x00/\x00ls\x00"+end+"\x00"), 0)
+		r, err := d.Next()
+		if want == 0 && err == nil && r.Start.IsZero() {
+			continue
+		}
+		if err != nil || r.Start.UnixMicro() != want {
+			t.Errorf("%q: %v, %v, want %d µs", start, r.Start.UnixMicro(), err, want)
+		}
 	}
 }
 
@@ -246,6 +268,7 @@ func TestUnquoteReadsNumericEscapes(t *testing.T) {
 func FuzzDecoder(f *testing.F) {
 	f.Add(Encode(Record{Start: time.UnixMicro(1), Shell: protocol.ShellBash, CWD: "/", Command: "ls"}))
 	f.Add(Encode(Record{Command: "a\x00b"})[:30])
+	f.Add([]byte(marker + "1795550608.161507+533.92\x003000\x000\x00\x00fish\x00/\x00ls\x00" + end + "\x00"))
 	f.Add([]byte(marker + marker + "\x00\x00\x00\x00\x00\x00"))
 	f.Add([]byte(marker + "1\x002\x003\x00q\x00bash\x00/\x00$'\\x41\\u00e4\\cA'\x00" + end + "\x00"))
 	f.Fuzz(func(t *testing.T, file []byte) {
