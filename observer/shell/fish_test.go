@@ -42,14 +42,14 @@ func TestFishTellsTheTimeInEachWay(t *testing.T) {
 		if !exists("/proc/uptime") || !path(s) {
 			t.Skip("this system or this fish cannot tell, so a clock that was moved goes unnoticed")
 		}
-		s.enter(" set -g __caro_boot (math $__caro_boot - 5000)", " set -g __caro_due 0", "true", "true")
+		s.enter(" set -g __caro_boot (math $__caro_boot - 5000)", " set -g __caro_usual '(?!)'", "true", "true")
 		s.onTime(false)
 	})
 	t.Run("by a file where there is no uptime", func(t *testing.T) {
 		t.Parallel()
 		s := start(t, "fish", config{})
 		has := path(s)
-		s.enter(" set -g __caro_uptime /dev/null; set -g __caro_due 0", "true", " hidden", "exec 2>&1 true", "false")
+		s.enter(" set -g __caro_uptime /dev/null; set -g __caro_usual '(?!)'", "true", " hidden", "exec 2>&1 true", "false")
 		s.onTime(!has)
 		s.want("builtin -q path; and touch ~/has-path", "true", "exec 2>&1 true", "false")
 	})
@@ -59,7 +59,7 @@ func TestFishTellsTheTimeInEachWay(t *testing.T) {
 		if err := os.Remove(filepath.Join(s.spool, "lines")); err != nil {
 			t.Fatal(err)
 		}
-		s.enter(" set -g __caro_uptime /dev/null; set -g __caro_due 0", "true")
+		s.enter(" set -g __caro_uptime /dev/null; set -g __caro_usual '(?!)'", "true")
 		s.onTime(true)
 		s.want("true")
 		wantQuiet(t, s)

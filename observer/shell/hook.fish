@@ -22,7 +22,7 @@ if status is-interactive
         set -g __caro_start
         set -g __caro_what
         set -g __caro_boot # the clock at uptime 0, in seconds
-        set -g __caro_due 0 # the uptime from which on the clock is to be looked at again
+        set -g __caro_usual '(?!)' # matches uptime and line where neither needs a closer look
         set -g __caro_uptime /dev/null
         set -g __caro_now (date +%s.%N | string match -r '^\d+(?:\.\d{1,6})?')
         set -g __caro_session fish-$fish_pid-(math -s0 "$__caro_now * 1000000")-(random)(random)
@@ -31,7 +31,6 @@ if status is-interactive
         if test -r /proc/uptime; and read -l up rest </proc/uptime
             set -g __caro_uptime /proc/uptime
             set -g __caro_boot (math "$__caro_now - $up")
-            set -g __caro_due (math "$up + 100")
         end
     end
 
@@ -56,10 +55,6 @@ if status is-interactive
 
     # Sets __caro_start to the present time, which the uptime tells where there is one; else it may stay unknown.
     function __caro_clock
-        if test -n "$argv[1]" -a "0$argv[1]" -lt $__caro_due
-            set -g __caro_start $__caro_boot+$argv[1]
-            return
-        end
         set -l seen
         if builtin -q path; and test -w $__caro_dir/lines/
             true >$__caro_line
@@ -70,7 +65,9 @@ if status is-interactive
             test -z "$seen"; or set -g __caro_start "$seen"000000
             return
         end
-        set -g __caro_due (math "$argv[1] + 100")
+        # Blanks in front, an empty line and exec are not usual, nor are other hundreds of seconds.
+        set -l hundred (string replace -r '\d{1,2}(\..*)?$' '' -- $argv[1])
+        set -g __caro_usual "^$hundred"'\d?\d\.\d* (?!exec )\S'
         # Sleep and NTP do not part the two clocks by more than the rounding; a clock that was set does.
         if test -n "$seen"
             set -l apart (math "$__caro_boot + $argv[1] - $seen")
@@ -88,7 +85,7 @@ if status is-interactive
             return
         end
         read -l up rest <$__caro_uptime
-        if test "0$up" -lt $__caro_due; and string match -q -r '^(?!exec )\S' -- "$argv[1]"
+        if string match -q -r -- $__caro_usual "$up $argv[1]"
             set -g __caro_start $__caro_boot+$up
             set -g __caro_what "$__caro_confirmed" "$PWD" "$argv[1]"
             set -g __caro_to $__caro_dir/
@@ -99,12 +96,10 @@ if status is-interactive
 
     # The same for any line, and at any time.
     function __caro_note
-        __caro_clock $argv[1]
         set -g __caro_to
         # fish hands a leading blank over.
-        if test -z "$argv[2]"; or string match -q -r '^\s' -- "$argv[2]"
-            return
-        end
+        string match -q -r '^\S' -- "$argv[2]"; or return
+        __caro_clock $argv[1]
         set -g __caro_what "$__caro_confirmed" "$PWD" "$argv[2]"
         set -g __caro_to $__caro_dir/
         # After `exec` there is no prompt. Where it fails, the shell goes on and has reported it already.
