@@ -31,11 +31,12 @@ func main() {
 	peers := flag.Int("peers", 10, "nodes that are asked")
 	history := flag.Int("history", 100_000, "lines of the history file that is imported")
 	million := flag.Bool("million", false, "also search a node with 1,000,000 commands, which takes a minute to set up")
-	only := flag.String("only", "", "only this part: guard, import, search, idle or query")
+	only := flag.String("only", "", "only this part: guard, import, search, hook, idle or query")
+	commands := flag.Int("commands", 1000, "commands that are typed in each shell to measure its hook")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	b := bench{bin: *bin, events: *events, idle: *idle, runs: *runs, peers: *peers, history: *history}
+	b := bench{bin: *bin, events: *events, idle: *idle, runs: *runs, peers: *peers, history: *history, commands: *commands}
 	if *million {
 		b.searched = 1_000_000
 	}
@@ -52,6 +53,7 @@ type bench struct {
 	idle        time.Duration
 	runs, peers int
 	history     int // lines of the imported file
+	commands    int // typed in each shell
 	searched    int // stored commands of the node that is searched; 0: it is not
 }
 
@@ -75,6 +77,7 @@ func (b *bench) run(ctx context.Context, only string) (err error) {
 		run  func(context.Context) error
 	}{
 		{"guard", b.guard}, {"import", b.imports}, {"search", b.searches},
+		{"hook", func(ctx context.Context) error { return benchHook(ctx, b.dir, b.commands) }},
 		{"idle", func(ctx context.Context) error { return benchIdle(ctx, b.bin, b.dir, b.events, b.idle, b.runs) }},
 		{"query", func(ctx context.Context) error { return benchQuery(ctx, b.bin, b.dir, b.runs, b.peers) }},
 	} {
