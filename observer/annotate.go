@@ -7,8 +7,13 @@ import (
 	"github.com/caro-mesh/caro-node/observer/shellparse"
 )
 
-// Annotate sets category, risk level and pattern of an event. The command is parsed once for all three.
+// Annotate sets category, risk level and pattern of an event, from what its aliases stand for where that is known. The
+// command is parsed once for all three.
 func Annotate(e *event.Event) {
-	c := shellparse.Parse(e.Command, e.Shell)
+	text := e.Command
+	if e.Expanded != "" {
+		text = e.Expanded
+	}
+	c := shellparse.Parse(text, e.Shell)
 	e.Category, e.RiskLevel, e.Pattern = category.Of(c), risk.Assess(c).Level, category.Pattern(c)
 }

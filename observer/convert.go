@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/caro-mesh/caro-node/observer/event"
+	"github.com/caro-mesh/caro-node/observer/shellparse"
 	"github.com/caro-mesh/caro-node/observer/spool"
 )
 
@@ -14,6 +15,7 @@ func (o *Observer) event(f *file, r spool.Record, modified time.Time) (event.Eve
 		Timestamp:     r.Start.UTC(),
 		Shell:         r.Shell,
 		Command:       r.Command,
+		Expanded:      r.Expanded,
 		CWD:           r.CWD,
 		ExitCode:      r.Exit,
 		CaroGenerated: r.CaroGenerated,
@@ -21,6 +23,9 @@ func (o *Observer) event(f *file, r spool.Record, modified time.Time) (event.Eve
 		UserConfirmed: r.UserConfirmed,
 		Blocked:       r.Blocked,
 		Session:       f.Session,
+	}
+	if r.Aliases != "" {
+		e.Expanded = shellparse.Expand(r.Command, r.Shell, shellparse.ParseAliases(r.Aliases))
 	}
 	if r.Duration != nil {
 		ms := r.Duration.Milliseconds()

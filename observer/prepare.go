@@ -71,16 +71,25 @@ func deletes(command string, shell protocol.ShellType) (yes bool) {
 
 // Prepare cleans, redacts and annotates an event that is as it was reported, with its time and what is known of its end. It
 // reports false for a command that is not to be kept: an empty one, one that begins with a blank, one that a pattern
-// excludes, and "caro-node delete", which would bring back what it removes. Redactions may name kinds of secrets that the
-// reporter has replaced already; those that are found are added.
+// excludes, and "caro-node delete", which would bring back what it removes; the latter two also where an alias stands for it.
+// Redactions may name kinds of secrets that the reporter has replaced already; those that are found are added. Expanded is
+// empty afterwards.
 func (p *Preparer) Prepare(e *event.Event) bool {
-	e.Command = strings.TrimRightFunc(strings.ToValidUTF8(e.Command, "\uFFFD"), unicode.IsSpace)
+	e.Command, e.Expanded = tidy(e.Command), tidy(e.Expanded)
 	e.CWD = strings.ToValidUTF8(e.CWD, "\uFFFD")
-	if e.Command == "" || unicode.IsSpace(rune(e.Command[0])) || p.ignore.Match(e.Command, e.CWD) || deletes(e.Command, e.Shell) {
+	if e.Command == "" || unicode.IsSpace(rune(e.Command[0])) || p.excluded(e.Command, e) || p.excluded(e.Expanded, e) {
 		p.ignored.Add(1)
 		return false
 	}
 	clean, kinds := p.clean(e.Command)
+	switch e.Expanded {
+	case "":
+	case e.Command:
+		e.Expanded = ""
+	default:
+		// Nobody sees this text, but its pattern is kept. What it holds beyond the command is not what was typed.
+		e.Expanded, _ = p.clean(e.Expanded)
+	}
 	e.Command = clean
 	if e.CWD != "" { // a folder may be named after what was cloned or downloaded into it
 		folder, more := p.clean(e.CWD)
@@ -92,7 +101,17 @@ func (p *Preparer) Prepare(e *event.Event) bool {
 		e.Redactions = slices.Compact(e.Redactions)
 	}
 	p.judge(e)
+	e.Expanded = ""
 	return true
+}
+
+// tidy makes a text one that can be stored.
+func tidy(text string) string {
+	return strings.TrimRightFunc(strings.ToValidUTF8(text, "\uFFFD"), unicode.IsSpace)
+}
+
+func (p *Preparer) excluded(command string, e *event.Event) bool {
+	return command != "" && (p.ignore.Match(command, e.CWD) || deletes(command, e.Shell))
 }
 
 // prepareTogether is how many events one core prepares at a time: some milliseconds of work.

@@ -56,6 +56,39 @@ func TestACommandThatRemovesCommandsIsNotKept(t *testing.T) {
 	}
 }
 
+func TestAnExpansionIsJudgedAndForgotten(t *testing.T) {
+	p := newPreparer(t, "pass *")
+	secret := "ghp_" + strings.Repeat("aB3", 12)
+	for _, c := range []struct {
+		command, expanded string
+		category          protocol.CommandCategory
+		risk              protocol.RiskLevel
+		pattern           string
+	}{
+		{"k get pods", "kubectl get pods", protocol.CategoryKubernetes, protocol.RiskSafe, "kubectl get"},
+		{"nuke", "false && rm -rf /", protocol.CategoryFileOps, protocol.RiskCritical, "rm"},
+		{"clone x", "git clone https://me:" + secret + "@example.org/x", protocol.CategoryGit, protocol.RiskSafe, "git clone"},
+		{"git status", "git status", protocol.CategoryGit, protocol.RiskSafe, "git status"},
+		{"git status", "", protocol.CategoryGit, protocol.RiskSafe, "git status"},
+	} {
+		e := event.Event{Command: c.command, Expanded: c.expanded, Shell: protocol.ShellBash}
+		if !p.Prepare(&e) {
+			t.Errorf("%q is not kept", c.command)
+		}
+		if e.Command != c.command || e.Expanded != "" || len(e.Redactions) > 0 {
+			t.Errorf("%q became %+v", c.command, e)
+		}
+		if e.Category != c.category || e.RiskLevel < c.risk || !strings.Contains(e.Pattern, c.pattern) || strings.Contains(e.Pattern, secret) {
+			t.Errorf("%q: %v, %v, %q", c.command, e.Category, e.RiskLevel, e.Pattern)
+		}
+	}
+	for command, expanded := range map[string]string{"p show x": "pass show x", "forget": "caro-node delete --search x"} {
+		if p.Prepare(&event.Event{Command: command, Expanded: expanded, Shell: protocol.ShellBash}) {
+			t.Errorf("%q is kept although it stands for %q", command, expanded)
+		}
+	}
+}
+
 // sample returns n events with the commands of the corpus, secrets among them.
 func sample(t testing.TB, n int) []event.Event {
 	t.Helper()

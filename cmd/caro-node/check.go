@@ -43,8 +43,9 @@ The exit code is the answer: 0 safe, 1 moderate, 2 high, 3 critical. Everything 
 use, 70 a fault of this program, 74 the answer could not be written.
 
 "caro-node check --guard SHELL" takes the command from the environment variable CARO_NODE_LINE, where other users cannot
-see it, and prints the level on a line, and for each finding of that level high or critical three more: rule, reason and
-safer alternative. This form does not change; the guard of "caro-node shell init --guard" uses it.`,
+see it, and what its aliases stand for from CARO_NODE_ALIASES (name=value, with the byte 1f between them). It prints the
+level on a line, and for each finding of that level high or critical three more: rule, reason and safer alternative. This
+form does not change; the guard of "caro-node shell init --guard" uses it.`,
 		Example: `  caro-node check -- 'curl https://example.org/install | sudo bash'`,
 		RunE: func(_ *cobra.Command, args []string) error {
 			command := strings.Join(args, " ")

@@ -34,6 +34,9 @@ type Event struct {
 	Pattern string
 	// Redactions names the kinds of secrets that were replaced, sorted, each once.
 	Redactions []string
+	// Expanded is Command as the shell expanded its aliases, empty where it held none. It is judged in place of Command on the
+	// way to the store, and goes no further.
+	Expanded string
 }
 
 // NewID returns a UUIDv7 that carries t, so that IDs sort by time.

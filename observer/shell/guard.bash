@@ -51,11 +51,12 @@ __caro_enter() {
   [[ ${PROMPT_COMMAND[*]-} == *__caro_prompt* ]] || __caro_lines=
   full=$__caro_lines$READLINE_LINE __caro_confirmed=
   __caro_lines=$full$'\n' # what follows if the shell finds the line incomplete
-  __caro_suspect "$full" || return 0
-  if ((${#full} > 30000)); then # more than can be handed over
+  __caro_aliases "$full"
+  __caro_suspect "$full$__caro_values" || return 0
+  if ((${#full} + ${#__caro_defs} > 30000)); then # more than can be handed over
     out=$'high\nshell.too-large\nIt is too large to be judged.\nPut it into a file and read it before running it.'
   else
-    out=$(CARO_NODE_LINE=$full "$__caro_program" check --guard bash 2>/dev/null) || :
+    out=$(CARO_NODE_LINE=$full CARO_NODE_ALIASES=$__caro_defs "$__caro_program" check --guard bash 2>/dev/null) || :
   fi
   case $out in
   safe* | moderate*) return 0 ;;
@@ -126,8 +127,12 @@ __caro_guard_ready() {
     __caro_last=$text __caro_prev=
   fi
   [[ ! $__caro_paused && ! -e $__caro_pause_file ]] || return 0
-  if [[ $text == *$'\n'* ]]; then text=${text@Q} flags+=q; fi
-  builtin printf '\0\2C1\0%s\0\0\0%s\0bash\0%s\0%s\0\3\0' "$__caro_t1" "$flags" "$PWD" "$text" >>"$__caro_file"
+  __caro_aliases "$text"
+  local defs=$__caro_defs
+  [[ ! $defs ]] || flags+=a
+  if [[ $text$defs == *$'\n'* ]]; then text=${text@Q} defs=${defs:+${defs@Q}} flags+=q; fi
+  builtin printf "\\0\\2C1\\0%s\\0\\0\\0%s\\0bash\\0%s\\0%s\\0${defs:+%s\\0}\\3\\0" \
+    "$__caro_t1" "$flags" "$PWD" "$text" ${defs:+"$defs"} >>"$__caro_file"
 }
 
 if [[ $- == *i* && ${__caro_pid-} == "$$" ]]; then

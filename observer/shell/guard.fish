@@ -38,6 +38,14 @@ if status is-interactive; and test "$__caro_pid" = $fish_pid
         return 1
     end
 
+    # Sets __caro_defs to what the alias stands for that begins the line.
+    function __caro_seen_as
+        set -g __caro_defs
+        if string match -q -r -- "^\s*$__caro_first" "$argv[1]"; and functions -q -- "$__caro_word"
+            __caro_define "$__caro_word"
+        end
+    end
+
     # Bound to Return.
     function __caro_enter
         set -g __caro_confirmed
@@ -57,15 +65,23 @@ if status is-interactive; and test "$__caro_pid" = $fish_pid
             return
         end
         # In the pager and in a search Return chooses; a line that is not complete gets another one.
-        if commandline -P; or begin; commandline -S 2>/dev/null; end; or not commandline --is-valid; or not __caro_suspect "$line"
+        if commandline -P; or begin; commandline -S 2>/dev/null; end; or not commandline --is-valid
+            commandline -f execute
+            return
+        end
+        __caro_seen_as "$line"
+        set -l defs "$__caro_defs"
+        set -g __caro_defs
+        if not __caro_suspect "$line"(string replace -ra '(^|\x1f)[^=]*=' \n -- "$defs" | string collect)
             commandline -f execute
             return
         end
         set -l out
-        if test (string length -- "$line") -gt 30000 # more than can be handed over
+        if test (string length -- "$line$defs") -gt 30000 # more than can be handed over
             set out high shell.too-large 'It is too large to be judged.' 'Put it into a file and read it before running it.'
         else
             set -lx CARO_NODE_LINE "$line"
+            set -lx CARO_NODE_ALIASES "$defs"
             set out ($__caro_program check --guard fish 2>/dev/null)
         end
         switch "$out[1]"
@@ -119,7 +135,9 @@ if status is-interactive; and test "$__caro_pid" = $fish_pid
         read -l up rest <$__caro_uptime
         __caro_clock "$up"
         set -g __caro_what b "$PWD" "$argv[1]"
-        set -g __caro_to $__caro_dir/
+        __caro_seen_as "$argv[1]"
+        set -g __caro_to
+        test -n "$__caro_defs"; or set -g __caro_to $__caro_dir/
         __caro_write '' ''
     end
 

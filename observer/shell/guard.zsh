@@ -38,18 +38,37 @@ if [[ -o interactive && "${__caro_pid-}" == "$$" ]] && \zmodload zsh/zle 2>/dev/
     return 1
   }
 
+  # Sets __caro_defs to what the aliases among the words of a line stand for, and the aliases among theirs, and
+  # __caro_values to the same without names. Global and suffix aliases are not looked at.
+  __caro_aliases() {
+    \local w line="${1[1,2000]}" more
+    __caro_defs= __caro_values=
+    while [[ -n "$line" ]]; do
+      more=
+      for w in ${(z)line}; do
+        if (( ${+aliases[$w]} )) && [[ $'\x1f'"$__caro_defs" != *$'\x1f'"$w="* ]]; then
+          if [[ -n "$__caro_defs" ]]; then __caro_defs+=$'\x1f'; fi
+          __caro_defs+="$w=$aliases[$w]" more+=$'\n'"$aliases[$w]"
+        fi
+      done
+      line="${more[1,2000]}" __caro_values+="$more"
+    done
+  }
+
   # Succeeds where the line may run.
   __caro_guard() {
     \emulate -L zsh
-    \local full="$PREBUFFER$BUFFER" out
+    \local full="$PREBUFFER$BUFFER" out __caro_defs __caro_values
     __caro_confirmed=
     [[ "$CONTEXT" == cont ]] || __caro_agreed=
     # `vared` edits values, not commands.
-    if [[ "$CONTEXT" != (start|cont) ]] || ! __caro_suspect "$full"; then return 0; fi
-    if (( ${#full} > 30000 )); then # more than can be handed over
+    if [[ "$CONTEXT" != (start|cont) ]]; then return 0; fi
+    __caro_aliases "$full"
+    if ! __caro_suspect "$full$__caro_values"; then return 0; fi
+    if (( ${#full} + ${#__caro_defs} > 30000 )); then # more than can be handed over
       out=$'high\nshell.too-large\nIt is too large to be judged.\nPut it into a file and read it before running it.'
     else
-      out=$(CARO_NODE_LINE="$full" "$__caro_program" check --guard zsh 2>/dev/null)
+      out=$(CARO_NODE_LINE="$full" CARO_NODE_ALIASES="$__caro_defs" "$__caro_program" check --guard zsh 2>/dev/null)
     fi
     case "$out" in
     (safe*|moderate*) return 0 ;;
@@ -115,7 +134,9 @@ if [[ -o interactive && "${__caro_pid-}" == "$$" ]] && \zmodload zsh/zle 2>/dev/
     if [[ "$1" == [[:blank:]]* ]]; then return 0; fi
     \print -sr -- "$1"
     if [[ -n "$__caro_paused" || -e "$__caro_pause_file" ]]; then return 0; fi
-    __caro_command="$1" __caro_cwd="$PWD" __caro_confirmed=b
+    \local __caro_defs __caro_values
+    __caro_aliases "$1"
+    __caro_command="$1" __caro_cwd="$PWD" __caro_confirmed=b __caro_expanded=
     (( __caro_t0 = EPOCHREALTIME * 1000000 ))
     __caro_write
   }

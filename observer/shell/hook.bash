@@ -161,12 +161,37 @@ __caro_finish() {
   [[ $text && $text != [[:blank:]]* && ! $__caro_paused && ! -e $__caro_pause_file ]] || return 0
   # Of a line that ran when the shell was ended from outside, the status is not known.
   if [[ ${2-} && $text != exit* && $text != logout* ]]; then e=; fi
+  __caro_aliases "$text"
+  local defs=$__caro_defs
+  [[ ! $defs ]] || flags+=a
   # A line break would make bash write the record in pieces.
-  if [[ $text == *$'\n'* ]]; then text=${text@Q} flags+=q; fi
+  if [[ $text$defs == *$'\n'* ]]; then text=${text@Q} defs=${defs:+${defs@Q}} flags+=q; fi
   if [[ $e ]]; then took=$((__caro_t1 - t0)); fi
   __caro_t0= # an interrupt from here on must not report the line twice
-  builtin printf '\0\2C1\0%s\0%s\0%s\0%s\0bash\0%s\0%s\0\3\0' \
-    "$t0" "$took" "$e" "$flags" "$__caro_cwd" "$text" >>"$__caro_file"
+  builtin printf "\\0\\2C1\\0%s\\0%s\\0%s\\0%s\\0bash\\0%s\\0%s\\0${defs:+%s\\0}\\3\\0" \
+    "$t0" "$took" "$e" "$flags" "$__caro_cwd" "$text" ${defs:+"$defs"} >>"$__caro_file"
+}
+
+# Sets __caro_defs to what the aliases among the words of a line stand for, and the aliases among theirs, and __caro_values to
+# the same without names. Which of them stand in the place of a program is left to the reader, who knows the grammar. bash makes BASH_ALIASES anew each time it is looked
+# at, so that is done once for all words.
+__caro_aliases() {
+  local IFS=$' \t\n' names w line=${1:0:2000} more
+  __caro_defs= __caro_values=
+  [[ $BASHOPTS == *expand_aliases* ]] || return 0
+  names=" ${!BASH_ALIASES[*]} "
+  [[ $names != '  ' ]] || return 0
+  while [[ $line ]]; do
+    more=
+    for w in ${line//[][\;\|\&\(\)\<\>\`\*\?\$\"\'\\\{\}=]/ }; do
+      if [[ $names == *" $w "* && ${BASH_ALIASES[$w]-} ]]; then
+        names=${names/" $w "/ }
+        __caro_defs+=${__caro_defs:+$'\x1f'}$w=${BASH_ALIASES[$w]}
+        more+=$'\n'${BASH_ALIASES[$w]}
+      fi
+    done
+    line=${more:0:2000} __caro_values+=$more
+  done
 }
 
 # Reads number, time stamp and text of the newest history entry. The history can only be printed: it goes through a
@@ -220,7 +245,7 @@ __caro_install() {
 
 # A child inherits variables after `set -a`, but never a session: its process number differs.
 if [[ $- == *i* && ${__caro_pid-} != "$$" ]] && ((BASH_VERSINFO[0] * 100 + BASH_VERSINFO[1] >= 404)); then
-  __caro_pid=$$ __caro_paused= __caro_settings= __caro_history= __caro_off= __caro_trap= __caro_todo=__caro_prompt __caro_new= __caro_merges=0
+  __caro_pid=$$ __caro_paused= __caro_settings= __caro_history= __caro_off= __caro_trap= __caro_todo=__caro_prompt __caro_new= __caro_merges=0 __caro_defs= __caro_values=
   __caro_t0= __caro_n0= __caro_n1= __caro_armed= __caro_first= __caro_prev= __caro_last= __caro_cwd= __caro_tp=0 __caro_status=0
   __caro_now='${EPOCHREALTIME/[^0-9]}'
   [[ ${EPOCHREALTIME-} ]] || __caro_now='\D{%s}000000' # bash 4.4 knows whole seconds

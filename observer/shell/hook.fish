@@ -5,6 +5,9 @@
 # whole seconds) shows whether the clock was moved. That is the clock where there is no /proc/uptime. Where there is neither,
 # the observer takes the spool file's time.
 #
+# An abbreviation is expanded before the line runs, and reported so. What an alias stands for is told where it is the first
+# word of the line; of other functions nothing is told.
+#
 # What fish runs here is what a person waits for: 5 to 15 microseconds a built-in, 50 to 100 a command substitution or `math`.
 # So the way of an ordinary command has few of the former and none of the latter, and whatever can be known before is.
 
@@ -21,7 +24,10 @@ if status is-interactive
         set -g __caro_to # the spool folder while a command is to be reported
         set -g __caro_start
         set -g __caro_what
+        set -g __caro_defs # what the alias that begins the line stands for
+        set -g __caro_plain # functions that are no aliases
         set -g __caro_boot # the clock at uptime 0, in seconds
+        set -g __caro_first '(?=\S)(?<__caro_word>[^\s;|&()<>{}$*?"\'\\\\]*)' # a line's first word
         set -g __caro_usual '(?!)' # matches uptime and line where neither needs a closer look
         set -g __caro_uptime /dev/null
         set -g __caro_now (date +%s.%N | string match -r '^\d+(?:\.\d{1,6})?')
@@ -67,7 +73,8 @@ if status is-interactive
         end
         # Blanks in front, an empty line and exec are not usual, nor are other hundreds of seconds.
         set -l hundred (string replace -r '\d{1,2}(\..*)?$' '' -- $argv[1])
-        set -g __caro_usual "^$hundred"'\d?\d\.\d* (?!exec )\S'
+        set -g __caro_usual "^$hundred\d?\d\.\d* (?!exec )$__caro_first"
+        set -g __caro_plain # they may have been defined anew
         # Sleep and NTP do not part the two clocks by more than the rounding; a clock that was set does.
         if test -n "$seen"
             set -l apart (math "$__caro_boot + $argv[1] - $seen")
@@ -81,6 +88,7 @@ if status is-interactive
     function __caro_preexec --on-event fish_preexec
         if test -e $__caro_stop
             set -g __caro_to
+            set -g __caro_defs
             test -z "$__caro_full"; or __caro_retry $argv
             return
         end
@@ -89,6 +97,7 @@ if status is-interactive
             set -g __caro_start $__caro_boot+$up
             set -g __caro_what "$__caro_confirmed" "$PWD" "$argv[1]"
             set -g __caro_to $__caro_dir/
+            functions -q -- "$__caro_word"; and __caro_alias "$__caro_word"
         else
             __caro_note "$up" $argv
         end
@@ -97,14 +106,47 @@ if status is-interactive
     # The same for any line, and at any time.
     function __caro_note
         set -g __caro_to
+        set -g __caro_defs
         # fish hands a leading blank over.
-        string match -q -r '^\S' -- "$argv[2]"; or return
+        string match -q -r -- "^$__caro_first" "$argv[2]"; or return
         __caro_clock $argv[1]
         set -g __caro_what "$__caro_confirmed" "$PWD" "$argv[2]"
         set -g __caro_to $__caro_dir/
+        functions -q -- "$__caro_word"; and __caro_alias "$__caro_word"
         # After `exec` there is no prompt. Where it fails, the shell goes on and has reported it already.
         if string match -q -r '^exec [^0-9<>&]' -- "$argv[2]"
             __caro_write '' ''
+        end
+    end
+
+    # Sets __caro_defs if the function is an alias; __caro_to is empty then, because the record has a field more.
+    function __caro_alias
+        contains -- $argv[1] $__caro_plain; and return
+        __caro_define $argv[1]
+        if test -n "$__caro_defs"
+            set -g __caro_to
+        else if contains -- $argv[1] alias funcsave # which make others
+            set -g __caro_plain
+        else
+            set -ga __caro_plain $argv[1]
+        end
+    end
+
+    # Sets __caro_defs to what a function stands for if it is an alias, and what the first word of that stands for. In fish
+    # an alias is a function whose description begins so.
+    function __caro_define
+        set -g __caro_defs
+        set -l seen
+        set -l name $argv[1]
+        while not contains -- "$name" '' $seen; and functions -q -- $name
+            set -a seen $name
+            set -l text (functions -- $name)
+            string match -q -r -- '^function .*--description .?alias\b' $text; or return
+            set text (string match -v -r -- '^(#|function |end$|\s*$)' $text | string replace -r ' ?\$argv;?$' '' | string collect)
+            set text (string replace -r -- '^\s+(command |builtin )?' '' "$text" | string collect)
+            test -z "$__caro_defs"; or set -g __caro_defs $__caro_defs\x1f
+            set -g __caro_defs "$__caro_defs$name=$text"
+            set name (string match -r -- '^[\w.+-]+' "$text")
         end
     end
 
@@ -113,8 +155,10 @@ if status is-interactive
         if test -w "$__caro_to"
             printf '\0\2C1\0%s\0%s000\0%s\0%s\0fish\0%s\0%s\0\3\0' $__caro_start "$CMD_DURATION" $e $__caro_what >>$__caro_file
             or __caro_failed
+            set -g __caro_to
+        else if test -n "$__caro_defs"
+            __caro_write "$CMD_DURATION"000 $e
         end
-        set -g __caro_to
     end
 
     # The line that ends the shell, or that runs while the terminal is closed.
@@ -127,8 +171,12 @@ if status is-interactive
         if test -w "$__caro_to"
             printf '\0\2C1\0%s\0%s\0%s\0%s\0fish\0%s\0%s\0\3\0' $__caro_start $argv $__caro_what >>$__caro_file
             or __caro_failed
+        else if test -n "$__caro_defs" -a -w $__caro_dir/
+            printf '\0\2C1\0%s\0%s\0%s\0%sa\0fish\0%s\0%s\0%s\0\3\0' $__caro_start $argv $__caro_what $__caro_defs >>$__caro_file
+            or __caro_failed
         end
         set -g __caro_to
+        set -g __caro_defs
     end
 
     # On a full disk fish itself prints an error, so the next try waits a minute.

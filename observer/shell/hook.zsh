@@ -3,11 +3,11 @@
 # preexec notes time, folder and text; precmd writes one record with one write(2). The backslashes keep the person's
 # aliases out.
 
-if [[ -o interactive ]] && \zmodload zsh/datetime zsh/system 2>/dev/null; then
+if [[ -o interactive ]] && \zmodload zsh/datetime zsh/system zsh/parameter 2>/dev/null; then
   \typeset -g __caro_dir=@SPOOL@ __caro_pause_file=@PAUSE@
   # A child inherits variables after `setopt allexport`, but never a session: its process number differs.
   if [[ "${__caro_pid-}" != "$$" ]]; then
-    \typeset -g __caro_pid=$$ __caro_paused= __caro_command= __caro_cwd= __caro_file= __caro_confirmed=
+    \typeset -g __caro_pid=$$ __caro_paused= __caro_command= __caro_cwd= __caro_file= __caro_confirmed= __caro_expanded=
     \typeset -gi 10 __caro_t0=0 __caro_t1=0 __caro_fd=0
     (( __caro_t0 = EPOCHREALTIME * 1000000 ))
     __caro_file="$__caro_dir/zsh-$$-$__caro_t0-$RANDOM$RANDOM.spool"
@@ -20,7 +20,8 @@ if [[ -o interactive ]] && \zmodload zsh/datetime zsh/system 2>/dev/null; then
     \emulate -LR zsh
     # A line that zsh keeps out of its history arrives here empty, but one with a leading blank in full.
     if [[ -n "$1" && "$1" != [[:blank:]]* && -z "$__caro_paused" && ! -e "$__caro_pause_file" ]]; then
-      __caro_command="$1" __caro_cwd="$PWD"
+      __caro_command="$1" __caro_cwd="$PWD" __caro_expanded=
+      if [[ "$3" != "$1" ]] && __caro_aliased "$1"; then __caro_expanded="$3"; fi
       (( __caro_t0 = EPOCHREALTIME * 1000000 ))
       # After `exec` there is no prompt. Where it fails, the shell goes on and has reported it already.
       if [[ "$1" == exec\ [^0-9\<\>\{\&]* ]]; then __caro_write; fi
@@ -47,13 +48,29 @@ if [[ -o interactive ]] && \zmodload zsh/datetime zsh/system 2>/dev/null; then
     fi
   }
 
+  # Succeeds where a word of the line is an alias. zsh rewrites every line that it hands over expanded (`a;b` on two lines),
+  # so a difference alone proves nothing.
+  __caro_aliased() {
+    \local w
+    for w in ${(z)1[1,2000]}; do
+      if (( ${+aliases[$w]} || ${+galiases[$w]} || ${+saliases[${w:e}]} )); then return 0; fi
+    done
+    return 1
+  }
+
   # Status and duration may be missing.
   __caro_write() {
+    \local flags="${__caro_confirmed-}" more=
+    if [[ -n "$__caro_expanded" ]]; then
+      flags+=e more="$__caro_expanded"$'\0'
+    elif [[ -n "${__caro_defs-}" ]]; then # of a line that the guard has stopped, which is not expanded yet
+      flags+=a more="$__caro_defs"$'\0'
+    fi
     if \sysopen -a -w -o creat,cloexec -m 600 -u __caro_fd "$__caro_file" 2>/dev/null; then
-      \syswrite -o $__caro_fd -- $'\0\2C1\0'"$__caro_t0"$'\0'"$2"$'\0'"$1"$'\0'"${__caro_confirmed-}"$'\0zsh\0'"$__caro_cwd"$'\0'"$__caro_command"$'\0\3\0' 2>/dev/null
+      \syswrite -o $__caro_fd -- $'\0\2C1\0'"$__caro_t0"$'\0'"$2"$'\0'"$1"$'\0'"$flags"$'\0zsh\0'"$__caro_cwd"$'\0'"$__caro_command"$'\0'"$more"$'\3\0' 2>/dev/null
       \exec {__caro_fd}>&-
     fi
-    __caro_command= __caro_confirmed=
+    __caro_command= __caro_confirmed= __caro_expanded=
   }
 
   \autoload -Uz add-zsh-hook

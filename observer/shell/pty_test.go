@@ -29,7 +29,7 @@ import (
 // TestMain makes the test binary the program that the guard asks, too.
 func TestMain(m *testing.M) {
 	if len(os.Args) == 4 && os.Args[1] == "check" && os.Args[2] == "--guard" {
-		level, text := guard.Answer(os.Getenv(guard.LineVariable), protocol.ParseShell(os.Args[3]))
+		level, text := guard.Answer(os.Getenv(guard.LineVariable), os.Getenv(guard.AliasesVariable), protocol.ParseShell(os.Args[3]))
 		_, _ = os.Stdout.WriteString(text) // a guard that reads nothing takes it for a failure
 		os.Exit(int(level))
 	}

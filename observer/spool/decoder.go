@@ -59,27 +59,30 @@ func (d *Decoder) Discard() *TornError {
 }
 
 func (d *Decoder) record() (Record, error) {
-	var f [fields + 1][]byte
+	var sizes [fields + 2]int // the fields, one that flags announce, and the end mark
+	n := fields + 1
 	pos := len(marker)
-	for i := range f {
-		n, err := d.field(pos)
+	for i := 0; i < n; i++ {
+		size, err := d.field(pos)
 		if err != nil {
 			return Record{}, err
 		}
-		if n < 0 && d.eof {
+		if size < 0 && d.eof {
 			return Record{}, io.ErrUnexpectedEOF
 		}
-		if n < 0 {
+		if size < 0 {
 			return Record{}, d.skip(1, "they are longer than any record")
 		}
-		f[i] = d.buf[pos : pos+n]
-		if string(f[i]) == version { // the next record begins with the NUL before this field
+		switch text := d.buf[pos : pos+size]; {
+		case string(text) == version: // the next record begins with the NUL before this field
 			return Record{}, d.take(pos-1, "the record is cut short and another one follows")
+		case i == flagField:
+			n += extra(text)
+		case i == n-1 && string(text) != end:
+			return Record{}, d.skip(1, "the record has no end mark")
 		}
-		pos += n + 1
-	}
-	if string(f[fields]) != end {
-		return Record{}, d.skip(1, "the record has no end mark")
+		sizes[i] = size
+		pos += size + 1
 	}
 	// Was only the last NUL cut? Then what ends the record here is the first byte of the next one.
 	if err := d.fill(pos + len(marker) - 1); err != nil {
@@ -89,14 +92,14 @@ func (d *Decoder) record() (Record, error) {
 	if bytes.HasPrefix(d.buf[pos:], []byte(marker[1:])) {
 		size--
 	}
-	// Filling may have moved the buffer, so the slices are cut once more.
+	// Filling may have moved the buffer, so the fields are cut only now.
 	pos = len(marker)
-	var g [fields][]byte
-	for i := range g {
-		g[i] = d.buf[pos : pos+len(f[i])]
-		pos += len(f[i]) + 1
+	var f [fields + 1][]byte
+	for i := range n - 1 {
+		f[i] = d.buf[pos : pos+sizes[i]]
+		pos += sizes[i] + 1
 	}
-	rec, err := parse(g)
+	rec, err := parse(f[:n-1])
 	if err != nil {
 		return Record{}, d.take(size, err.Error())
 	}

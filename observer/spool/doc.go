@@ -9,9 +9,15 @@
 //
 // start is in microseconds since 1970 UTC, duration in microseconds, exit a decimal status; each may be empty for
 // "unknown". Where a shell cannot add cheaply (fish), start is a sum a+b of two numbers of seconds with decimal places: when
-// the system was started, and its uptime. flags is a set of letters: g caro_generated, x executed, c confirmed by the person, b blocked, and q: the
-// command is quoted the way a shell quotes a word ('…', $'…'), which keeps line breaks out of the bytes and thereby the
-// record in one write.
+// the system was started, and its uptime. flags is a set of letters:
+//
+//	g  caro_generated       e  more is the command as the shell expanded its aliases
+//	x  executed             a  more is what the command's aliases stand for
+//	c  confirmed            q  command and more are quoted the way a shell quotes a word ('…', $'…'), which keeps line
+//	b  blocked                 breaks out of the bytes and thereby the record in one write
+//
+// There is a field more with e or a alone, so that records without them are as they were before there was such a field.
+// Aliases are written name=value, with the byte \x1f between them.
 //
 // No field can contain NUL. The marker in front and the end mark behind make a record that was cut short by a full disk or
 // a killed shell recognisable, even when the next record follows it directly: a field that reads \x02C1 is the next

@@ -3,6 +3,7 @@ package spool
 import (
 	"bytes"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -16,6 +17,7 @@ const (
 	end       = "\x03"   // last field of a record
 	marker    = "\x00" + version + "\x00"
 	fields    = 7 // between version and end
+	flagField = 3 // which of them holds the flags
 	longDigit = 20
 )
 
@@ -35,11 +37,15 @@ type Record struct {
 	Shell         protocol.ShellType
 	CWD           string
 	Command       string
+	// Expanded is Command as the shell expanded its aliases, and Aliases is what they stand for where the shell tells only
+	// that ([shellparse.ParseAliases] reads it). At most one of them is set; none where the command holds no alias, or
+	// where the shell does not tell.
+	Expanded, Aliases string
 }
 
 // Encode returns the bytes of one record. A NUL in the working directory, which no system allows, becomes U+FFFD.
 func Encode(r Record) []byte {
-	flags := make([]byte, 0, 5)
+	flags := make([]byte, 0, 6)
 	for _, f := range []struct {
 		on     bool
 		letter byte
@@ -48,9 +54,17 @@ func Encode(r Record) []byte {
 			flags = append(flags, f.letter)
 		}
 	}
-	command := r.Command
-	if command == version || strings.ContainsRune(command, 0) {
-		command = quote(command)
+	texts := []string{r.Command}
+	switch {
+	case r.Expanded != "":
+		flags, texts = append(flags, 'e'), append(texts, r.Expanded)
+	case r.Aliases != "":
+		flags, texts = append(flags, 'a'), append(texts, r.Aliases)
+	}
+	if slices.ContainsFunc(texts, func(s string) bool { return s == version || s == end || strings.ContainsRune(s, 0) }) {
+		for i := range texts {
+			texts[i] = quote(texts[i])
+		}
 		flags = append(flags, 'q')
 	}
 	cwd := strings.ReplaceAll(r.CWD, "\x00", "\uFFFD")
@@ -67,17 +81,17 @@ func Encode(r Record) []byte {
 	if r.Exit != nil {
 		exit = strconv.Itoa(*r.Exit)
 	}
-	b := make([]byte, 0, len(command)+len(cwd)+64)
+	b := make([]byte, 0, len(r.Command)+len(r.Expanded)+len(r.Aliases)+len(cwd)+64)
 	b = append(b, marker...)
-	for _, f := range []string{start, duration, exit, string(flags), string(r.Shell), cwd, command, end} {
+	for _, f := range append(append([]string{start, duration, exit, string(flags), string(r.Shell), cwd}, texts...), end) {
 		b = append(b, f...)
 		b = append(b, 0)
 	}
 	return b
 }
 
-// parse reads the seven fields between version and end mark.
-func parse(f [fields][]byte) (Record, error) {
+// parse reads the fields between version and end mark, [fields] and as many more as [extra] says.
+func parse(f [][]byte) (Record, error) {
 	var r Record
 	start, err := moment(f[0])
 	if err != nil {
@@ -110,7 +124,8 @@ func parse(f [fields][]byte) (Record, error) {
 		r.Exit = &e
 	}
 	quoted := false
-	for _, c := range f[3] {
+	var more *string
+	for _, c := range f[flagField] {
 		switch c {
 		case 'g':
 			r.CaroGenerated = true
@@ -122,6 +137,10 @@ func parse(f [fields][]byte) (Record, error) {
 			r.Blocked = true
 		case 'q':
 			quoted = true
+		case 'e':
+			more = &r.Expanded
+		case 'a':
+			more = &r.Aliases
 		default:
 			return r, fmt.Errorf("unknown flag %q", c)
 		}
@@ -129,15 +148,31 @@ func parse(f [fields][]byte) (Record, error) {
 	r.Shell = protocol.ParseShell(string(f[4]))
 	r.CWD = string(f[5])
 	r.Command = string(f[6])
+	if more != nil {
+		*more = string(f[fields])
+	}
 	if quoted {
-		if r.Command, err = unquote(r.Command); err != nil {
-			return r, err
+		for _, text := range []*string{&r.Command, more} {
+			if text == nil {
+				continue
+			}
+			if *text, err = unquote(*text); err != nil {
+				return r, err
+			}
 		}
 	}
 	if r.Command == "" {
 		return r, fmt.Errorf("no command")
 	}
 	return r, nil
+}
+
+// extra returns how many fields follow the command: one with either of the flags e and a.
+func extra(flags []byte) int {
+	if bytes.ContainsAny(flags, "ea") {
+		return 1
+	}
+	return 0
 }
 
 // moment reads a start time: microseconds, or two numbers of seconds to be added up. An empty field, and a sum of which a

@@ -27,6 +27,12 @@ var anyRecord = rapid.Custom(func(t *rapid.T) Record {
 		CWD:     text.Draw(t, "cwd"),
 		Command: text.Filter(func(s string) bool { return s != "" }).Draw(t, "command"),
 	}
+	switch rapid.IntRange(0, 3).Draw(t, "aliases") {
+	case 1:
+		r.Expanded = text.Draw(t, "expanded")
+	case 2:
+		r.Aliases = text.Draw(t, "definitions")
+	}
 	if rapid.Bool().Draw(t, "timed") {
 		r.Start = time.UnixMicro(rapid.Int64Range(event.MinTime.UnixMicro(), event.MaxTime.UnixMicro()).Draw(t, "start"))
 		d := time.Duration(rapid.Int64Range(0, 1<<52).Draw(t, "duration")) * time.Microsecond
@@ -154,6 +160,10 @@ func TestMalformedRecordsAreTornWithTheReason(t *testing.T) {
 		{"1\x00\x00\x00q\x00bash\x00/\x00$'l\\", "backslash"},
 		{"1\x00\x00\x00q\x00bash\x00/\x00$'l\\z'", "unknown escape"},
 		{"1\x00\x00\x00\x00bash\x00ls", "end mark"},
+		{"1\x00\x00\x00e\x00bash\x00/\x00ls", "end mark"},
+		{"1\x00\x00\x00\x00bash\x00/\x00ls\x00ls", "end mark"},
+		{"1\x00\x00\x00eq\x00bash\x00/\x00'ls'\x00ls", "unquoted"},
+		{"1\x00\x00\x00ea\x00bash\x00/\x00ls\x00ls\x00ls", "end mark"},
 	} {
 		d := NewDecoder(strings.NewReader(marker+c.fields+"\x00"+end+"\x00"+string(Encode(Record{Command: "next"}))), 0)
 		_, err := d.Next()
@@ -171,6 +181,22 @@ func TestAClockThatWasSetBackMakesTheDurationUnknown(t *testing.T) {
 	d := NewDecoder(strings.NewReader(marker+"5\x00-3000\x000\x00\x00bash\x00/\x00ls\x00"+end+"\x00"), 0)
 	if r, err := d.Next(); err != nil || r.Duration != nil || r.Command != "ls" {
 		t.Errorf("%+v, %v", r, err)
+	}
+}
+
+func TestTheExpansionIsOneFieldMore(t *testing.T) {
+	for fields, want := range map[string]Record{
+		"\x00bash\x00/\x00k":                        {Command: "k"},
+		"e\x00zsh\x00/\x00k\x00kubectl":             {Command: "k", Expanded: "kubectl"},
+		"a\x00bash\x00/\x00k\x00k=kubectl\x1fl=ls":  {Command: "k", Aliases: "k=kubectl\x1fl=ls"},
+		"aq\x00bash\x00/\x00$'k\\nl'\x00$'k=a\\nb'": {Command: "k\nl", Aliases: "k=a\nb"},
+		"e\x00zsh\x00/\x00k\x00":                    {Command: "k"},
+	} {
+		d := NewDecoder(strings.NewReader(marker+"1\x00\x00\x00"+fields+"\x00"+end+"\x00"), 0)
+		r, err := d.Next()
+		if err != nil || r.Command != want.Command || r.Expanded != want.Expanded || r.Aliases != want.Aliases {
+			t.Errorf("%q: %+v, %v, want %+v", fields, r, err, want)
+		}
 	}
 }
 
@@ -269,6 +295,8 @@ func FuzzDecoder(f *testing.F) {
 	f.Add(Encode(Record{Start: time.UnixMicro(1), Shell: protocol.ShellBash, CWD: "/", Command: "ls"}))
 	f.Add(Encode(Record{Command: "a\x00b"})[:30])
 	f.Add([]byte(marker + "1795550608.161507+533.92\x003000\x000\x00\x00fish\x00/\x00ls\x00" + end + "\x00"))
+	f.Add(Encode(Record{Start: time.UnixMicro(1), Shell: protocol.ShellZsh, CWD: "/", Command: "k get pods", Expanded: "kubectl get pods"}))
+	f.Add(Encode(Record{Shell: protocol.ShellBash, Command: "k", Aliases: "k=kubectl\x1fl=ls\x00"}))
 	f.Add([]byte(marker + marker + "\x00\x00\x00\x00\x00\x00"))
 	f.Add([]byte(marker + "1\x002\x003\x00q\x00bash\x00/\x00$'\\x41\\u00e4\\cA'\x00" + end + "\x00"))
 	f.Fuzz(func(t *testing.T, file []byte) {

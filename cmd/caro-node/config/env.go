@@ -12,7 +12,7 @@ import (
 const envPrefix = "CARO"
 
 // otherEnv are names of this project that are no settings: the folder of everything, and the line that the guard has judged.
-var otherEnv = []string{"CARO_HOME", "CARO_NODE_LINE"}
+var otherEnv = []string{"CARO_HOME", "CARO_NODE_LINE", "CARO_NODE_ALIASES"}
 
 func envName(key string) string {
 	return envPrefix + "_" + strings.ToUpper(strings.ReplaceAll(key, ".", "_"))

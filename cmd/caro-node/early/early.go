@@ -34,7 +34,7 @@ func check(args []string, out io.Writer, getenv func(string) string) (int, bool)
 	if sh == vocabulary.ShellOther || line == "" {
 		return noAnswer, true
 	}
-	level, text := guard.Answer(line, sh)
+	level, text := guard.Answer(line, getenv(guard.AliasesVariable), sh)
 	if _, err := io.WriteString(out, text); err != nil {
 		return noAnswer, true
 	}
