@@ -81,7 +81,8 @@ func TestTheHookChangesNothingThatAPersonSees(t *testing.T) {
 // taken in PS0, and an earlier PROMPT_COMMAND is run from within.
 const starshipLike = `
 ps_before() { :; }
-star_precmd() { STAR_STATUS=$? STAR_PIPE=("${PIPESTATUS[@]}"); echo "[star $STAR_STATUS ${STAR_PIPE[*]} started=${STAR_START:+yes}]"; unset STAR_START; eval "$STAR_BEFORE"; }
+star_precmd() { STAR_STATUS=$? STAR_PIPE=("${PIPESTATUS[@]}"); echo "[star $STAR_STATUS ${STAR_PIPE[*]} started=${STAR_START:+yes}]"; unset STAR_START; star_status "$STAR_STATUS"; eval "$STAR_BEFORE"; }
+star_status() { return "$1"; }
 STAR_BEFORE=${PROMPT_COMMAND-}
 PROMPT_COMMAND=star_precmd
 PS0='${STAR_START:$((STAR_START=1,0)):0}'${PS0-}`

@@ -5,6 +5,9 @@
 # Whether an unchanged history means "hidden by a blank or HISTIGNORE" or "the same command again" is told by the first
 # simple command of the line, which a DEBUG trap notes; the trap is set only where HISTCONTROL and HISTIGNORE allow both.
 #
+# Whoever assigns a whole new array to PROMPT_COMMAND after the hook was read removes it: it belongs at the end of ~/.bashrc.
+# Anything else that is done to PROMPT_COMMAND, PS0 or the DEBUG trap it survives.
+#
 # In a shell that never had a history (`set +o history` in its settings) only the first simple command of a line is known.
 # A history that is switched off later pauses the recording.
 
@@ -59,13 +62,17 @@ __caro_ready() {
     PROMPT_COMMAND="$__caro_call;${PROMPT_COMMAND/"$__caro_call"/:}"
   fi
   if [[ $__caro_settings != "${HISTCONTROL-}/${HISTIGNORE-}/$SHELLOPTS" ]]; then __caro_configure; fi
+  # bash-preexec is about to install itself, behind this and before __caro_later. From then on it takes the next command for
+  # a typed one, which the parts of PROMPT_COMMAND are not.
+  if [[ ${PROMPT_COMMAND-} == *__bp_install* ]]; then __caro_todo=$__caro_look';__bp_interactive_mode'; fi
 }
 
 # Decides what HISTCONTROL and HISTIGNORE make possible.
 __caro_configure() {
   __caro_settings=${HISTCONTROL-}/${HISTIGNORE-}/$SHELLOPTS
   __caro_dups= __caro_hides= __caro_trap= __caro_off=
-  [[ ${PROMPT_COMMAND[*]-} != *history* ]] || __caro_merges=1
+  local others=${PROMPT_COMMAND[*]-}
+  [[ ${others//history -[aw]} != *history* ]] || __caro_merges=1 # what only writes merges nothing
   case ":${HISTCONTROL-}:" in *:ignoredups:* | *:ignoreboth:* | *:erasedups:*) __caro_dups=1 ;; esac
   case ":${HISTCONTROL-}:" in *:ignorespace:* | *:ignoreboth:*) __caro_hides=1 ;; esac
   if [[ ${HISTIGNORE-} ]]; then
@@ -236,6 +243,9 @@ __caro_install() {
     builtin printf 'caro-node: PROMPT_COMMAND is read-only in this shell, so commands are not recorded here\n' >&2
   elif [[ ${PROMPT_COMMAND[*]-} == *__caro_prompt* ]]; then
     return 0
+  elif ((BASH_VERSINFO[0] * 100 + BASH_VERSINFO[1] >= 501)) && [[ ${PROMPT_COMMAND-} == *__bp_install* ]]; then
+    # bash-preexec takes its installation away from the first element alone; elsewhere it would remove its own trap each time.
+    PROMPT_COMMAND=("$__caro_call"$'\n'"${PROMPT_COMMAND[0]}" "$__caro_later" "${PROMPT_COMMAND[@]:1}")
   elif ((BASH_VERSINFO[0] * 100 + BASH_VERSINFO[1] >= 501)); then
     PROMPT_COMMAND=("$__caro_call" "$__caro_later" "${PROMPT_COMMAND[@]}")
   else
