@@ -38,7 +38,7 @@ esac
 
 # What only these shells can parse is kept from the others in a string.
 if [ -n "$__caro_kind" ] && [ "${__caro_pid-}" != "$$" ]; then
-  __caro_pid=$$ __caro_number= __caro_exit= __caro_time= __caro_text= __caro_new= __caro_cwd=$PWD __caro_where=$PWD
+  __caro_pid=$$ __caro_number= __caro_exit= __caro_time= __caro_text= __caro_new= __caro_listed= __caro_cwd=$PWD __caro_where=$PWD
   eval '
     case $__caro_kind in
     mksh)
@@ -72,9 +72,12 @@ if [ -n "$__caro_kind" ] && [ "${__caro_pid-}" != "$$" ]; then
       typeset text e=$1 t cwd=$__caro_where
       __caro_newest
       if [[ $__caro_new == "$__caro_number" || -z $__caro_number && $__caro_kind == ksh ]]; then
+        # Of the first line in mksh, which is not listed yet, this is the end.
+        [[ -n $__caro_listed ]] || __caro_time=$__caro_now __caro_exit=$e __caro_cwd=$__caro_where
         __caro_number=$__caro_new __caro_where=$PWD
         return 0
       fi
+      __caro_listed=1
       t=$__caro_now
       if [[ $__caro_kind == mksh ]]; then
         # The line just listed ended at the prompt before.

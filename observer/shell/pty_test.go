@@ -99,6 +99,21 @@ func shellType(name string) protocol.ShellType {
 // start runs the shell and waits for its first prompt.
 func start(t testing.TB, name string, c config) *session {
 	t.Helper()
+	s := prepare(t, name, c)
+	tty, err := pty.StartWithSize(s.cmd, &pty.Winsize{Rows: 50, Cols: 500})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.tty = pollable(t, tty)
+	go s.collect()
+	t.Cleanup(s.close)
+	s.waitPrompt()
+	return s
+}
+
+// prepare makes the shell's home and the command that would start it.
+func prepare(t testing.TB, name string, c config) *session {
+	t.Helper()
 	path := program(t, name)
 	s := &session{t: t, name: name, home: t.TempDir(), spool: c.spool, done: make(chan struct{}), more: make(chan struct{}, 1)}
 	if s.spool == "" {
@@ -142,14 +157,6 @@ func start(t testing.TB, name string, c config) *session {
 	s.cmd.Dir = s.home
 	s.cmd.Env = append([]string{"PATH=" + os.Getenv("PATH"), "HOME=" + s.home, "ZDOTDIR=" + s.home, "ENV=" + rcFile, "TERM=dumb",
 		"LC_ALL=C.UTF-8", "HISTFILE=" + filepath.Join(s.home, "history"), "INPUTRC=/dev/null", "TMPDIR=" + s.home}, c.env...)
-	tty, err := pty.StartWithSize(s.cmd, &pty.Winsize{Rows: 50, Cols: 500})
-	if err != nil {
-		t.Fatal(err)
-	}
-	s.tty = pollable(t, tty)
-	go s.collect()
-	t.Cleanup(s.close)
-	s.waitPrompt()
 	return s
 }
 
