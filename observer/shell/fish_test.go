@@ -1,8 +1,10 @@
 package shell
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 )
@@ -86,4 +88,26 @@ func TestFishTriesAgainAMinuteAfterTheDiskWasFull(t *testing.T) {
 	s := start(t, "fish", config{after: "set -g file $__caro_file; set -g __caro_file /dev/full"})
 	s.enter("echo lost", " set -g __caro_file $file", "echo lost too", " set -g __caro_full 1", "echo kept", "echo b")
 	s.want("echo kept", "echo b")
+}
+
+// Typing such a command into fish would take minutes, and from a pipe it is no interactive shell; so its events are raised.
+func TestACommandOfOneMebibyteIsRecordedWholeInFish(t *testing.T) {
+	t.Parallel()
+	s := start(t, "fish", config{})
+	want := []string{": " + strings.Repeat("grüße ", 1<<20/8), ": '" + strings.Repeat("x\n\t\"%s\\n ", 1<<20/12) + "'", ": \xff\xfe\x80\x01\x7f" + strings.Repeat("\xc3", 1000)}
+	for i, command := range want {
+		if err := os.WriteFile(filepath.Join(s.home, fmt.Sprint(i)), []byte(command), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		s.enter(fmt.Sprintf(" read -z big <~/%d; emit fish_preexec $big; emit fish_postexec $big", i))
+	}
+	got := s.commands()
+	if len(got) != len(want) {
+		t.Fatalf("%d of %d commands were recorded", len(got), len(want))
+	}
+	for i := range want {
+		if got[i] != want[i] {
+			t.Errorf("%d bytes were recorded of a command of %d bytes, beginning %.60q", len(got[i]), len(want[i]), got[i])
+		}
+	}
 }

@@ -174,6 +174,22 @@ func TestALeadingBlankKeepsACommandOut(t *testing.T) {
 	})
 }
 
+func TestAHiddenCommandsStatusIsNotTakenForAnotherCommands(t *testing.T) {
+	for _, control := range []string{"ignorespace", "ignoreboth", "ignoreboth:erasedups"} {
+		t.Run(control, func(t *testing.T) {
+			t.Parallel()
+			s := start(t, "bash", config{before: "HISTCONTROL=" + control})
+			s.enter("echo a", " sh -c 'exit 5'", "sh -c 'exit 6'", " true", " (exit 7)", "(exit 8)", "  echo a", "echo a", " false")
+			s.want("echo a", "sh -c 'exit 6'", "(exit 8)", "echo a")
+			for i, r := range s.records() {
+				if want := []int{0, 6, 8, 0}[min(i, 3)]; r.Exit == nil || *r.Exit != want {
+					t.Errorf("%q: exit status %v, want %d", r.Command, value(r.Exit), want)
+				}
+			}
+		})
+	}
+}
+
 func TestRepeatedCommandsAreRecordedEachTime(t *testing.T) {
 	for _, control := range []string{"", "ignorespace", "ignoredups", "ignoreboth", "erasedups", "ignoreboth:erasedups"} {
 		t.Run("bash/"+control, func(t *testing.T) {
@@ -208,6 +224,18 @@ func TestBashLinesOutsideItsHistoryAreKeptOut(t *testing.T) {
 }
 
 func TestACommandRecalledFromTheHistoryIsRecorded(t *testing.T) {
+	t.Run("fish", func(t *testing.T) {
+		t.Parallel()
+		s := start(t, "fish", config{})
+		s.enter("echo needle", "echo other")
+		s.send("needle\x1b[A") // searches the history for what was typed
+		s.wait("the found line", func() bool { return strings.Count(s.screen(), "echo needle") > 1 })
+		s.send("\r")
+		s.waitPrompt()
+		s.send("\x1b[A\r")
+		s.waitPrompt()
+		s.want("echo needle", "echo other", "echo needle", "echo needle")
+	})
 	each(t, []string{"bash", "zsh"}, func(t *testing.T, name string) {
 		s := start(t, name, config{before: "HISTCONTROL=ignoreboth"})
 		s.enter("echo needle", "echo other", "echo third")

@@ -95,6 +95,18 @@ func TestAFullDiskDisturbsNobody(t *testing.T) {
 	})
 }
 
+func TestAFileSystemThatTakesNothingMoreDisturbsNobody(t *testing.T) {
+	each(t, []string{"bash", "zsh", "mksh"}, func(t *testing.T, name string) { // fish is ended by the signal, and ksh by a fault of its own
+		s := start(t, name, config{before: ignoreboth(name), after: "trap '' XFSZ; ulimit -f 0"})
+		s.enter("true", "echo x", "echo 'a\nb'", "sh -c 'exit 4'", "echo status $?")
+		s.want()
+		wantQuiet(t, s, "too large")
+		if !strings.Contains(s.screen(), "status 4\r\n") {
+			t.Errorf("screen %q", squeeze(s.screen()))
+		}
+	})
+}
+
 func TestScriptsAndSubshellsAreNotRecorded(t *testing.T) {
 	each(t, automatic, func(t *testing.T, name string) {
 		s := start(t, name, config{before: "set -a; true"})
