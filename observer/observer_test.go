@@ -159,6 +159,28 @@ func TestARecordBecomesAnEventWithEverythingItSays(t *testing.T) {
 	})
 }
 
+func TestWhatAnAliasStandsForIsJudgedAndWhatWasTypedIsStored(t *testing.T) {
+	sink := newMemorySink()
+	_, dir := start(t, sink, nil)
+	for _, r := range []spool.Record{
+		{Shell: protocol.ShellZsh, Command: "k get pods", Expanded: "kubectl get pods"},
+		{Shell: protocol.ShellBash, Command: "cd x && nuke", Aliases: "nuke=rm -rf /\x1fx=unused"},
+		{Shell: protocol.ShellFish, Command: "gs", Aliases: "gs=git status"},
+		{Shell: protocol.ShellBash, Command: "echo nuke", Aliases: "nuke=rm -rf /"},
+	} {
+		write(t, dir, r)
+	}
+	eventually(t, released(dir))
+	want := map[string]string{"k get pods": "kubernetes safe", "cd x && nuke": "file_ops critical", "gs": "git safe", "echo nuke": "other safe"}
+	for i := range len(want) {
+		e := sink.event(i)
+		got := fmt.Sprintf("%s %s", e.Category, e.RiskLevel)
+		if want[e.Command] != got || e.Expanded != "" {
+			t.Errorf("%q: %s, and %q was passed on; want %q", e.Command, got, e.Expanded, want[e.Command])
+		}
+	}
+}
+
 func TestWhatWasWrittenWhileNobodyReadIsStoredOnceAtTheNextStart(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "spool")
 	if err := spool.Prepare(dir); err != nil {

@@ -14,4 +14,8 @@
 //   - or if, quotes and backslashes taken away, it holds a word that a rule is about, together with one of the words or
 //     marks that the rule needs;
 //   - or if it redirects to a hidden file, a home folder or a variable, or is very long.
+//
+// A shell also runs what an alias stands for, so the scripts look at the line together with the values of the aliases among
+// its words (in fish: of the one that begins the line), and the check judges the expansion. zsh's global and suffix aliases
+// are expanded only after the guard; functions are not looked into.
 package guard
