@@ -56,6 +56,11 @@ func (s *session) answer(text string) {
 		s.send("\x15") // discard it
 		return
 	}
+	if s.name == "bash" && (text == "\x03" || s.continued && text != s.agree()) { // a prompt after the interrupt, and the next one
+		last := s.prompt + 2
+		s.wait("the second prompt", func() bool { return s.shown() >= last })
+		return
+	}
 	s.waitPrompt()
 }
 
@@ -219,7 +224,7 @@ func TestALineIsStoppedAsAWhole(t *testing.T) {
 			}
 		}
 		if n := len(s.records()); n != len(lines)+1 {
-			t.Errorf("%d records: %q", n, s.reported())
+			t.Errorf("%d records: %q, screen %q", n, s.reported(), squeeze(s.screen()))
 		}
 	})
 }
