@@ -105,8 +105,9 @@ func newTap(t *testing.T) *tap {
 
 func (p *tap) introduction() hello.Local {
 	id := p.id.NodeID()
-	return hello.Local{X25519: p.id.X25519(), Identity: protocol.NodeIdentity{NodeID: id, Fingerprint: id.Fingerprint(), CreatedAt: protocol.At(time.Now()),
-		Capabilities: protocol.NodeCapabilities{ProtocolVersion: protocol.Version, CaroVersion: "tap", MaxShareLevel: protocol.LevelRaw}},
+	who := protocol.NodeIdentity{NodeID: id, Fingerprint: id.Fingerprint(), CreatedAt: protocol.At(time.Now()),
+		Capabilities: protocol.NodeCapabilities{ProtocolVersion: protocol.Version, CaroVersion: "tap", MaxShareLevel: protocol.LevelRaw}}
+	return hello.Local{X25519: p.id.X25519(), Identity: func() protocol.NodeIdentity { return who },
 		Admit: func(context.Context, protocol.NodeID, netip.Addr, protocol.NodeIdentity) error { return nil }}
 }
 

@@ -74,6 +74,7 @@ type Node struct {
 	pinger    *pinger
 	topic     *health.Topic
 	pulse     *pulse
+	announcer *announcer
 
 	neighbours *discovery.Neighbours
 }
@@ -123,7 +124,7 @@ func (n *Node) connectParts(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	n.registry = hello.NewRegistry(n.host, hello.Hooks{Up: n.peerUp, Down: n.peerDown}, 0)
+	n.registry = hello.NewRegistry(n.host, hello.Hooks{Up: n.peerUp, Changed: n.peerChanged, Down: n.peerDown}, 0)
 	n.endpoint, err = exchange.New(exchange.Config{Host: n.host, Sealer: protocol.NewSealer(c.Identity, seq, c.Now),
 		Opener: protocol.NewOpener(c.Now), Admitted: n.admitted, Refused: n.clerk.refused, Now: c.Now})
 	if err != nil {
@@ -147,6 +148,7 @@ func (n *Node) connectParts(ctx context.Context) error {
 	if err := n.joinHealth(seq); err != nil { // before the first Hello is answered
 		return err
 	}
+	n.announcer = newAnnouncer(n.registry.Peers, client.Announce, c.Logger)
 	n.servers = []*exchange.Server{
 		hello.Serve(n.endpoint, n.registry, local),
 		ping.Serve(n.endpoint),
@@ -173,7 +175,7 @@ func (n *Node) joinHealth(seq protocol.Sequencer) (err error) {
 
 // introduction is what this node says of itself in Hello.
 func (n *Node) introduction() hello.Local {
-	return hello.Local{Identity: n.Identity(), X25519: n.c.Identity.X25519(), Admit: n.admit}
+	return hello.Local{Identity: n.Identity, X25519: n.c.Identity.X25519(), Admit: n.admit}
 }
 
 // Identity introduces this node.
@@ -201,6 +203,7 @@ func (n *Node) Run(ctx context.Context) error {
 	g.Go(func() error { return n.publisher.run(gctx) })
 	g.Go(func() error { return n.pinger.run(gctx) })
 	g.Go(func() error { return n.topic.Run(gctx, n.pulse.beat) })
+	g.Go(func() error { return n.announcer.run(gctx) })
 	err := g.Wait()
 	n.sayGoodbye(context.WithoutCancel(ctx))
 	err = errors.Join(err, n.Close())

@@ -309,13 +309,8 @@ func (n *Node) peerUp(p hello.Peer) {
 	id := p.Identity.NodeID
 	n.c.Logger.Info("peer connected", "peer", id.Fingerprint(), "name", p.Identity.DisplayName, "address", p.Addr, "inbound", p.Inbound)
 	warnSkew(n.c.Logger, id, p.Skew)
-	n.clerk.note(func(ctx context.Context) error {
-		return n.clerk.seen(ctx, id, func(s *store.Peer) {
-			s.DisplayName, s.LastSeen = p.Identity.DisplayName, p.Since
-			s.CaroVersion, s.ProtocolVersion = p.Identity.Capabilities.CaroVersion, uint8(p.Version)
-			n.rememberFound(s)
-		})
-	})
+	n.clerk.note(func(ctx context.Context) error { return n.met(ctx, p) })
+	n.Announce() // what has changed while it said Hello
 	n.publisher.nudge()
 	n.pinger.nudge()
 	n.topic.Up(id)

@@ -76,6 +76,7 @@ func (n *Node) trustChanged(ctx context.Context, id protocol.NodeID) error {
 			n.disconnect(ctx, pid)
 		}
 	}
+	n.Announce()
 	n.neighbours.Reconsider()
 	n.keeper.Retry(id)
 	n.publisher.nudge()

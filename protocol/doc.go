@@ -143,7 +143,8 @@
 // A9 01 44 43 41 52 4F 02 01. Envelopes of later versions keep keys 1 and 2 and have at most 23 keys, so that bytes 2 to 8
 // and the version after them can be told before the rest is understood.
 //
-//	/caro/hello/1.0.0    Hello 0x0001, HelloAck 0x0002, Capabilities 0x0003   at most 16,384 bytes, envelope included
+//	/caro/hello/1.0.0    Hello 0x0001, HelloAck 0x0002                        at most 16,384 bytes, envelope included
+//	                     Capabilities 0x0003 (no answer)                      16,384
 //	/caro/ping/1.0.0     Ping 0x0010, Pong 0x0011                             1,024
 //	/caro/summary/1.0.0  SummaryPush 0x0100                                   262,144
 //	                     SummaryAck 0x0101                                    4,096

@@ -44,6 +44,18 @@ const (
 	GossipBurst = 256 << 10
 )
 
+// sizes is the largest envelope of each message in bytes.
+var sizes = map[MsgType]int{
+	MsgHello: MaxHello, MsgHelloAck: MaxHello, MsgCapabilities: MaxHello,
+	MsgPing: MaxPing, MsgPong: MaxPing,
+	MsgSummaryPush: MaxSummary, MsgSummaryAck: MaxSummaryAck,
+	MsgQuery: MaxQuery, MsgQueryResponse: MaxResponse,
+	MsgGoodbye: MaxGoodbye,
+}
+
+// MaxSize returns how many bytes an envelope of type t may have; 0 for a type that does not exist.
+func MaxSize(t MsgType) int { return sizes[t] }
+
 // Counts of things, and lengths of text in bytes of UTF-8, inside messages.
 const (
 	// MaxCategories is above the number of categories that exist: 10, and one for each of the 763 public tools.

@@ -26,6 +26,7 @@ type Answer struct {
 // Cancelling ctx breaks the stream off at once; the answer is waited for at most until ctx's deadline or
 // [Config.Timeout]. Where the rules name no answer, it returns without payload once the peer has taken the request. Errors: those of this package, protocol's refusals for a bad answer, context errors.
 func (e *Endpoint) Ask(ctx context.Context, to protocol.NodeID, r Rules, payload []byte) (*Answer, error) {
+	r = r.complete()
 	ctx, cancel := context.WithTimeout(ctx, e.c.Timeout)
 	defer cancel()
 	a, err := e.ask(ctx, to, r, payload)

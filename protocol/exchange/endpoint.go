@@ -92,7 +92,7 @@ func (e *Endpoint) Counts() []Count {
 }
 
 // open opens an envelope, and lets the opener forget silent senders about once a minute.
-func (e *Endpoint) open(data []byte, limit int, from protocol.NodeID, t protocol.MsgType) (*protocol.Envelope, error) {
+func (e *Endpoint) open(data []byte, limit int, from protocol.NodeID, allowed ...protocol.MsgType) (*protocol.Envelope, error) {
 	now := time.Now()
 	e.mu.Lock()
 	due := now.Sub(e.forgot) > time.Minute
@@ -103,7 +103,7 @@ func (e *Endpoint) open(data []byte, limit int, from protocol.NodeID, t protocol
 	if due {
 		e.c.Opener.Forget()
 	}
-	return e.c.Opener.Open(data, limit, from, t)
+	return e.c.Opener.Open(data, limit, from, allowed...)
 }
 
 func (e *Endpoint) count(protocol string, add func(*Count)) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -20,6 +21,7 @@ type Server struct {
 	e       *Endpoint
 	rules   Rules
 	handler Handler
+	routes  []Route
 	limits  *limiter
 
 	ctx    context.Context // lives as long as the server: libp2p starts the streams
@@ -29,9 +31,9 @@ type Server struct {
 	wg     sync.WaitGroup
 }
 
-// Serve starts answering r.Protocol with h. Close the server to stop.
-func (e *Endpoint) Serve(r Rules, h Handler) *Server {
-	s := &Server{e: e, rules: r, handler: h, limits: newLimiter(r)}
+// Serve starts answering r.Protocol with h, and what else its streams carry with routes. Close the server to stop.
+func (e *Endpoint) Serve(r Rules, h Handler, routes ...Route) *Server {
+	s := &Server{e: e, rules: r.complete(), handler: h, routes: routes, limits: newLimiter(r)}
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	e.c.Host.SetStreamHandler(r.Protocol, s.handle)
 	return s
@@ -129,7 +131,7 @@ func (s *Server) serve(ctx context.Context, st network.Stream, from *From) error
 	if err != nil {
 		return err
 	}
-	env, err := s.e.open(data, s.rules.RequestLimit, from.ID, s.rules.Request)
+	env, err := s.e.open(data, s.rules.RequestLimit, from.ID, s.requests()...)
 	if err != nil {
 		if s.rules.Unopened != nil {
 			return s.rules.Unopened(err)
@@ -137,11 +139,26 @@ func (s *Server) serve(ctx context.Context, st network.Stream, from *From) error
 		return err
 	}
 	from.Skew = env.Skew(s.e.c.Now())
+	if i := slices.IndexFunc(s.routes, func(r Route) bool { return r.Request == env.Type }); i >= 0 {
+		if !s.e.c.Admitted(ctx, from.ID) {
+			return ErrNotAdmitted
+		}
+		return s.routes[i].Handler(ctx, *from, env.Payload)
+	}
 	answer, err := s.handler(ctx, *from, env.Payload)
 	if err != nil || s.rules.Answer == 0 {
 		return err
 	}
 	return s.write(st, answer)
+}
+
+// requests are the types that a request may have.
+func (s *Server) requests() []protocol.MsgType {
+	types := []protocol.MsgType{s.rules.Request}
+	for _, r := range s.routes {
+		types = append(types, r.Request)
+	}
+	return types
 }
 
 func (s *Server) write(st network.Stream, answer []byte) error {

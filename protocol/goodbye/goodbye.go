@@ -45,8 +45,8 @@ func (m *message) Validate() error {
 // One goodbye per connection; 256 at once, because a whole office may close for the day.
 var rules = exchange.Rules{
 	Protocol: ID,
-	Request:  protocol.MsgGoodbye, RequestLimit: protocol.MaxGoodbye,
-	Rate: rate.Limit(0.5), Burst: 4, PerPeer: 1, Total: 256,
+	Request:  protocol.MsgGoodbye,
+	Rate:     rate.Limit(0.5), Burst: 4, PerPeer: 1, Total: 256,
 }
 
 // Serve tells said about every goodbye until the returned server is closed.

@@ -57,7 +57,7 @@ func (c *Client) Greet(ctx context.Context, to protocol.NodeID) (Peer, error) {
 }
 
 func (c *Client) greet(ctx context.Context, to protocol.NodeID) (Peer, error) {
-	m := message{Identity: c.local.Identity, X25519: c.local.X25519}
+	m := message{Identity: c.local.Identity(), X25519: c.local.X25519}
 	for _, v := range c.local.Versions {
 		m.Versions = append(m.Versions, uint16(v))
 	}
@@ -86,7 +86,7 @@ func (c *Client) greet(ctx context.Context, to protocol.NodeID) (Peer, error) {
 		return Peer{}, err
 	}
 	p := peerOf(*a.Identity, [32]byte(a.X25519), a.Version, answer.From, c.endpoint)
-	return p, c.registry.admit(p)
+	return p, c.registry.admit(p, capabilitiesOf(m.Identity))
 }
 
 // hangUp closes the connections of a node with which no Hello succeeded, unless another Hello did.

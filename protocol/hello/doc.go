@@ -16,6 +16,15 @@
 //	          4 x25519     its static X25519 public key         │ with accepted only
 //	          5 version    the highest version that both speak  ┘
 //
+// Later, whenever its display name or its capabilities have changed (its user lowered what it ever shares, say), an admitted
+// node sends Capabilities (0x0003) on a stream of its own, at most every ten seconds and the latest state only:
+//
+//	Capabilities  1? display_name   as in NodeIdentity; absent: it has none any more
+//	              2  capabilities   as in NodeIdentity
+//
+// There is no answer; the end of the stream says that it was taken. It replaces what the Hello of the connection said. From
+// a node whose Hello was not accepted it is refused, unread by any handler. Both kinds of request share one rate.
+//
 // A node that is refused learns the status and the reason, and neither name nor capabilities of who refused it.
 //
 // # Admission

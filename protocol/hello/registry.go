@@ -33,11 +33,13 @@ type Peer struct {
 	Goodbye string
 }
 
-// Hooks are told about admissions, one call at a time and in order: Down always follows the Up of the same node.
-// They may read the registry, and must not call Greet or close connections themselves.
+// Hooks are told about admissions, one call at a time and in order: Down always follows the Up of the same node, and
+// Changed, when the node told another name or other capabilities, comes between them. They may read the registry, and
+// must not call Greet or close connections themselves.
 type Hooks struct {
-	Up   func(Peer)
-	Down func(Peer)
+	Up      func(Peer)
+	Changed func(Peer)
+	Down    func(Peer)
 }
 
 // Registry knows the connected nodes whose Hello was accepted. It is safe for concurrent use.
@@ -58,6 +60,8 @@ type Registry struct {
 
 type record struct {
 	peer Peer
+	// told is what the node was last told of this one.
+	told capabilities
 	// covered are the connections that were open when the Hello was accepted. When the last is gone, a new Hello is
 	// due, even if the node has connected anew in the meantime: whoever dials says Hello.
 	covered map[string]struct{}
@@ -150,8 +154,8 @@ func (r *Registry) SaidGoodbye(id protocol.NodeID, reason string) {
 	}
 }
 
-// admit records p; it fails when the node is not connected any more.
-func (r *Registry) admit(p Peer) error {
+// admit records p, who was told what this node can do; it fails when the node is not connected any more.
+func (r *Registry) admit(p Peer, told capabilities) error {
 	id := p.Identity.NodeID
 	pid, err := id.PeerID()
 	if err != nil {
@@ -159,7 +163,7 @@ func (r *Registry) admit(p Peer) error {
 	}
 	r.order.Lock()
 	defer r.order.Unlock()
-	isNew, err := r.record(pid, p)
+	isNew, err := r.record(pid, p, told)
 	if err != nil {
 		return err
 	}
@@ -169,7 +173,7 @@ func (r *Registry) admit(p Peer) error {
 	return nil
 }
 
-func (r *Registry) record(pid peer.ID, p Peer) (isNew bool, err error) {
+func (r *Registry) record(pid peer.ID, p Peer, told capabilities) (isNew bool, err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	// Under the lock: a connection that is listed here has its end reported later, never before.
@@ -188,7 +192,7 @@ func (r *Registry) record(pid peer.ID, p Peer) (isNew bool, err error) {
 	if old != nil {
 		p.Since = old.peer.Since
 	}
-	r.peers[p.Identity.NodeID] = &record{peer: p, covered: covered}
+	r.peers[p.Identity.NodeID] = &record{peer: p, told: told, covered: covered}
 	return old == nil, nil
 }
 

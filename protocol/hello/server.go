@@ -17,7 +17,8 @@ const ID = "/caro/hello/1.0.0"
 
 // Local is this node, as it introduces itself and decides about others.
 type Local struct {
-	Identity protocol.NodeIdentity
+	// Identity returns how this node introduces itself now. Of what it returns, display name and capabilities may change.
+	Identity func() protocol.NodeIdentity
 	X25519   [32]byte
 	// Versions that are spoken, rising; nil means [Versions].
 	Versions []Version
@@ -40,21 +41,21 @@ func (e *DeniedError) Error() string { return e.Reason }
 func (e *DeniedError) Unwrap() error { return e.Err }
 
 // Hellos are rare: one per connection. Twice that for two nodes that dial each other at once, and room for quick
-// reconnects; 64 at once is more than a whole office that wakes up sends within the time of one signature check each.
+// reconnects and for Capabilities, which a node sends at most every ten seconds; 64 at once is more than a whole office that wakes up sends within the time of one signature check each.
 var rules = exchange.Rules{
 	Protocol: ID,
-	Request:  protocol.MsgHello, RequestLimit: protocol.MaxHello,
-	Answer: protocol.MsgHelloAck, AnswerLimit: protocol.MaxHello,
-	Rate: rate.Limit(0.5), Burst: 8, PerPeer: 2, Total: 64,
+	Request:  protocol.MsgHello,
+	Answer:   protocol.MsgHelloAck,
+	Rate:     rate.Limit(0.5), Burst: 8, PerPeer: 2, Total: 64,
 	BeforeHello: true,
 }
 
-// Serve answers Hellos until the returned server is closed.
+// Serve answers Hellos, and takes Capabilities, until the returned server is closed.
 func Serve(e *exchange.Endpoint, r *Registry, l Local) *exchange.Server {
 	s := &server{endpoint: e, registry: r, local: withVersions(l)}
 	sr := rules
 	sr.Unopened = s.unopened
-	return e.Serve(sr, s.answer)
+	return e.Serve(sr, s.answer, exchange.Route{Request: protocol.MsgCapabilities, Handler: s.changed})
 }
 
 type server struct {
@@ -98,10 +99,10 @@ func (s *server) answer(ctx context.Context, from exchange.From, payload []byte)
 		}
 		return nil, refuse(StatusTryLater, "this node cannot decide now, try again later", err)
 	}
-	if err := s.registry.admit(peerOf(m.Identity, m.X25519, version, from, s.endpoint)); err != nil {
+	id := s.local.Identity()
+	if err := s.registry.admit(peerOf(m.Identity, m.X25519, version, from, s.endpoint), capabilitiesOf(id)); err != nil {
 		return nil, err
 	}
-	id := s.local.Identity
 	return protocol.Encode(&ack{Status: StatusAccepted, Identity: &id, X25519: s.local.X25519[:], Version: version})
 }
 

@@ -47,9 +47,9 @@ func (*pong) Validate() error { return nil }
 // Nodes ping each other every 30 s and when a person asks; one a second leaves room for that.
 var rules = exchange.Rules{
 	Protocol: ID,
-	Request:  protocol.MsgPing, RequestLimit: protocol.MaxPing,
-	Answer: protocol.MsgPong, AnswerLimit: protocol.MaxPing,
-	Rate: rate.Limit(1), Burst: 10, PerPeer: 2, Total: 64,
+	Request:  protocol.MsgPing,
+	Answer:   protocol.MsgPong,
+	Rate:     rate.Limit(1), Burst: 10, PerPeer: 2, Total: 64,
 }
 
 // Serve answers pings until the returned server is closed.

@@ -21,9 +21,9 @@ type Answer func(ctx context.Context, from exchange.From, q *protocol.MeshQuery,
 // reserve at most 16 × 1.1 MiB, about 17 MiB, and no peer holds more than 4 of them.
 var rules = exchange.Rules{
 	Protocol: ID,
-	Request:  protocol.MsgQuery, RequestLimit: protocol.MaxQuery,
-	Answer: protocol.MsgQueryResponse, AnswerLimit: protocol.MaxResponse,
-	Rate: rate.Limit(5), Burst: 30, PerPeer: 4, Total: 16,
+	Request:  protocol.MsgQuery,
+	Answer:   protocol.MsgQueryResponse,
+	Rate:     rate.Limit(5), Burst: 30, PerPeer: 4, Total: 16,
 }
 
 // Serve answers queries until the returned server is closed.

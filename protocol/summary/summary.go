@@ -63,9 +63,9 @@ type Accept func(ctx context.Context, from exchange.From, s *protocol.NodeSummar
 // second, so below a minute. 32 at once hold at most 32 × 260 KiB, about 8 MiB.
 var rules = exchange.Rules{
 	Protocol: ID,
-	Request:  protocol.MsgSummaryPush, RequestLimit: protocol.MaxSummary,
-	Answer: protocol.MsgSummaryAck, AnswerLimit: protocol.MaxSummaryAck,
-	Rate: rate.Limit(2), Burst: 64, PerPeer: 4, Total: 32,
+	Request:  protocol.MsgSummaryPush,
+	Answer:   protocol.MsgSummaryAck,
+	Rate:     rate.Limit(2), Burst: 64, PerPeer: 4, Total: 32,
 }
 
 // Serve receives summaries until the returned server is closed.
