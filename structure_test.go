@@ -75,6 +75,7 @@ var layers = []layer{
 	{folder: "protocol/health", owns: "the health topic", may: oneProtocol},
 
 	// For tests and tools: no package above may import these.
+	{folder: "internal/wiretest", owns: "golden vectors of messages", may: []string{"protocol"}, tool: true},
 	{folder: "internal/meshtest", owns: "small meshes for tests", may: []string{anything}, tool: true},
 	{folder: "api/internal/fake", owns: "a backend for tests", may: []string{anything}, tool: true},
 	{folder: "e2e/...", owns: "end-to-end tests", may: []string{anything}, tool: true},

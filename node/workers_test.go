@@ -359,6 +359,16 @@ func TestNoNodeIsCountedTwice(t *testing.T) {
 	}
 }
 
+func TestAWrongClockIsWarnedAboutAboveTheLimitAndNotAtIt(t *testing.T) {
+	for skew, want := range map[time.Duration]int{0: 0, protocol.WarnSkew: 0, -protocol.WarnSkew: 0, protocol.WarnSkew + 1: 1, -protocol.WarnSkew - 1: 1} {
+		var out strings.Builder
+		warnSkew(slog.New(slog.NewTextHandler(&out, nil)), newKey(t).NodeID(), skew)
+		if n := strings.Count(out.String(), "level=WARN"); n != want {
+			t.Errorf("a skew of %s: %d warnings, want %d", skew, n, want)
+		}
+	}
+}
+
 func TestRepeatedRefusalsOfOnePeerAreRecordedOnceAnHour(t *testing.T) {
 	var d denials
 	a, b := newKey(t).NodeID(), newKey(t).NodeID()

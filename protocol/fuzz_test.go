@@ -86,15 +86,15 @@ func bodyOf(wire []byte) ([]byte, error) {
 	return s.Body, err
 }
 
-func FuzzOpenSummary(f *testing.F) {
+func FuzzSummaryPush(f *testing.F) {
 	fuzzSigned(f, "summary", contextSummary, OpenSummary, func(s *NodeSummary) ([]byte, error) { return SignSummary(s, anna, fixedNow) })
 }
 
-func FuzzOpenQuery(f *testing.F) {
+func FuzzQuery(f *testing.F) {
 	fuzzSigned(f, "query", contextQuery, OpenQuery, func(q *MeshQuery) ([]byte, error) { return SignQuery(q, anna, fixedNow) })
 }
 
-func FuzzOpenResponse(f *testing.F) {
+func FuzzQueryResponse(f *testing.F) {
 	fuzzSigned(f, "response", contextResponse, OpenResponse, func(r *MeshResponse) ([]byte, error) { return SignResponse(r, anna, fixedNow) })
 }
 

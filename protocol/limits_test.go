@@ -11,11 +11,11 @@ import (
 	"time"
 )
 
-// sealed returns an envelope of bob whose encoding has exactly size bytes.
-func sealedOfSize(t testing.TB, size int) []byte {
+// sealedOfSize returns an envelope of bob whose encoding has exactly size bytes.
+func sealedOfSize(t testing.TB, m MsgType, size int) []byte {
 	t.Helper()
 	seal := func(payload int) []byte {
-		return must(NewSealer(bob, &counter{}, clock).Seal(MsgQuery, make([]byte, payload)))
+		return must(NewSealer(bob, &counter{}, clock).Seal(m, make([]byte, payload)))
 	}
 	payload := size - len(seal(0))
 	for payload > 0 && len(seal(payload)) > size {
@@ -29,10 +29,10 @@ func sealedOfSize(t testing.TB, size int) []byte {
 }
 
 func TestMessageSizeLimitsHoldOnBothSides(t *testing.T) {
-	for name, limit := range map[string]int{"ping": MaxPing, "goodbye": MaxGoodbye, "hello": MaxHello, "summary": MaxSummary, "summary ack": MaxSummaryAck, "query": MaxQuery, "response": MaxResponse} {
-		t.Run(name, func(t *testing.T) {
-			data := sealedOfSize(t, limit)
-			if _, err := NewOpener(clock).Open(data, limit, bob.NodeID(), MsgQuery); err != nil {
+	for m, limit := range sizes {
+		t.Run(m.String(), func(t *testing.T) {
+			data := sealedOfSize(t, m, limit)
+			if _, err := NewOpener(clock).Open(data, MaxSize(m), bob.NodeID(), m); err != nil {
 				t.Errorf("%d bytes, the limit: %v", len(data), err)
 			}
 			var stream bytes.Buffer
@@ -42,8 +42,8 @@ func TestMessageSizeLimitsHoldOnBothSides(t *testing.T) {
 			if got, err := ReadFrame(bytes.NewReader(stream.Bytes()), limit); err != nil || !bytes.Equal(got, data) {
 				t.Errorf("frame of %d bytes, the limit: %v", len(data), err)
 			}
-			over := sealedOfSize(t, limit+1)
-			if _, err := NewOpener(clock).Open(over, limit, bob.NodeID(), MsgQuery); !errors.Is(err, ErrTooLarge) {
+			over := sealedOfSize(t, m, limit+1)
+			if _, err := NewOpener(clock).Open(over, MaxSize(m), bob.NodeID(), m); !errors.Is(err, ErrTooLarge) {
 				t.Errorf("%d bytes, one above the limit: %v", len(over), err)
 			}
 			stream.Reset()

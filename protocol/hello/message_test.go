@@ -1,7 +1,6 @@
 package hello
 
 import (
-	"bytes"
 	"crypto/ed25519"
 	"testing"
 
@@ -29,11 +28,11 @@ func TestEveryHelloSurvivesTheWire(t *testing.T) {
 			next += rapid.Uint16Range(1, 15).Draw(t, "step")
 			m.Versions = append(m.Versions, next)
 		}
-		roundTrip(t, &m, &message{})
+		helloMessage.Survives(t, &m)
 	})
 }
 
-func TestEveryAckSurvivesTheWire(t *testing.T) {
+func TestEveryHelloAckSurvivesTheWire(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		a := ack{Status: rapid.SampledFrom([]Status{StatusAccepted, StatusDenied, StatusNoCommonVersion, StatusClockSkew, StatusTryLater}).Draw(t, "status")}
 		if a.Status == StatusAccepted {
@@ -43,22 +42,8 @@ func TestEveryAckSurvivesTheWire(t *testing.T) {
 		} else {
 			a.Reason = rapid.StringMatching(`[a-z ]{1,100}`).Draw(t, "reason")
 		}
-		roundTrip(t, &a, &ack{})
+		ackMessage.Survives(t, &a)
 	})
-}
-
-func roundTrip[T protocol.Validator](t *rapid.T, in, out T) {
-	b, err := protocol.Encode(in)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := protocol.Decode(b, out); err != nil {
-		t.Fatalf("%x: %v", b, err)
-	}
-	again, err := protocol.Encode(out)
-	if err != nil || !bytes.Equal(again, b) {
-		t.Fatalf("%x became %x (%v)", b, again, err)
-	}
 }
 
 func TestAnAckMixesNeitherRefusalAndIdentityNorAcceptanceAndReason(t *testing.T) {
@@ -89,32 +74,9 @@ func TestAnAckMixesNeitherRefusalAndIdentityNorAcceptanceAndReason(t *testing.T)
 	})
 }
 
-func FuzzHello(f *testing.F) {
-	f.Add([]byte{0xa0})
-	f.Fuzz(func(t *testing.T, data []byte) {
-		var m message
-		if protocol.Decode(data, &m) == nil {
-			if again, err := protocol.Encode(&m); err != nil || !bytes.Equal(again, data) {
-				t.Errorf("accepted %x, which encodes as %x (%v)", data, again, err)
-			}
-		}
-	})
-}
-
-func FuzzHelloAck(f *testing.F) {
-	for _, a := range []ack{{Status: StatusDenied, Reason: "no"}, {Status: StatusClockSkew, Reason: "late"}} {
-		b, err := protocol.Encode(&a)
-		if err != nil {
-			f.Fatal(err)
-		}
-		f.Add(b)
-	}
-	f.Fuzz(func(t *testing.T, data []byte) {
-		var a ack
-		if protocol.Decode(data, &a) == nil {
-			if again, err := protocol.Encode(&a); err != nil || !bytes.Equal(again, data) {
-				t.Errorf("accepted %x, which encodes as %x (%v)", data, again, err)
-			}
-		}
+func TestEveryCapabilitiesSurvivesTheWire(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		c := capabilitiesOf(anIdentity(t))
+		capabilitiesMessage.Survives(t, &c)
 	})
 }
