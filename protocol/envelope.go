@@ -49,6 +49,8 @@ var (
 	ErrType       = errors.New("message type does not belong on this stream")
 	ErrSender     = errors.New("sender is not the authenticated peer")
 	ErrClockSkew  = errors.New("clocks differ by more than 5 minutes")
+	ErrTooOld     = errors.New("message is older than 5 minutes") // an [ErrClockSkew]
+	ErrFromFuture = errors.New("message comes from the future")   // an [ErrClockSkew]
 	ErrSequence   = errors.New("sequence number was used before or is too old")
 	ErrNonce      = errors.New("nonce was used before")
 	ErrNonceQuota = errors.New("too many messages inside the replay window")
@@ -140,7 +142,8 @@ func NewOpener(now func() time.Time) *Opener {
 	return &Opener{guard: NewReplayGuard(), now: now}
 }
 
-// SkewError is the refusal of a message whose clock is too far from ours; it tells both. It is [ErrClockSkew].
+// SkewError is the refusal of a message whose clock is too far from ours; it tells both. It is [ErrClockSkew], and either
+// [ErrTooOld] or [ErrFromFuture].
 type SkewError struct{ Theirs, Ours time.Time }
 
 // Error tells both clocks.
@@ -149,8 +152,13 @@ func (e *SkewError) Error() string {
 		e.Theirs.UTC().Format(time.RFC3339), e.Ours.UTC().Format(time.RFC3339))
 }
 
-// Unwrap makes errors.Is(err, ErrClockSkew) hold.
-func (e *SkewError) Unwrap() error { return ErrClockSkew }
+// Unwrap makes errors.Is hold for the errors that it is.
+func (e *SkewError) Unwrap() []error {
+	if e.Theirs.Before(e.Ours) {
+		return []error{ErrClockSkew, ErrTooOld}
+	}
+	return []error{ErrClockSkew, ErrFromFuture}
+}
 
 // Open decodes and checks one envelope that arrived from the authenticated peer from, on a stream that carries only
 // the allowed types and at most limit bytes a message. Checks run in the order of the errors above, cheapest first. On

@@ -20,6 +20,10 @@ const (
 // ErrSignature reports a signature that does not belong to the bytes or to the named signer; drop the message.
 var ErrSignature = errors.New("signature does not verify")
 
+// ErrSigner is the [ErrSignature] of a message that says itself that another node signed it than the one it is of. In an
+// envelope that cannot be told from an altered byte: it does not name its signer besides its sender.
+var ErrSigner = errors.New("signed by another node")
+
 // Signer signs for one node. Implementations keep the private key to themselves.
 type Signer interface {
 	NodeID() NodeID
@@ -105,7 +109,7 @@ func decodeSigned(wire []byte, v Validator) (signed, error) {
 // verify checks that the node id made the signature.
 func (s signed) verify(context string, id NodeID) error {
 	if id.Fingerprint() != s.Signature.Signer {
-		return fmt.Errorf("%w: made by %s, claimed for %s", ErrSignature, s.Signature.Signer, id.Fingerprint())
+		return fmt.Errorf("%w: %w: made by %s, claimed for %s", ErrSignature, ErrSigner, s.Signature.Signer, id.Fingerprint())
 	}
 	msg, err := signingInput(context, signedBytes{Body: s.Body, Signer: s.Signature.Signer, Timestamp: s.Signature.Timestamp})
 	if err != nil {

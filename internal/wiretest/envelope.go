@@ -45,10 +45,20 @@ func signedNumber(n int64) []byte {
 	return head(0, uint64(n))
 }
 
-// seal returns what the signature of the envelope of v covers, and the envelope.
-func (f File) seal(v Vector) (signed, envelope []byte) {
-	fields := [][]byte{number(1), number(uint64(f.Type)), textString(string(f.Sender)), signedNumber(int64(f.Timestamp)), byteString(f.Nonce),
-		number(v.Sequence), byteString(v.Payload)}
+// Envelope is an envelope that may be wrong on purpose.
+type Envelope struct {
+	Type      protocol.MsgType
+	Sender    protocol.NodeID
+	Timestamp protocol.Timestamp
+	Nonce     []byte
+	Sequence  uint64
+	Payload   []byte
+}
+
+// Seal returns what the signature of the envelope covers, and the envelope with what sign makes of that.
+func (e Envelope) Seal(sign func(signed []byte) (signature []byte)) (signed, envelope []byte) {
+	fields := [][]byte{number(1), number(uint64(e.Type)), textString(string(e.Sender)), signedNumber(int64(e.Timestamp)), byteString(e.Nonce),
+		number(e.Sequence), byteString(e.Payload)}
 	signed = append([]byte("caro-mesh envelope v1\x00"), head(4, uint64(len(fields)))...)
 	signed = append(signed, bytes.Join(fields, nil)...)
 	envelope = append(head(5, 9), number(1)...)
@@ -56,8 +66,14 @@ func (f File) seal(v Vector) (signed, envelope []byte) {
 	for i, field := range fields {
 		envelope = append(append(envelope, number(uint64(i+2))...), field...)
 	}
-	envelope = append(append(envelope, number(9)...), byteString(ed25519.Sign(ed25519.NewKeyFromSeed(f.Seed), signed))...)
+	envelope = append(append(envelope, number(9)...), byteString(sign(signed))...)
 	return signed, envelope
+}
+
+// seal returns what the signature of the envelope of v covers, and the envelope.
+func (f File) seal(v Vector) (signed, envelope []byte) {
+	e := Envelope{protocol.MsgType(f.Type), f.Sender, f.Timestamp, f.Nonce, v.Sequence, v.Payload}
+	return e.Seal(func(signed []byte) []byte { return ed25519.Sign(ed25519.NewKeyFromSeed(f.Seed), signed) })
 }
 
 // Verify checks one vector: that its envelope is the one of the specification, and that a node accepts it, once, and in

@@ -43,6 +43,7 @@ type Endpoint struct {
 
 	mu         sync.Mutex
 	counts     map[string]*Count
+	refusals   map[Reason]uint64
 	unreported uint64
 	forgot     time.Time // when replay memory was last thinned out
 }
@@ -70,7 +71,7 @@ func New(c Config) (*Endpoint, error) {
 	if c.Timeout <= 0 {
 		c.Timeout = DefaultTimeout
 	}
-	return &Endpoint{c: c, counts: make(map[string]*Count),
+	return &Endpoint{c: c, counts: make(map[string]*Count), refusals: make(map[Reason]uint64),
 		reports: newLimiter(Rules{Rate: reportsPerSecond, Burst: reportsAtOnce})}, nil
 }
 
@@ -125,18 +126,16 @@ func (e *Endpoint) Report(r Refusal) {
 }
 
 func (e *Endpoint) refused(r Refusal) {
-	if e.c.Refused == nil {
-		return
-	}
 	report := e.reports.allow(r.Peer)
 	e.mu.Lock()
+	e.refusals[r.Reason()]++
 	if report {
 		r.Unreported, e.unreported = e.unreported, 0
 	} else {
 		e.unreported++
 	}
 	e.mu.Unlock()
-	if report {
+	if report && e.c.Refused != nil {
 		e.c.Refused(r)
 	}
 }

@@ -47,19 +47,6 @@ type Refusal struct {
 	Unreported uint64
 }
 
-// Hostile reports whether the refusal shows intent (or a broken implementation), rather than bad luck: a late packet, a
-// wrong clock, an older version or a node that is busy. Hostile refusals are worth an audit record.
-func (r Refusal) Hostile() bool {
-	for _, err := range []error{protocol.ErrMalformed, protocol.ErrNotDeterministic, protocol.ErrTooLarge, protocol.ErrFrame,
-		protocol.ErrMagic, protocol.ErrType, protocol.ErrSender, protocol.ErrSequence, protocol.ErrNonce,
-		protocol.ErrNonceQuota, protocol.ErrSignature, ErrRateLimited, ErrNotAdmitted} {
-		if errors.Is(r.Err, err) {
-			return true
-		}
-	}
-	return false
-}
-
 // farewell is a refusal that the peer is told about before the connection ends.
 type farewell struct {
 	answer []byte
