@@ -46,6 +46,7 @@ var figures = []figure{
 	newFigure("caro_peers_connected", "Nodes connected now.", prometheus.GaugeValue, func(s *v1.Status) float64 { return float64(s.Peers.Connected) }),
 	newFigure("caro_peers_known", "Nodes in the list of peers.", prometheus.GaugeValue, func(s *v1.Status) float64 { return float64(s.Peers.Known) }),
 	newFigure("caro_peers_pending", "Nodes that wait for a decision about trust.", prometheus.GaugeValue, func(s *v1.Status) float64 { return float64(s.Peers.Pending) }),
+	newFigure("caro_refused_connections_total", "Connections of strangers cut off since the start.", prometheus.CounterValue, func(s *v1.Status) float64 { return float64(s.Refused.Connections) }),
 	newFigure("caro_spool_pending_bytes", "Bytes of records not yet read.", prometheus.GaugeValue, func(s *v1.Status) float64 { return float64(s.Spool.PendingBytes) }),
 	newFigure("caro_spool_torn_total", "Records cut in half since the start.", prometheus.CounterValue, func(s *v1.Status) float64 { return float64(s.Spool.Torn) }),
 	newFigure("caro_spool_ignored_total", "Records that a filter kept out since the start.", prometheus.CounterValue, func(s *v1.Status) float64 { return float64(s.Spool.Ignored) }),
@@ -61,6 +62,8 @@ var figures = []figure{
 	newFigure("caro_uptime_seconds", "Seconds since the node started.", prometheus.GaugeValue, func(s *v1.Status) float64 { return float64(s.UptimeSeconds) }),
 }
 
+var refusedMessages = prometheus.NewDesc("caro_refused_messages_total", "Requests and answers of peers refused since the start.", []string{"reason"}, nil)
+
 // statusCollector reads the status once per scrape.
 type statusCollector struct {
 	backend Backend
@@ -74,6 +77,7 @@ func (c *statusCollector) Describe(ch chan<- *prometheus.Desc) {
 	for _, f := range figures {
 		ch <- f.desc
 	}
+	ch <- refusedMessages
 }
 
 func (c *statusCollector) Collect(ch chan<- prometheus.Metric) {
@@ -86,5 +90,8 @@ func (c *statusCollector) Collect(ch chan<- prometheus.Metric) {
 	}
 	for _, f := range figures {
 		ch <- prometheus.MustNewConstMetric(f.desc, f.kind, f.value(&status))
+	}
+	for reason, n := range status.Refused.Messages {
+		ch <- prometheus.MustNewConstMetric(refusedMessages, prometheus.CounterValue, float64(n), reason)
 	}
 }

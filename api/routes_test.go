@@ -296,7 +296,8 @@ func TestPanicsBecomeProblemsAndTheServerGoesOn(t *testing.T) {
 func TestMetricsTellTheNodeAndItsProcess(t *testing.T) {
 	r := start(t)
 	text := r.tcp("GET", "/metrics", "", withToken).text()
-	for _, want := range []string{"caro_events_total 48213", "caro_peers_connected 2", `caro_build_info{version="0.1.0"} 1`, "process_resident_memory_bytes", "go_goroutines", "caro_healthy 1"} {
+	for _, want := range []string{"caro_events_total 48213", "caro_peers_connected 2", `caro_build_info{version="0.1.0"} 1`, "process_resident_memory_bytes", "go_goroutines", "caro_healthy 1",
+		"caro_refused_connections_total 40", `caro_refused_messages_total{reason="signature"} 2`, `caro_refused_messages_total{reason="nonce"} 0`} {
 		if !strings.Contains(text, want) {
 			t.Errorf("no %q in the metrics", want)
 		}

@@ -58,7 +58,7 @@ func (k *clerk) run(ctx context.Context) {
 	for {
 		select {
 		case note := <-k.notes:
-			k.write(ctx, note)
+			k.write(context.WithoutCancel(ctx), note) // what was taken from the queue is written, also when ctx ends meanwhile
 		case <-ctx.Done():
 			k.drain()
 			return
@@ -116,7 +116,7 @@ func (k *clerk) refused(r exchange.Refusal) {
 	}
 	k.note(func(ctx context.Context) error {
 		k.logger.Warn("refused a message", "peer", r.Peer.Fingerprint(), "protocol", r.Protocol, "error", r.Err)
-		return k.violation(ctx, r.Peer, map[string]string{"protocol": r.Protocol, "reason": r.Err.Error(), "addr": r.Addr.String()})
+		return k.violation(ctx, r.Peer, map[string]string{"protocol": r.Protocol, "kind": string(r.Reason()), "reason": r.Err.Error(), "addr": r.Addr.String()})
 	})
 }
 

@@ -54,6 +54,7 @@ type Node struct {
 	c        Config
 	started  time.Time
 	gate     *audit.Gate
+	door     *discovery.Gate
 	host     *host.Host
 	endpoint *exchange.Endpoint
 	registry *hello.Registry
@@ -97,8 +98,8 @@ func New(ctx context.Context, c Config) (_ *Node, err error) {
 	if err != nil {
 		return nil, err
 	}
-	door := discovery.NewGate(discovery.GateConfig{Policy: n.gate, Knocked: n.clerk.knocked, Now: c.Now})
-	if n.host, err = host.New(host.Config{Key: c.Identity.HostKey(), Listen: c.Listen, AllowPublic: c.AllowPublic, Gate: door}); err != nil {
+	n.door = discovery.NewGate(discovery.GateConfig{Policy: n.gate, Knocked: n.clerk.knocked, Now: c.Now})
+	if n.host, err = host.New(host.Config{Key: c.Identity.HostKey(), Listen: c.Listen, AllowPublic: c.AllowPublic, Gate: n.door}); err != nil {
 		return nil, err
 	}
 	defer func() {
@@ -253,6 +254,12 @@ func (n *Node) Started() time.Time { return n.started }
 
 // Gate returns the policy gate.
 func (n *Node) Gate() *audit.Gate { return n.gate }
+
+// Refused counts what other nodes were refused since the start: connections that were cut off at the gate, and messages
+// by the reason.
+func (n *Node) Refused() (connections uint64, messages map[exchange.Reason]uint64) {
+	return n.door.Refused(), n.endpoint.Refused()
+}
 
 // Ask puts a question to every peer that this node trusts. An error means that nobody was asked.
 func (n *Node) Ask(ctx context.Context, q Question) (*Result, error) { return n.asker.query(ctx, q) }

@@ -41,6 +41,7 @@ type Status struct {
 	Events        int64                `json:"events" doc:"commands stored"`
 	Events24h     int64                `json:"events_24h" doc:"commands that started in the last 24 hours"`
 	Peers         PeerCounts           `json:"peers"`
+	Refused       Refused              `json:"refused"`
 	Spool         Spool                `json:"spool"`
 	Database      Database             `json:"database"`
 	Memory        Memory               `json:"memory"`
@@ -55,6 +56,12 @@ type PeerCounts struct {
 	Connected int `json:"connected"`
 	Known     int `json:"known" doc:"every node in the list of peers, connected or not"`
 	Pending   int `json:"pending" doc:"nodes that tried to connect and wait for a decision about trust"`
+}
+
+// Refused counts what other nodes were refused since this one started. Denied queries are answers, and not counted here.
+type Refused struct {
+	Connections uint64            `json:"connections" doc:"connections cut off as soon as the node's key was known: not trusted, and above the budget for strangers"`
+	Messages    map[string]uint64 `json:"messages" doc:"requests and answers of peers by the reason of their refusal; docs/protocol.md explains each"`
 }
 
 // Spool tells how observation goes: the way of a command from the shell's hook into the database.

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -58,6 +60,11 @@ func (c *cli) printStatus(s v1.Status) error {
 		{"up", fmt.Sprintf("%s, version %s", (time.Duration(s.UptimeSeconds) * time.Second).String(), s.Version)},
 		{"commands", fmt.Sprintf("%d stored, %d in the last 24 hours, latest %s", s.Events, s.Events24h, last)},
 		{"peers", fmt.Sprintf("%d connected, %d known, %d waiting for your decision", s.Peers.Connected, s.Peers.Known, s.Peers.Pending)},
+	}...)
+	if refused := refusedText(s.Refused); refused != "" {
+		lines = append(lines, [2]string{"refused", refused})
+	}
+	lines = append(lines, [][2]string{
 		{"spool", fmt.Sprintf("%d files with %s waiting, %d torn, %d ignored", s.Spool.PendingFiles, bytesText(s.Spool.PendingBytes), s.Spool.Torn, s.Spool.Ignored)},
 		{"database", fmt.Sprintf("%s (%s, log %s), %d summaries, %d audit entries", s.Database.Path, bytesText(s.Database.SizeBytes), bytesText(s.Database.WALBytes), s.Database.Summaries, s.Database.AuditEntries)},
 		{"memory", fmt.Sprintf("%s resident", bytesText(int64(s.Memory.RSSBytes)))},
@@ -73,6 +80,24 @@ func (c *cli) printStatus(s v1.Status) error {
 		c.say("\nNo command has been recorded yet. Hook your shell: eval \"$(caro-node shell init bash)\"")
 	}
 	return nil
+}
+
+// refusedText says what others were refused; empty when it was nothing.
+func refusedText(r v1.Refused) string {
+	var parts []string
+	for _, reason := range slices.Sorted(maps.Keys(r.Messages)) {
+		if n := r.Messages[reason]; n > 0 {
+			parts = append(parts, fmt.Sprintf("%s %d", reason, n))
+		}
+	}
+	var text []string
+	if len(parts) > 0 {
+		text = append(text, "messages of peers ("+strings.Join(parts, ", ")+")")
+	}
+	if r.Connections > 0 {
+		text = append(text, fmt.Sprintf("%d connections of strangers", r.Connections))
+	}
+	return strings.Join(text, ", ")
 }
 
 // idDocument is the answer of `id --json`.

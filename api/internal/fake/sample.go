@@ -44,6 +44,7 @@ func Sample(now time.Time) *Backend {
 		Node: v1.Status{NodeID: self, Fingerprint: self.Fingerprint(), DisplayName: "anna-laptop", Version: "0.1.0",
 			StartedAt: now.Add(-53*time.Hour - 17*time.Minute), UptimeSeconds: 53*3600 + 17*60, Events: 48_213, Events24h: 317,
 			Peers:    v1.PeerCounts{Connected: 2, Known: 5, Pending: 1},
+			Refused:  v1.Refused{Connections: 40, Messages: map[string]uint64{"signature": 2, "nonce": 0}},
 			Spool:    v1.Spool{LastEventAt: &last, Ignored: 12},
 			Database: v1.Database{Path: "/home/anna/.local/share/caro/caro.db", SizeBytes: 21_430_272, WALBytes: 131_072, SchemaVersion: 1, Summaries: 412, AuditEntries: 1_093},
 			Memory:   v1.Memory{RSSBytes: 29 << 20, HeapBytes: 6 << 20}, Health: v1.HealthOK, Listen: []string{address},

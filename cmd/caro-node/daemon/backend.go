@@ -53,7 +53,7 @@ func (b *backend) Status(ctx context.Context) (v1.Status, error) {
 	s := v1.Status{
 		NodeID: id.NodeID, Fingerprint: id.Fingerprint, DisplayName: id.DisplayName, Version: b.d.c.Version,
 		StartedAt: b.d.node.Started(), UptimeSeconds: int64(now.Sub(b.d.node.Started()).Seconds()),
-		Events: sizes.Events, Events24h: last24h, Peers: countPeers(peers), Spool: b.spool(),
+		Events: sizes.Events, Events24h: last24h, Peers: countPeers(peers), Refused: b.refused(), Spool: b.spool(),
 		Database: v1.Database{Path: b.d.db.Path(), SizeBytes: sizes.DatabaseBytes, WALBytes: sizes.WALBytes, SchemaVersion: sizes.SchemaVersion,
 			Summaries: sizes.Summaries, AuditEntries: sizes.AuditEntries},
 		Memory: memory(), Listen: b.d.node.Addresses(), API: b.d.server.Endpoints(),
@@ -86,6 +86,15 @@ func (b *backend) health(s v1.Status) (v1.Health, []string) {
 		return v1.HealthDegraded, reasons
 	}
 	return v1.HealthOK, nil
+}
+
+func (b *backend) refused() v1.Refused {
+	connections, messages := b.d.node.Refused()
+	out := v1.Refused{Connections: connections, Messages: make(map[string]uint64, len(messages))}
+	for reason, n := range messages {
+		out.Messages[string(reason)] = n
+	}
+	return out
 }
 
 func (b *backend) spool() v1.Spool {
