@@ -3,7 +3,6 @@ package e2e
 import (
 	"context"
 	"encoding/binary"
-	"errors"
 	"net"
 	"net/netip"
 	"sync"
@@ -11,18 +10,10 @@ import (
 	"time"
 
 	"github.com/libp2p/go-libp2p/core/host"
-	"github.com/libp2p/go-libp2p/core/network"
 	"github.com/libp2p/go-libp2p/core/peer"
 	libp2p "github.com/libp2p/go-libp2p/core/protocol"
 	"github.com/libp2p/go-libp2p/core/sec"
-	basichost "github.com/libp2p/go-libp2p/p2p/host/basic"
-	"github.com/libp2p/go-libp2p/p2p/host/eventbus"
-	"github.com/libp2p/go-libp2p/p2p/host/peerstore/pstoremem"
-	"github.com/libp2p/go-libp2p/p2p/muxer/yamux"
-	"github.com/libp2p/go-libp2p/p2p/net/swarm"
-	"github.com/libp2p/go-libp2p/p2p/net/upgrader"
 	libp2ptls "github.com/libp2p/go-libp2p/p2p/security/tls"
-	"github.com/libp2p/go-libp2p/p2p/transport/tcp"
 	ma "github.com/multiformats/go-multiaddr"
 	manet "github.com/multiformats/go-multiaddr/net"
 
@@ -33,6 +24,7 @@ import (
 	"github.com/caro-mesh/caro-node/protocol/hello"
 	"github.com/caro-mesh/caro-node/protocol/query"
 	"github.com/caro-mesh/caro-node/protocol/summary"
+	"github.com/caro-mesh/caro-node/scripts/hostile"
 )
 
 // tap is a peer that speaks the whole protocol and keeps every decrypted byte that the other side sent.
@@ -69,7 +61,7 @@ func newTap(t *testing.T) *tap {
 		t.Fatal(err)
 	}
 	p := &tap{t: t, id: id}
-	if p.host, err = p.assemble(); err != nil {
+	if p.host, _, err = hostile.Assemble(id, func(tls *libp2ptls.Transport) sec.SecureTransport { return &listening{tls, p} }); err != nil {
 		t.Fatal(err)
 	}
 	// Nobody is admitted before Hello is served, below.
@@ -109,52 +101,6 @@ func (p *tap) introduction() hello.Local {
 		Capabilities: protocol.NodeCapabilities{ProtocolVersion: protocol.Version, CaroVersion: "tap", MaxShareLevel: protocol.LevelRaw}}
 	return hello.Local{X25519: p.id.X25519(), Identity: func() protocol.NodeIdentity { return who },
 		Admit: func(context.Context, protocol.NodeID, netip.Addr, protocol.NodeIdentity) error { return nil }}
-}
-
-// assemble builds a plain libp2p host whose TLS layer is listened to.
-func (p *tap) assemble() (host.Host, error) {
-	key := p.id.HostKey()
-	pid, err := peer.IDFromPrivateKey(key)
-	if err != nil {
-		return nil, err
-	}
-	ps, err := pstoremem.NewPeerstore()
-	if err != nil {
-		return nil, err
-	}
-	if err := errors.Join(ps.AddPrivKey(pid, key), ps.AddPubKey(pid, key.GetPublic())); err != nil {
-		return nil, err
-	}
-	bus := eventbus.NewBus()
-	sw, err := swarm.NewSwarm(pid, ps, bus)
-	if err != nil {
-		return nil, err
-	}
-	muxers := []upgrader.StreamMuxer{{ID: yamux.ID, Muxer: yamux.DefaultTransport}}
-	tls, err := libp2ptls.New(libp2ptls.ID, key, muxers)
-	if err != nil {
-		return nil, err
-	}
-	up, err := upgrader.New([]sec.SecureTransport{&listening{tls, p}}, muxers, nil, &network.NullResourceManager{}, nil)
-	if err != nil {
-		return nil, err
-	}
-	tr, err := tcp.NewTCPTransport(up, &network.NullResourceManager{}, nil)
-	if err != nil {
-		return nil, err
-	}
-	if err := sw.AddTransport(tr); err != nil {
-		return nil, err
-	}
-	h, err := basichost.NewHost(sw, &basichost.HostOpts{EventBus: bus, UserAgent: "tap"})
-	if err != nil {
-		return nil, err
-	}
-	if err := sw.Listen(ma.StringCast("/ip4/127.0.0.1/tcp/0")); err != nil {
-		return nil, err
-	}
-	h.Start()
-	return h, nil
 }
 
 // address is the multiaddr under which the tap is dialled.

@@ -115,8 +115,12 @@ func (k *clerk) refused(r exchange.Refusal) {
 		return
 	}
 	k.note(func(ctx context.Context) error {
-		k.logger.Warn("refused a message", "peer", r.Peer.Fingerprint(), "protocol", r.Protocol, "error", r.Err)
-		return k.violation(ctx, r.Peer, map[string]string{"protocol": r.Protocol, "kind": string(r.Reason()), "reason": r.Err.Error(), "addr": r.Addr.String()})
+		k.logger.Warn("refused a message", "peer", r.Peer.Fingerprint(), "protocol", r.Protocol, "error", r.Err, "cut_off", r.CutOff)
+		details := map[string]string{"protocol": r.Protocol, "kind": string(r.Reason()), "reason": r.Err.Error(), "addr": r.Addr.String()}
+		if r.CutOff {
+			details["consequence"] = "disconnected"
+		}
+		return k.violation(ctx, r.Peer, details)
 	})
 }
 

@@ -127,7 +127,7 @@ func (n *Node) connectParts(ctx context.Context) error {
 	}
 	n.registry = hello.NewRegistry(n.host, hello.Hooks{Up: n.peerUp, Changed: n.peerChanged, Down: n.peerDown}, 0)
 	n.endpoint, err = exchange.New(exchange.Config{Host: n.host, Sealer: protocol.NewSealer(c.Identity, seq, c.Now),
-		Opener: protocol.NewOpener(c.Now), Admitted: n.admitted, Refused: n.clerk.refused, Now: c.Now})
+		Opener: protocol.NewOpener(c.Now), Admitted: n.admitted, Refused: n.refused, Now: c.Now})
 	if err != nil {
 		return err
 	}
@@ -350,6 +350,14 @@ func (n *Node) neighbour(ctx context.Context, id protocol.NodeID) bool {
 func (n *Node) trusts(id protocol.NodeID) bool {
 	p, _ := n.registry.Peer(id)
 	return n.mayConnect(id, p.Addr)
+}
+
+// refused notes what a peer was refused.
+func (n *Node) refused(r exchange.Refusal) {
+	if r.CutOff {
+		n.registry.SaidGoodbye(r.Peer, cutOffHere)
+	}
+	n.clerk.refused(r)
 }
 
 func (n *Node) mayConnect(id protocol.NodeID, addr netip.Addr) bool {

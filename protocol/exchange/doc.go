@@ -15,5 +15,6 @@
 //	answer         sealed and written; no internal error text crosses the wire
 //
 // A refused peer gets a stream reset with a code and nothing else, unless the protocol says goodbye with [Farewell].
-// Every refusal is counted and reported to [Config.Refused].
+// Every refusal is counted and reported to [Config.Refused]. A peer that goes on causing refusals which show intent is
+// disconnected, so that refusing it does not take from others.
 package exchange

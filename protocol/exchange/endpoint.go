@@ -39,7 +39,9 @@ type Config struct {
 type Endpoint struct {
 	c Config
 
-	reports *limiter
+	reports *limiter // what is reported of each peer
+	strikes *limiter // hostile refusals that each peer may cause before it is cut off
+	cutOffs *limiter // how often it is reported that a peer was cut off
 
 	mu         sync.Mutex
 	counts     map[string]*Count
@@ -52,6 +54,16 @@ type Endpoint struct {
 const (
 	reportsAtOnce    = 10
 	reportsPerSecond = 0.1
+	cutOffsPerSecond = 1. / 60
+)
+
+// How many hostile refusals a peer may cause before its connections are closed: refusing costs little, but a peer that opens
+// thousands of streams a second, each of which is refused, takes a processor from the others. After that each connection
+// that it makes anew ends with the first refusal, until it was quiet for a while; how fast it may connect anew is
+// limited by the host. An honest peer comes nowhere near: what it sends too fast it sends later.
+const (
+	strikesAtOnce    = 200
+	strikesPerSecond = 1
 )
 
 // Count says how many exchanges of one protocol went how.
@@ -72,7 +84,9 @@ func New(c Config) (*Endpoint, error) {
 		c.Timeout = DefaultTimeout
 	}
 	return &Endpoint{c: c, counts: make(map[string]*Count), refusals: make(map[Reason]uint64),
-		reports: newLimiter(Rules{Rate: reportsPerSecond, Burst: reportsAtOnce})}, nil
+		reports: newLimiter(Rules{Rate: reportsPerSecond, Burst: reportsAtOnce}),
+		strikes: newLimiter(Rules{Rate: strikesPerSecond, Burst: strikesAtOnce}),
+		cutOffs: newLimiter(Rules{Rate: cutOffsPerSecond, Burst: 1})}, nil
 }
 
 // Now returns the time of the node's clock.
@@ -127,6 +141,10 @@ func (e *Endpoint) Report(r Refusal) {
 
 func (e *Endpoint) refused(r Refusal) {
 	report := e.reports.allow(r.Peer)
+	if r.CutOff = r.Hostile() && !e.strikes.allow(r.Peer); r.CutOff {
+		defer e.cutOff(r.Peer)
+		report = report || e.cutOffs.allow(r.Peer)
+	}
 	e.mu.Lock()
 	e.refusals[r.Reason()]++
 	if report {
@@ -137,6 +155,17 @@ func (e *Endpoint) refused(r Refusal) {
 	e.mu.Unlock()
 	if report && e.c.Refused != nil {
 		e.c.Refused(r)
+	}
+}
+
+// cutOff closes all connections of a peer.
+func (e *Endpoint) cutOff(id protocol.NodeID) {
+	pid, err := id.PeerID()
+	if err != nil {
+		return // its key is not Ed25519, and no gate lets it in
+	}
+	for _, c := range e.c.Host.Network().ConnsToPeer(pid) {
+		_ = c.CloseWithError(network.ConnRateLimited) // closed already is as good
 	}
 }
 

@@ -45,6 +45,8 @@ type Refusal struct {
 	// Unreported counts refusals, of whatever peer, that were not reported since the last report, because their peers
 	// caused too many.
 	Unreported uint64
+	// CutOff tells that the peer has caused so many hostile refusals that its connections are closed now.
+	CutOff bool
 }
 
 // farewell is a refusal that the peer is told about before the connection ends.

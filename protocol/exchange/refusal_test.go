@@ -280,3 +280,80 @@ func TestAFloodingPeerDoesNotHurtAnothersAcceptance(t *testing.T) {
 		t.Error("nothing of the flood was refused, so nothing was shown")
 	}
 }
+
+func TestAPeerThatGoesOnCausingRefusalsIsCutOffAndOthersAreNot(t *testing.T) {
+	r := echo()
+	flooder, b := pair(t, meshtest.Options{}, meshtest.Options{}, r, reply)
+	honest := meshtest.New(t, meshtest.Options{})
+	meshtest.Meet(t, honest, honest.Greets(nil), b)
+	sent := 0
+	for ; sent < 1000 && flooder.Host.Network().Connectedness(b.Host.ID()) == network.Connected; sent++ {
+		s, err := flooder.Host.NewStream(network.WithNoDial(t.Context(), "until it is cut off"), b.Host.ID(), r.Protocol)
+		if err != nil {
+			break
+		}
+		_ = protocol.WriteFrame(s, []byte("noise")) // may be cut off by now
+		_, _ = io.ReadAll(s)
+		_ = s.Reset()
+	}
+	if sent < 150 || sent > 300 {
+		t.Errorf("cut off after %d messages, want about 200", sent)
+	}
+	gone(t, flooder, b)
+	told := 0
+	for _, r := range b.Refusals() {
+		if r.CutOff {
+			told++
+		}
+	}
+	if told != 1 {
+		t.Errorf("it was told %d times that the peer was cut off", told)
+	}
+	if _, err := honest.Endpoint.Ask(t.Context(), b.Key.NodeID(), r, nil); err != nil {
+		t.Errorf("the honest peer: %v", err)
+	}
+	// It may come again, and is cut off by the first thing that shows that it has not changed.
+	meshtest.Dial(t, flooder, b)
+	s := raw(t, flooder, b)
+	_ = protocol.WriteFrame(s, []byte("noise")) // may be cut off by now
+	gone(t, flooder, b)
+}
+
+func gone(t *testing.T, a, b *meshtest.Node) {
+	t.Helper()
+	meshtest.Eventually(t, func() error {
+		if a.Host.Network().Connectedness(b.Host.ID()) == network.Connected {
+			return errors.New("still connected")
+		}
+		return nil
+	})
+}
+
+func TestAPeerWithBadLuckIsNotCutOff(t *testing.T) {
+	r := echo()
+	r.PerPeer = 1
+	inside, release := make(chan struct{}, 1), make(chan struct{})
+	a, b := pair(t, meshtest.Options{}, meshtest.Options{}, r, func(ctx context.Context, _ exchange.From, _ []byte) ([]byte, error) {
+		inside <- struct{}{}
+		select {
+		case <-release:
+		case <-ctx.Done():
+		}
+		return nil, ctx.Err()
+	})
+	first := make(chan error, 1)
+	go func() {
+		_, err := a.Endpoint.Ask(t.Context(), b.Key.NodeID(), r, nil)
+		first <- err
+	}()
+	<-inside
+	for range 300 {
+		if _, err := a.Endpoint.Ask(t.Context(), b.Key.NodeID(), r, nil); !errors.Is(err, exchange.ErrBusy) {
+			t.Fatal(err)
+		}
+	}
+	close(release)
+	if err := <-first; err != nil {
+		t.Errorf("the first question, with 300 others refused meanwhile: %v", err)
+	}
+}

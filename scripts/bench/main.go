@@ -31,12 +31,21 @@ func main() {
 	peers := flag.Int("peers", 10, "nodes that are asked")
 	history := flag.Int("history", 100_000, "lines of the history file that is imported")
 	million := flag.Bool("million", false, "also search a node with 1,000,000 commands, which takes a minute to set up")
-	only := flag.String("only", "", "only this part: guard, import, search, hook, idle or query")
+	only := flag.String("only", "", "only this part: guard, import, search, hook, idle, query or attack")
 	commands := flag.Int("commands", 1000, "commands that are typed in each shell to measure its hook")
+	under := flag.Duration("under-attack", 10*time.Second, "how long each attack lasts; 0 leaves attacks out")
+	attack := flag.String("attack", "", "be an attacker: the attack of this name (see attack.go), with the arguments key file and target")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	b := bench{bin: *bin, events: *events, idle: *idle, runs: *runs, peers: *peers, history: *history, commands: *commands}
+	if *attack != "" {
+		if err := beAttacker(ctx, *attack, flag.Arg(0), flag.Arg(1), *under); err != nil {
+			fmt.Fprintln(os.Stderr, "bench:", err)
+			os.Exit(1)
+		}
+		return
+	}
+	b := bench{bin: *bin, events: *events, idle: *idle, runs: *runs, peers: *peers, history: *history, commands: *commands, under: *under}
 	if *million {
 		b.searched = 1_000_000
 	}
@@ -52,9 +61,10 @@ type bench struct {
 	events      int // stored commands of the idle node
 	idle        time.Duration
 	runs, peers int
-	history     int // lines of the imported file
-	commands    int // typed in each shell
-	searched    int // stored commands of the node that is searched; 0: it is not
+	history     int           // lines of the imported file
+	commands    int           // typed in each shell
+	searched    int           // stored commands of the node that is searched; 0: it is not
+	under       time.Duration // how long each attack lasts; 0: there is none
 }
 
 func (b *bench) run(ctx context.Context, only string) (err error) {
@@ -80,6 +90,7 @@ func (b *bench) run(ctx context.Context, only string) (err error) {
 		{"hook", func(ctx context.Context) error { return benchHook(ctx, b.dir, b.commands) }},
 		{"idle", func(ctx context.Context) error { return benchIdle(ctx, b.bin, b.dir, b.events, b.idle, b.runs) }},
 		{"query", func(ctx context.Context) error { return benchQuery(ctx, b.bin, b.dir, b.runs, b.peers) }},
+		{"attack", b.attacked},
 	} {
 		if only != "" && only != part.name {
 			continue
@@ -90,9 +101,16 @@ func (b *bench) run(ctx context.Context, only string) (err error) {
 		}
 	}
 	if !known {
-		return fmt.Errorf("there is no part %q (guard, import, search, idle or query)", only)
+		return fmt.Errorf("there is no part %q (guard, import, search, hook, idle, query or attack)", only)
 	}
 	return nil
+}
+
+func (b *bench) attacked(ctx context.Context) error {
+	if b.under == 0 {
+		return nil
+	}
+	return benchAttack(ctx, b.bin, b.dir, b.events, b.under)
 }
 
 func row(what, figure, goal string) { fmt.Printf("%-62s %19s   %s\n", what, figure, goal) }
@@ -158,12 +176,12 @@ func benchIdle(ctx context.Context, bin, dir string, events int, idle time.Durat
 	if err := benchLatency(ctx, n, runs); err != nil {
 		return err
 	}
-	rss, cpu, err := usage(n.PID())
+	used, err := n.Usage()
 	if err != nil {
 		return err
 	}
-	row(fmt.Sprintf("resident memory, idle, %d commands, no peers", events), mib(rss), "50 MB / 28 MiB")
-	row(fmt.Sprintf("processor time in the first %s", idle), ms(cpu), "–")
+	row(fmt.Sprintf("resident memory, idle, %d commands, no peers", events), mib(used.RSS), "50 MB / 28 MiB")
+	row(fmt.Sprintf("processor time in the first %s", idle), ms(used.CPU), "–")
 	s, err := n.Client().Status(ctx)
 	if err != nil {
 		return err
