@@ -203,6 +203,47 @@ func TestSustainedRateNeverMeetsTheQuota(t *testing.T) {
 	}
 }
 
+func TestMillionsOfNoncesOfOneSenderTakeNoMoreMemoryThanItsQuota(t *testing.T) {
+	const messages = 2_000_000
+	g, now, accepted := NewReplayGuard(), fixedNow, 0
+	for n := uint64(1); n <= messages; n++ {
+		now = now.Add(time.Millisecond) // a thousand a second for half an hour
+		err := accept(g, message{bob.NodeID(), n, nonceOf(n), now})
+		switch {
+		case err == nil:
+			accepted++
+		case !errors.Is(err, ErrNonceQuota):
+			t.Fatalf("message %d: %v", n, err)
+		}
+		if s := g.senders[bob.NodeID()]; n%1000 == 0 && (len(s.nonces) > maxNonces || cap(s.order) > 3*maxNonces) {
+			t.Fatalf("after %d messages %d nonces are kept, in a list of capacity %d; the quota is %d", n, len(s.nonces), cap(s.order), maxNonces)
+		}
+	}
+	if windows := int(now.Sub(fixedNow)/replayWindow) + 1; accepted > windows*maxNonces || accepted < maxNonces {
+		t.Errorf("%d of %d messages were accepted", accepted, messages)
+	}
+	g.Forget(now.Add(replayWindow + 1))
+	if len(g.senders) != 0 {
+		t.Error("the sender is not forgotten")
+	}
+}
+
+// Keys are free: whoever makes a new one for every message that the gate lets through is forgotten as fast.
+func TestSendersWithoutEndTakeNoMoreMemoryThanTwoWindowsOfThem(t *testing.T) {
+	const perSecond = 2 // strangers that the gate lets through to Hello
+	g, now, most := NewReplayGuard(), fixedNow, 0
+	for n := uint64(1); n <= 100_000; n++ {
+		now = now.Add(time.Second / perSecond)
+		if err := accept(g, message{NodeID(fmt.Sprint(n)), 1, nonceOf(n), now}); err != nil {
+			t.Fatal(err)
+		}
+		most = max(most, len(g.senders))
+	}
+	if limit := 2*perSecond*int(replayWindow/time.Second) + 2; most > limit {
+		t.Errorf("%d senders were remembered at once, expected at most %d", most, limit)
+	}
+}
+
 func TestIdleSendersAreForgottenWithoutBeingAsked(t *testing.T) {
 	g := NewReplayGuard()
 	for i := range 100 {

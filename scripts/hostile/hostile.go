@@ -119,7 +119,8 @@ func (p *Peer) Close() error {
 
 // Meet connects to the target and is admitted, which needs its trust.
 func (p *Peer) Meet(ctx context.Context, t Target) error {
-	if p.Registry.Admitted(ctx, t.ID) {
+	// A connection that was lost while it was being written to counts as admitted for some seconds more.
+	if p.Host.Network().Connectedness(t.info.ID) == network.Connected && p.Registry.Admitted(ctx, t.ID) {
 		return nil
 	}
 	if err := p.Host.Connect(ctx, t.info); err != nil {

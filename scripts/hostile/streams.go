@@ -57,11 +57,9 @@ func (p *Peer) abuse(ctx context.Context, t Target, use func(ctx context.Context
 					n.Add(-1)
 					refused.Add(1)
 					meeting.Lock()
-					err := p.Meet(ctx, t)
+					_ = p.Meet(ctx, t) // tried again by the next, a moment later
 					meeting.Unlock()
-					if err != nil {
-						pause(ctx, 100*time.Millisecond)
-					}
+					pause(ctx, 50*time.Millisecond)
 					continue
 				}
 				stop := context.AfterFunc(ctx, func() { _ = s.Reset() })
