@@ -104,7 +104,7 @@ func Start(o Options) (*Node, error) {
 	if n.Host, err = host.New(c); err != nil {
 		return nil, err
 	}
-	n.Registry = hello.NewRegistry(n.Host, hello.Hooks{Up: n.up(o.Hooks.Up), Down: o.Hooks.Down}, o.Probation)
+	n.Registry = hello.NewRegistry(n.Host, hello.Hooks{Up: n.up(o.Hooks.Up), Changed: o.Hooks.Changed, Down: o.Hooks.Down}, o.Probation)
 	n.Sealer = protocol.NewSealer(n.Key, NewSequence(), n.Clock.Now)
 	n.Endpoint, err = exchange.New(exchange.Config{Host: n.Host, Sealer: n.Sealer, Opener: protocol.NewOpener(n.Clock.Now),
 		Admitted: n.Registry.Admitted, Refused: n.note, Timeout: o.Timeout, Now: n.Clock.Now})

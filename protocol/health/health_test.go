@@ -218,8 +218,9 @@ func TestANodeThatSpeaksTooOftenIsHeardAtItsPlace(t *testing.T) {
 			l.must(message(status(t, l.Key, l.seq, nil)))
 			pass(time.Second)
 		}
-		// Two at once and one every ten seconds.
-		if got := victim.topic.Counts(); got.Accepted != 7 || got.Ignored != 53 {
+		// Two at once and one every ten seconds: 7.
+		const want = protocol.HealthBurst + uint64(59*time.Second/protocol.HealthEvery)
+		if got := victim.topic.Counts(); got.Accepted != want || got.Ignored != 60-want {
 			t.Errorf("counted %+v", got)
 		}
 		if len(victim.Refusals()) != 0 {
