@@ -2,6 +2,7 @@ package node
 
 import (
 	"context"
+	"errors"
 	"slices"
 
 	"github.com/caro-mesh/caro-node/node/discovery"
@@ -31,9 +32,7 @@ func (n *Node) runNeighbours(ctx context.Context) error {
 	}
 	swept := make(chan error, 1)
 	go func() { swept <- n.neighbours.Run(ctx) }()
-	err := n.mdns.Run(ctx)
-	<-swept
-	return err
+	return errors.Join(n.mdns.Run(ctx), <-swept)
 }
 
 // addFound adds the nodes that were announced on the local network and that nobody has decided about.
