@@ -38,9 +38,13 @@ func (c *cli) runRun(cmd *cobra.Command, flags *pflag.FlagSet) error {
 	if err != nil {
 		return err
 	}
+	now, err := clock(c.getenv)
+	if err != nil {
+		return err
+	}
 	onTerminal := isTerminal(c.Err, c.getenv)
 	logger := slog.New(daemon.LogHandler(c.Err, cfg.Log.Level, cfg.Log.Format, onTerminal))
-	d, err := daemon.Open(cmd.Context(), daemon.Config{Settings: cfg, Paths: p, Version: version, Logger: logger})
+	d, err := daemon.Open(cmd.Context(), daemon.Config{Settings: cfg, Paths: p, Version: version, Now: now, Logger: logger})
 	if err != nil {
 		return err
 	}

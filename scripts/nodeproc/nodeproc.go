@@ -14,6 +14,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -28,7 +29,9 @@ const stopWithin = 10 * time.Second
 // Node is one caro-node with its home folder. Its process may be started and stopped again and again.
 type Node struct {
 	Bin, Home, Name string
-	Daemon          string // the program that Start runs, when it is not Bin: one built with the race detector
+	Daemon          string   // the program that Start runs, when it is not Bin: one built with the race detector
+	Wrap            []string // words before the command line that Start runs, such as those that enter a network namespace
+	Extra           []string // further environment of what Start runs, such as CARO_LAB_CLOCK=+4m
 	ID, PeerID      string
 	Fingerprint     string
 	MeshAddr        string // multiaddr on which it listens, without peer ID
@@ -161,8 +164,9 @@ func (n *Node) Start() error {
 	if n.Daemon != "" {
 		bin = n.Daemon
 	}
-	cmd := exec.Command(bin, "run") //nolint:noctx // Stop ends it, and lets it say goodbye
-	cmd.Env = n.Env()
+	words := append(slices.Clone(n.Wrap), bin, "run")
+	cmd := exec.Command(words[0], words[1:]...) //nolint:noctx // Stop ends it, and lets it say goodbye
+	cmd.Env = append(n.Env(), n.Extra...)
 	cmd.Stdout, cmd.Stderr = f, f
 	// A Ctrl-C on the terminal is for the parent alone, which then stops its nodes.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}

@@ -37,7 +37,7 @@ func (b *backend) Ready(context.Context) error {
 
 // Status collects how every part is.
 func (b *backend) Status(ctx context.Context) (v1.Status, error) {
-	id, now := b.d.node.Identity(), time.Now()
+	id, now := b.d.node.Identity(), b.d.c.Now()
 	sizes, err := b.d.db.Sizes(ctx)
 	if err != nil {
 		return v1.Status{}, err

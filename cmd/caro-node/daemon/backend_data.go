@@ -90,7 +90,7 @@ func (b *backend) PreviewSummary(ctx context.Context, g protocol.Granularity, at
 		return v1.SummaryPreview{}, err
 	}
 	for _, v := range views {
-		d := b.d.node.Gate().Peek(policy.Request{Peer: v.ID, Addr: v.IP, Action: policy.ActionReceiveSummary, Now: time.Now()})
+		d := b.d.node.Gate().Peek(policy.Request{Peer: v.ID, Addr: v.IP, Action: policy.ActionReceiveSummary, Now: b.d.c.Now()})
 		if d.Allowed {
 			p.SharedWith = append(p.SharedWith, v1.Recipient{NodeID: v.ID, Name: v.Name, Trust: d.Trust})
 		}

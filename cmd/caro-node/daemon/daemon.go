@@ -28,7 +28,8 @@ import (
 type Config struct {
 	Settings config.Config
 	Paths    config.Paths
-	Version  string // of the program
+	Version  string           // of the program
+	Now      func() time.Time // the node's clock
 	Logger   *slog.Logger
 }
 
@@ -76,10 +77,10 @@ func Open(ctx context.Context, c Config) (_ *Daemon, err error) {
 	if err != nil {
 		return nil, err
 	}
-	if d.id, d.created, err = identity.LoadOrCreate(c.Paths.Key, time.Now); err != nil {
+	if d.id, d.created, err = identity.LoadOrCreate(c.Paths.Key, c.Now); err != nil {
 		return nil, err
 	}
-	if d.db, err = store.Open(ctx, c.Paths.DB, store.Options{Now: time.Now}); err != nil {
+	if d.db, err = store.Open(ctx, c.Paths.DB, store.Options{Now: c.Now}); err != nil {
 		return nil, err
 	}
 	if err := d.recordIdentity(ctx); err != nil {
@@ -107,7 +108,7 @@ func (d *Daemon) openNode(ctx context.Context) (err error) {
 	s := d.c.Settings
 	d.node, err = node.New(ctx, node.Config{Identity: d.id, DisplayName: s.Node.Name, Version: d.c.Version,
 		Listen: s.Network.Listen, StaticPeers: s.Network.StaticPeers, AllowPublic: s.Network.AllowPublic, MDNS: s.Network.MDNS,
-		Policy: s.Policy, Degraded: d.degraded, Store: d.db, Now: time.Now, Logger: d.c.Logger})
+		Policy: s.Policy, Degraded: d.degraded, Store: d.db, Now: d.c.Now, Logger: d.c.Logger})
 	return err
 }
 
@@ -118,7 +119,7 @@ func (d *Daemon) degraded() bool {
 }
 
 func (d *Daemon) openObserver() (err error) {
-	o := observer.Config{SpoolDir: d.c.Paths.Spool, Sink: telling{d.db, d.node}, Logger: d.c.Logger, Now: time.Now, Ignore: d.c.Settings.Observer.Ignore,
+	o := observer.Config{SpoolDir: d.c.Paths.Spool, Sink: telling{d.db, d.node}, Logger: d.c.Logger, Now: d.c.Now, Ignore: d.c.Settings.Observer.Ignore,
 		Started: func() { close(d.observing) }}
 	if d.c.Settings.Observer.Redact {
 		o.Redact = redact.Redact
@@ -171,7 +172,7 @@ func (d *Daemon) Run(ctx context.Context, started func(Ready)) error {
 		return d.server.Run(serving, &backend{d: d})
 	})
 	g.Go(func() error { return trimMemory(gctx) })
-	g.Go(func() error { return retain(gctx, d.db, d.c.Settings.Storage, d.c.Logger) })
+	g.Go(func() error { return retain(gctx, d.db, d.c.Settings.Storage, d.c.Now, d.c.Logger) })
 	g.Go(func() error { return endPauses(gctx, d.c.Paths.Paused, d.c.Logger) })
 	g.Go(func() error { return d.announce(gctx, started) })
 	err := g.Wait()

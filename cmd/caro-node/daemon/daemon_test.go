@@ -54,7 +54,7 @@ func launch(t *testing.T, name string) *running {
 	}
 	s := config.Default()
 	s.Node.Name, s.API.Listen, s.Network.Listen = name, "127.0.0.1:0", []string{"/ip4/127.0.0.1/tcp/0"}
-	d, err := Open(t.Context(), Config{Settings: s, Paths: paths, Version: "test", Logger: quiet})
+	d, err := Open(t.Context(), Config{Settings: s, Paths: paths, Version: "test", Now: time.Now, Logger: quiet})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -23,7 +23,7 @@ const (
 const day = 24 * time.Hour
 
 // retain removes what is older than the configuration says, until ctx ends. It returns nil.
-func retain(ctx context.Context, db *store.Store, s config.Storage, logger *slog.Logger) error {
+func retain(ctx context.Context, db *store.Store, s config.Storage, now func() time.Time, logger *slog.Logger) error {
 	timer := time.NewTimer(retainFirst)
 	defer timer.Stop()
 	for {
@@ -32,7 +32,7 @@ func retain(ctx context.Context, db *store.Store, s config.Storage, logger *slog
 			return nil
 		case <-timer.C:
 		}
-		if err := expire(ctx, db, s, time.Now(), logger); err != nil && ctx.Err() == nil {
+		if err := expire(ctx, db, s, now(), logger); err != nil && ctx.Err() == nil {
 			logger.Error("what is older than the configuration allows could not be removed; it will be tried again", "error", err)
 		}
 		timer.Reset(retainEvery)
