@@ -35,8 +35,14 @@ func (n *Node) runNeighbours(ctx context.Context) error {
 	return errors.Join(n.mdns.Run(ctx), <-swept)
 }
 
-// addFound adds the nodes that were announced on the local network and that nobody has decided about.
+// addFound adds the nodes that were announced on the local network and that nobody has decided about, and notes of the
+// others who came by themselves that they were announced.
 func (n *Node) addFound(views []PeerView) []PeerView {
+	for i := range views {
+		if found, ok := n.neighbours.Find(views[i].ID); ok && views[i].Source == sourcePending && views[i].State != PeerPending {
+			views[i].Source, views[i].Addrs = sourceMDNS, found.Addrs
+		}
+	}
 	for _, p := range n.neighbours.Pending() {
 		i := slices.IndexFunc(views, func(v PeerView) bool { return v.ID == p.ID })
 		if i < 0 {

@@ -120,7 +120,7 @@ func (n *Node) views() []PeerView {
 	for _, s := range states {
 		i := slices.IndexFunc(out, func(v PeerView) bool { return v.ID == s.ID })
 		if have[s.ID] && i >= 0 {
-			out[i].Addrs, out[i].Source = placesOf(s)
+			out[i].Addrs, out[i].Source = n.placesOf(s)
 			continue
 		}
 		out = append(out, n.viewOfLink(s))
@@ -160,7 +160,7 @@ func (n *Node) view(id protocol.NodeID, addr netip.Addr) PeerView {
 }
 
 func (n *Node) viewOfLink(s discovery.State) PeerView {
-	addrs, source := placesOf(s)
+	addrs, source := n.placesOf(s)
 	v := n.view(s.ID, firstAddr(addrs))
 	v.Addrs, v.Source = addrs, source
 	switch s.Status {
@@ -179,7 +179,10 @@ func (n *Node) viewOfLink(s discovery.State) PeerView {
 }
 
 // placesOf are the addresses of a target and where they come from.
-func placesOf(s discovery.State) (addrs []string, source string) {
+func (n *Node) placesOf(s discovery.State) (addrs []string, source string) {
+	if found, ok := n.neighbours.Find(s.ID); ok && len(s.Addrs)+len(s.Found) == 0 {
+		return found.Addrs, sourceMDNS // all have failed
+	}
 	if len(s.Addrs) == 0 {
 		return s.Found, sourceMDNS
 	}

@@ -123,10 +123,12 @@ func (c *candidates) failed(tried []ma.Multiaddr, err error, now time.Time) {
 	}
 }
 
-// led notes which candidate a connection to the node uses.
+// led notes which candidates the connections to the node prove. One that the node opened comes from another port, and
+// shows all the same that the node is at that IP address.
 func (c *candidates) led(to []ma.Multiaddr) {
 	for _, k := range c.list {
-		if slices.ContainsFunc(to, k.addr.Equal) {
+		ip := ipOf(k.addr)
+		if slices.ContainsFunc(to, func(a ma.Multiaddr) bool { return a.Equal(k.addr) || ip.IsValid() && ipOf(a) == ip }) {
 			k.proven, k.failures = true, 0
 		}
 	}
@@ -237,13 +239,20 @@ func (k *Keeper) reach(ctx context.Context, l *link, own Target, found []ma.Mult
 	err := k.attempt(ctx, Target{ID: own.ID, Addrs: found})
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	switch {
-	case err == nil || answered(err):
-		l.found.led(k.remotes(l.id))
-	case ctx.Err() == nil:
+	var dial *swarm.DialError
+	if errors.As(err, &dial) && ctx.Err() == nil { // else TLS has shown that it is the node, whatever it said then
 		l.found.failed(found, err, time.Now())
 	}
 	return both(first, err)
+}
+
+// prove notes what the connections to a node prove about its candidates.
+func (k *Keeper) prove(l *link) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if len(l.found.list) > 0 {
+		l.found.led(k.remotes(l.id))
+	}
 }
 
 // remotes are where the connections to a node lead.

@@ -217,6 +217,7 @@ func (k *Keeper) keep(ctx context.Context, l *link) {
 // step looks how things stand, dials when it is time, and returns how long to wait unless something happens.
 func (k *Keeper) step(ctx context.Context, l *link) time.Duration {
 	if k.connected(ctx, l.id) {
+		k.prove(l)
 		k.set(l, StatusConnected, "", 0)
 		return checkEvery
 	}
@@ -243,6 +244,7 @@ func (k *Keeper) step(ctx context.Context, l *link) time.Duration {
 	}
 	err := k.reach(ctx, l, target, found)
 	if err == nil {
+		k.prove(l)
 		k.set(l, StatusConnected, "", 0)
 		return checkEvery
 	}

@@ -21,11 +21,17 @@ import (
 func verdict(err error, before State) (Status, string) {
 	var refused *hello.RefusedError
 	var own *hello.DeniedError
+	var skew *protocol.SkewError
 	switch {
 	case errors.As(err, &refused):
 		return StatusRefused, refused.Reason
 	case errors.As(err, &own):
 		return StatusNotTrusted, own.Reason
+	case errors.As(err, &skew):
+		if before.Status == StatusRefused && strings.HasPrefix(before.Reason, protocol.ErrClockSkew.Error()) {
+			return StatusRefused, before.Reason // still; the clocks as they were when it began
+		}
+		return StatusRefused, skew.Error()
 	case cut(err) && before.Status == StatusRefused:
 		return before.Status, before.Reason // it does not explain itself every time
 	}

@@ -195,6 +195,9 @@ func (r *runner) hearInstance(g *group, from netip.Addr, i instance, now time.Ti
 		r.s.c.Logger.Debug("an announcement names an address that it did not come from, and is ignored", "from", from, "peer", i.id.Fingerprint())
 		return
 	}
+	if _, known := g.known[i.name]; !known || i.ttl == 0 {
+		r.s.c.Logger.Debug("a neighbour was announced", "peer", i.id.Fingerprint(), "addresses", addrs, "interface", g.name, "leaves", i.ttl == 0)
+	}
 	delete(g.known, i.name)
 	if i.ttl > 0 {
 		if len(g.known) >= maxInstances {

@@ -3,6 +3,7 @@ package mdns
 import (
 	"bytes"
 	"fmt"
+	"log/slog"
 	"net/netip"
 	"testing"
 	"testing/synctest"
@@ -157,11 +158,10 @@ func TestAQuietNetworkOfThirtyNodesSaysLittle(t *testing.T) {
 
 func TestAMissedAnnouncementIsMadeUpForByAQuestion(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		l := &lan{}
+		cut := true // guarded by the lan's lock
+		l := &lan{lose: func(sent) bool { return cut }}
 		a := running(t, l, "10.0.0.1")
 		b := running(t, l, "10.0.0.2")
-		cut := true
-		l.lose = func(sent) bool { return cut }
 		pass(10 * time.Minute) // nothing arrives, as in a network that is parted
 		if len(a.seen())+len(b.seen()) > 0 {
 			t.Fatal("something was seen")
@@ -254,7 +254,7 @@ func TestAFloodFromOneAddressHidesNobodyAndIsForgotten(t *testing.T) {
 }
 
 func TestWhatIsRememberedIsBounded(t *testing.T) {
-	r := &runner{s: New(Config{Seen: func(Sighting) {}}), budget: newBudget()}
+	r := &runner{s: New(Config{Seen: func(Sighting) {}, Logger: slog.New(slog.DiscardHandler)}), budget: newBudget()}
 	g := &group{known: make(map[string]time.Time)}
 	_, pid := someone(t)
 	id, _ := someone(t)

@@ -21,6 +21,7 @@ import (
 	"runtime"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 )
@@ -54,7 +55,9 @@ type Host struct {
 }
 
 // Permitted returns why there can be no lab here, or nil.
-func Permitted() error {
+var Permitted = sync.OnceValue(permitted)
+
+func permitted() error {
 	if runtime.GOOS != "linux" {
 		return errors.New("the network lab needs Linux")
 	}
@@ -117,8 +120,9 @@ func (l *Lab) addHost(i int) error {
 	if err := l.batch(fmt.Sprintf("link add name %s type veth peer name eth0 netns %s\nlink set dev %s master br0 up", port, h.namespace, port)); err != nil {
 		return err
 	}
-	// An address is usable at once, instead of after a second of looking for another machine that has it.
-	if err := h.Run("sh", "-c", "echo 0 > /proc/sys/net/ipv6/conf/eth0/accept_dad"); err != nil {
+	// An address is usable at once, instead of after a second of looking for another machine that has it. Without the first
+	// address of a network the others stay, as on most systems.
+	if err := h.Run("sh", "-c", "echo 0 > /proc/sys/net/ipv6/conf/eth0/accept_dad; echo 1 > /proc/sys/net/ipv4/conf/all/promote_secondaries"); err != nil {
 		return err
 	}
 	return h.batch(fmt.Sprintf("link set dev lo up\naddr add %s/24 dev eth0\nlink set dev eth0 up\nroute add default via %s", h.Addr, Gateway))
