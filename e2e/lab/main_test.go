@@ -83,15 +83,19 @@ func table() []byte {
 	seen.Lock()
 	defer seen.Unlock()
 	slices.SortStableFunc(seen.rows, func(a, b row) int { return strings.Compare(a.test, b.test) })
-	var b bytes.Buffer
-	w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
+	var text strings.Builder
 	test := ""
 	for _, r := range seen.rows {
 		if r.test != test {
 			test = r.test
-			fmt.Fprintf(w, "%s\t\n", test)
+			fmt.Fprintf(&text, "%s\t\n", test)
 		}
-		fmt.Fprintf(w, "  %s\t%s\n", r.what, r.how)
+		fmt.Fprintf(&text, "  %s\t%s\n", r.what, r.how)
+	}
+	var b bytes.Buffer
+	w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
+	if _, err := w.Write([]byte(text.String())); err != nil {
+		return []byte(err.Error())
 	}
 	if err := w.Flush(); err != nil {
 		return []byte(err.Error())

@@ -174,6 +174,36 @@ func TestARefusalIsShownAndAChangeOfMindIsNoticed(t *testing.T) {
 	a.becomes(t, b.id(), StatusConnected, "")
 }
 
+func TestAWrongClockIsARefusalThatShowsBothClocksAndIsToldOnce(t *testing.T) {
+	b := newNode(t, trusting(), meshtest.Options{})
+	a := newNode(t, trusting(b.id()), meshtest.Options{})
+	b.policy.set(a.id(), true)
+	b.Clock.Set(6 * time.Minute)
+	a.keep(t, b.target())
+	a.becomes(t, b.id(), StatusRefused, protocol.ErrClockSkew.Error())
+	reason := a.keeper.States()[0].Reason
+	if strings.Count(reason, "Z") != 2 || !strings.HasPrefix(reason, protocol.ErrClockSkew.Error()) {
+		t.Errorf("reason %q", reason)
+	}
+	meshtest.Eventually(t, func() error {
+		if s := a.keeper.States()[0]; s.Attempts < 4 || s.Status != StatusRefused {
+			return fmt.Errorf("state %+v", s)
+		}
+		return nil
+	})
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	refusals := 0
+	for _, s := range a.changes {
+		if s.Status == StatusRefused {
+			refusals++
+		}
+	}
+	if refusals != 1 {
+		t.Errorf("%d changes told: %+v", refusals, a.changes)
+	}
+}
+
 func TestADenialByNameIsExplained(t *testing.T) {
 	b := newNode(t, trusting(), meshtest.Options{})
 	a := newNode(t, trusting(b.id()), meshtest.Options{})
