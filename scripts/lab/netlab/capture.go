@@ -28,8 +28,8 @@ type Capture struct {
 
 // Capture begins to record every packet that the host sends or receives into a file, and returns once it records.
 func (h *Host) Capture(path string) (*Capture, error) {
-	// -Z root: it would give up the right to write the file. -p: eth0 leads to no packets of others anyway.
-	cmd := h.Command(context.Background(), "tcpdump", "-i", "eth0", "-p", "-n", "-U", "--immediate-mode", "-s", "0", "-B", "8192", "-Z", "root", "-w", path)
+	// Without --immediate-mode, which keeps room for the longest packet for each, so that a burst does not fit. -Z root: it would give up the right to write the file. -p: eth0 leads to no packets of others anyway.
+	cmd := h.Command(context.Background(), "tcpdump", "-i", "eth0", "-p", "-n", "-U", "-s", "0", "-B", "16384", "-Z", "root", "-w", path)
 	stderr, err := cmd.StderrPipe()
 	if err != nil {
 		return nil, err
