@@ -5,7 +5,7 @@ import (
 
 	"mvdan.cc/sh/v3/syntax"
 
-	"github.com/caro-mesh/caro-node/protocol"
+	"github.com/caro-mesh/caro-node/protocol/vocabulary"
 )
 
 // Alias is a name that a shell replaces by its value where it stands for a program.
@@ -33,9 +33,9 @@ func ParseAliases(definitions string) []Alias {
 // replaced by its value, and by what the value's own aliases stand for, but none within itself; a value that ends in a blank
 // makes the word behind it a name, too. Of a line that the grammar refuses, and of any line in fish, only the first word is
 // replaced. The result is bounded; where it would be longer, names stay.
-func Expand(cmd string, shell protocol.ShellType, aliases []Alias) string {
-	x := expander{fish: shell == protocol.ShellFish, dialect: syntax.LangBash, values: map[string]string{}, room: maxInput}
-	if shell == protocol.ShellZsh {
+func Expand(cmd string, shell vocabulary.ShellType, aliases []Alias) string {
+	x := expander{fish: shell == vocabulary.ShellFish, dialect: syntax.LangBash, values: map[string]string{}, room: maxInput}
+	if shell == vocabulary.ShellZsh {
 		x.dialect = syntax.LangZsh
 	}
 	for _, a := range aliases {

@@ -4,7 +4,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/caro-mesh/caro-node/protocol"
+	"github.com/caro-mesh/caro-node/protocol/vocabulary"
 )
 
 func TestAliasesAreExpandedAsTheShellDoes(t *testing.T) {
@@ -33,14 +33,14 @@ func TestAliasesAreExpandedAsTheShellDoes(t *testing.T) {
 		{"start a b", "for i in a b"},
 		{"grün; k", "grün; kubectl"},
 	} {
-		if got := Expand(c.line, protocol.ShellBash, aliases); got != c.want {
+		if got := Expand(c.line, vocabulary.ShellBash, aliases); got != c.want {
 			t.Errorf("%q becomes %q, want %q", c.line, got, c.want)
 		}
 	}
-	if got := Expand("k x; and k y", protocol.ShellFish, aliases); got != "kubectl x; and k y" {
+	if got := Expand("k x; and k y", vocabulary.ShellFish, aliases); got != "kubectl x; and k y" {
 		t.Errorf("fish: %q", got)
 	}
-	if got := Expand("for i in *(.); do k $i; done", protocol.ShellZsh, aliases); got != "for i in *(.); do kubectl $i; done" {
+	if got := Expand("for i in *(.); do k $i; done", vocabulary.ShellZsh, aliases); got != "for i in *(.); do kubectl $i; done" {
 		t.Errorf("zsh: %q", got)
 	}
 }
@@ -50,7 +50,7 @@ func TestAnExpansionIsBounded(t *testing.T) {
 	for i := range 40 {
 		all = append(all, Alias{"a" + strings.Repeat("x", i), strings.Repeat("a"+strings.Repeat("x", i+1)+"; ", 8)})
 	}
-	if n := len(Expand("a", protocol.ShellBash, all)); n > 2*maxInput {
+	if n := len(Expand("a", vocabulary.ShellBash, all)); n > 2*maxInput {
 		t.Errorf("it has grown to %d bytes", n)
 	}
 }
@@ -58,7 +58,7 @@ func TestAnExpansionIsBounded(t *testing.T) {
 func FuzzExpand(f *testing.F) {
 	f.Add("k get; nuke <<E\nk\nE\n", "k=kubectl \x1fnuke=false && rm\x1fget=k")
 	f.Fuzz(func(t *testing.T, line, definitions string) {
-		for _, sh := range []protocol.ShellType{protocol.ShellBash, protocol.ShellZsh, protocol.ShellFish} {
+		for _, sh := range []vocabulary.ShellType{vocabulary.ShellBash, vocabulary.ShellZsh, vocabulary.ShellFish} {
 			if n := len(Expand(line, sh, ParseAliases(definitions))); n > len(line)+2*maxInput {
 				t.Errorf("%d bytes", n)
 			}
