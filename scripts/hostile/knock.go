@@ -107,7 +107,7 @@ func park(ctx context.Context, t Target, drip bool) error {
 	go func() { _, _ = io.Copy(io.Discard, c) }() // ends with the connection
 	for _, b := range []byte("\x13/multistream/1.0.0\n") {
 		if _, err := c.Write([]byte{b}); err != nil {
-			return nil //nolint:nilerr // the target closed it
+			return nil // the target closed it
 		}
 		pause(ctx, time.Second)
 	}
