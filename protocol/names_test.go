@@ -74,7 +74,8 @@ func TestSpecificationStatesTheNumbersOfTheCode(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, line := range []string{
-		fmt.Sprintf("Hello 0x%04x, HelloAck 0x%04x, Capabilities 0x%04x   at most %s bytes", uint16(MsgHello), uint16(MsgHelloAck), uint16(MsgCapabilities), grouped(MaxHello)),
+		fmt.Sprintf("Hello 0x%04x, HelloAck 0x%04x at most %s bytes", uint16(MsgHello), uint16(MsgHelloAck), grouped(MaxHello)),
+		fmt.Sprintf("Capabilities 0x%04x (no answer) %s", uint16(MsgCapabilities), grouped(MaxHello)),
 		fmt.Sprintf("Ping 0x%04x, Pong 0x%04x %s", uint16(MsgPing), uint16(MsgPong), grouped(MaxPing)),
 		fmt.Sprintf("SummaryPush 0x%04x %s", uint16(MsgSummaryPush), grouped(MaxSummary)),
 		fmt.Sprintf("SummaryAck 0x%04x %s", uint16(MsgSummaryAck), grouped(MaxSummaryAck)),
