@@ -3,7 +3,7 @@
 // what is sent when.
 //
 // This comment is the specification of the wire, version 1. A second implementation needs it, the vectors in testdata
-// and the comments of the folders below. Sizes are in bytes, times in UTC, integers unsigned unless it says otherwise.
+// and the comments of the folders below; docs/protocol.md is all of it in one document, with an example byte by byte. Sizes are in bytes, times in UTC, integers unsigned unless it says otherwise.
 //
 // # Encoding
 //
@@ -170,14 +170,15 @@
 //	encoding     see above                                                          ErrMalformed, ErrNotDeterministic
 //	type         not one that the stream carries in this direction                  ErrType
 //	sender       not the peer that the connection authenticated                     ErrSender
-//	timestamp    more than 5 minutes from the receiver's clock, either way          ErrClockSkew
+//	timestamp    more than 5 minutes from the receiver's clock, either way          ErrClockSkew: ErrTooOld, ErrFromFuture
 //	sequence     0, used before, or 1,024 or more below the highest of the sender   ErrSequence
 //	nonce        used by this sender within the last 10 minutes                     ErrNonce
 //	quota        30,200 messages of this sender within the last 10 minutes          ErrNonceQuota
 //	signature    does not verify                                                    ErrSignature
 //
 // Only a message that passed all of these is remembered, so a forged one cannot use up a genuine one's number. Then its
-// payload is decoded and validated, by its own errors ErrMalformed, ErrNotDeterministic and ErrSignature. A refused
+// payload is decoded and validated, by its own errors ErrMalformed, ErrNotDeterministic and ErrSignature (ErrSigner when
+// it says itself that another node than the one it is of has signed it). A refused
 // message is dropped and counted.
 //
 // # Replay

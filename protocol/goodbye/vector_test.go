@@ -31,3 +31,9 @@ func TestEveryGoodbyeSurvivesTheWire(t *testing.T) {
 }
 
 func FuzzGoodbye(f *testing.F) { goodbyeMessage.Fuzz(f) }
+
+func TestTheDocumentDescribesThisProtocol(t *testing.T) {
+	document := wiretest.Document(t, "../..")
+	wiretest.Row(t, document, "`"+ID+"`", rules.Rate, rules.Burst, rules.PerPeer, rules.Total)
+	wiretest.Fields(t, document, "Goodbye", message{})
+}

@@ -132,3 +132,11 @@ func TestLimitsInHelloHoldOnBothSides(t *testing.T) {
 func FuzzHello(f *testing.F)        { helloMessage.Fuzz(f) }
 func FuzzHelloAck(f *testing.F)     { ackMessage.Fuzz(f) }
 func FuzzCapabilities(f *testing.F) { capabilitiesMessage.Fuzz(f) }
+
+func TestTheDocumentDescribesThisProtocol(t *testing.T) {
+	document := wiretest.Document(t, "../..")
+	wiretest.Row(t, document, "`"+ID+"`", rules.Rate, rules.Burst, rules.PerPeer, rules.Total)
+	wiretest.Fields(t, document, "Hello", message{})
+	wiretest.Fields(t, document, "HelloAck", ack{})
+	wiretest.Fields(t, document, "Capabilities", capabilities{})
+}

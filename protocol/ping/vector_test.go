@@ -56,3 +56,10 @@ func TestEveryPongSurvivesTheWire(t *testing.T) {
 
 func FuzzPing(f *testing.F) { pingMessage.Fuzz(f) }
 func FuzzPong(f *testing.F) { pongMessage.Fuzz(f) }
+
+func TestTheDocumentDescribesThisProtocol(t *testing.T) {
+	document := wiretest.Document(t, "../..")
+	wiretest.Row(t, document, "`"+ID+"`", rules.Rate, rules.Burst, rules.PerPeer, rules.Total)
+	wiretest.Fields(t, document, "Ping", ping{})
+	wiretest.Fields(t, document, "Pong", pong{})
+}

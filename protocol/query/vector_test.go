@@ -114,3 +114,9 @@ func unchanged[T any](t *rapid.T, m wiretest.Message, sign func(T, protocol.Sign
 		t.Fatalf("%x became %x (%v)", b, again, err)
 	}
 }
+
+func TestTheDocumentDescribesThisProtocol(t *testing.T) {
+	document := wiretest.Document(t, "../..")
+	wiretest.Row(t, document, "`"+ID+"`", rules.Rate, rules.Burst, rules.PerPeer, rules.Total)
+
+}

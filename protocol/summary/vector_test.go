@@ -109,3 +109,9 @@ func TestEverySummaryAckSurvivesTheWire(t *testing.T) {
 }
 
 func FuzzSummaryAck(f *testing.F) { ackMessage.Fuzz(f) }
+
+func TestTheDocumentDescribesThisProtocol(t *testing.T) {
+	document := wiretest.Document(t, "../..")
+	wiretest.Row(t, document, "`"+ID+"`", rules.Rate, rules.Burst, rules.PerPeer, rules.Total)
+	wiretest.Fields(t, document, "SummaryAck", ack{})
+}
