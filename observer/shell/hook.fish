@@ -25,7 +25,7 @@ if status is-interactive
         set -g __caro_start
         set -g __caro_what
         set -g __caro_defs # what the alias that begins the line stands for
-        set -g __caro_plain # functions that are no aliases
+        set -g __caro_known # names of the variables that say what functions stand for, if they are aliases
         set -g __caro_boot # the clock at uptime 0, in seconds
         set -g __caro_first '(?=\S)(?<__caro_word>[^\s;|&()<>{}$*?"\'\\\\]*)' # a line's first word
         set -g __caro_usual '(?!)' # matches uptime and line where neither needs a closer look
@@ -74,7 +74,7 @@ if status is-interactive
         # Blanks in front, an empty line and exec are not usual, nor are other hundreds of seconds.
         set -l hundred (string replace -r '\d{1,2}(\..*)?$' '' -- $argv[1])
         set -g __caro_usual "^$hundred\d?\d\.\d* (?!exec )$__caro_first"
-        set -g __caro_plain # they may have been defined anew
+        __caro_forget
         # Sleep and NTP do not part the two clocks by more than the rounding; a clock that was set does.
         if test -n "$seen"
             set -l apart (math "$__caro_boot + $argv[1] - $seen")
@@ -119,17 +119,28 @@ if status is-interactive
         end
     end
 
-    # Sets __caro_defs if the function is an alias; __caro_to is empty then, because the record has a field more.
+    # Sets __caro_defs if the function is an alias; __caro_to is empty then, because the record has a field more. What was
+    # found out is remembered until functions may have been defined anew.
     function __caro_alias
-        contains -- $argv[1] $__caro_plain; and return
-        __caro_define $argv[1]
-        if test -n "$__caro_defs"
-            set -g __caro_to
-        else if contains -- $argv[1] alias funcsave # which make others
-            set -g __caro_plain
+        set -l known __caro_is_$argv[1]
+        if string match -q -r '^\w+$' -- $argv[1]
+            if set -q $known
+                set -g __caro_defs $$known
+            else
+                __caro_define $argv[1]
+                set -g $known $__caro_defs
+                set -ga __caro_known $known
+            end
         else
-            set -ga __caro_plain $argv[1]
+            __caro_define $argv[1]
         end
+        test -z "$__caro_defs"; or set -g __caro_to
+        contains -- $argv[1] alias funcsave; and __caro_forget
+    end
+
+    function __caro_forget
+        test -z "$__caro_known"; or set -e $__caro_known
+        set -g __caro_known
     end
 
     # Sets __caro_defs to what a function stands for if it is an alias, and what the first word of that stands for. In fish
