@@ -55,13 +55,18 @@ __caro_ready() {
   if [[ ${PS0-} != *__caro_t0=* && $BASHOPTS == *promptvars* ]]; then
     PS0='${BASH_VERSION:0:$((__caro_t0='$__caro_now',__caro_n1=HISTCMD,__caro_armed=1,0))}'${PS0-}
   fi
-  # Somebody put something in front: it must not hide the line's status from the hook.
+  if [[ $__caro_settings != "${HISTCONTROL-}/${HISTIGNORE-}/$SHELLOPTS" ]]; then __caro_configure; fi
+  if [[ ${PROMPT_COMMAND-} != "$__caro_call" ]]; then __caro_look_around; fi
+}
+
+# Somebody put something beside the hook.
+__caro_look_around() {
+  # In front it must not hide the line's status from the hook.
   if [[ ${PROMPT_COMMAND-} == ?*"$__caro_call"* ]]; then
     PROMPT_COMMAND=${PROMPT_COMMAND/"$__caro_call;"}
     PROMPT_COMMAND=${PROMPT_COMMAND/";$__caro_call"}
     PROMPT_COMMAND="$__caro_call;${PROMPT_COMMAND/"$__caro_call"/:}"
   fi
-  if [[ $__caro_settings != "${HISTCONTROL-}/${HISTIGNORE-}/$SHELLOPTS" ]]; then __caro_configure; fi
   # bash-preexec is about to install itself, behind this and before __caro_later. From then on it takes the next command for
   # a typed one, which the parts of PROMPT_COMMAND are not.
   if [[ ${PROMPT_COMMAND-} == *__bp_install* ]]; then __caro_todo=$__caro_look';__bp_interactive_mode'; fi
@@ -169,29 +174,29 @@ __caro_finish() {
   # Of a line that ran when the shell was ended from outside, the status is not known.
   if [[ ${2-} && $text != exit* && $text != logout* ]]; then e=; fi
   __caro_aliases "$text"
-  local defs=$__caro_defs
-  [[ ! $defs ]] || flags+=a
+  [[ ! $__caro_defs ]] || flags+=a
   # A line break would make bash write the record in pieces.
-  if [[ $text$defs == *$'\n'* ]]; then text=${text@Q} defs=${defs:+${defs@Q}} flags+=q; fi
+  if [[ $text$__caro_defs == *$'\n'* ]]; then text=${text@Q} __caro_defs=${__caro_defs:+${__caro_defs@Q}} flags+=q; fi
   if [[ $e ]]; then took=$((__caro_t1 - t0)); fi
   __caro_t0= # an interrupt from here on must not report the line twice
-  builtin printf "\\0\\2C1\\0%s\\0%s\\0%s\\0%s\\0bash\\0%s\\0%s\\0${defs:+%s\\0}\\3\\0" \
-    "$t0" "$took" "$e" "$flags" "$__caro_cwd" "$text" ${defs:+"$defs"} >>"$__caro_file"
+  builtin printf "\\0\\2C1\\0%s\\0%s\\0%s\\0%s\\0bash\\0%s\\0%s\\0${__caro_defs:+%s\\0}\\3\\0" \
+    "$t0" "$took" "$e" "$flags" "$__caro_cwd" "$text" ${__caro_defs:+"$__caro_defs"} >>"$__caro_file"
 }
 
 # Sets __caro_defs to what the aliases among the words of a line stand for, and the aliases among theirs, and __caro_values to
 # the same without names. Which of them stand in the place of a program is left to the reader, who knows the grammar. bash makes BASH_ALIASES anew each time it is looked
 # at, so that is done once for all words.
 __caro_aliases() {
-  local IFS=$' \t\n' names w line=${1:0:2000} more
+  local IFS=$' \t\n'
+  local names=" ${!BASH_ALIASES[*]} "
   __caro_defs= __caro_values=
-  [[ $BASHOPTS == *expand_aliases* ]] || return 0
-  names=" ${!BASH_ALIASES[*]} "
   [[ $names != '  ' ]] || return 0
+  local w more line=$1
+  ((${#line} <= 2000)) || line=${line:0:2000}
   while [[ $line ]]; do
     more=
     for w in ${line//[][\;\|\&\(\)\<\>\`\*\?\$\"\'\\\{\}=]/ }; do
-      if [[ $names == *" $w "* && ${BASH_ALIASES[$w]-} ]]; then
+      if [[ $names == *" $w "* && ${BASH_ALIASES[$w]-} && $BASHOPTS == *expand_aliases* ]]; then
         names=${names/" $w "/ }
         __caro_defs+=${__caro_defs:+$'\x1f'}$w=${BASH_ALIASES[$w]}
         more+=$'\n'${BASH_ALIASES[$w]}
