@@ -14,7 +14,7 @@ PAGE    := api/dashboard
 SOURCES := $(shell git ls-files -co --exclude-standard '*.go' '*.sql' '*.sh' '*.bash' '*.zsh' '*.fish' '*.tmpl' 2>/dev/null) go.mod go.sum
 PAGE_SOURCES := $(shell find $(PAGE) -path '*/node_modules' -prune -o -path '*/dist' -prune -o -type f -print 2>/dev/null)
 
-.PHONY: help build dashboard run demo lab test check fmt lint unit page-test bench score clean
+.PHONY: help build dashboard run demo lab test check fmt lint unit page-test bench scale score clean
 
 help: ## list the targets
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -74,6 +74,9 @@ unit: $(BIN) $(RACEBIN) $(LABBIN)
 
 bench: $(BIN) ## figures of docs/performance.md
 	go run ./scripts/bench -bin $(BIN)
+
+scale: ## 100, 300 and 1,000 hosts in one process: figures of docs/performance.md
+	go run ./scripts/scale
 
 score: ## precision and recall of the risk rules
 	go run ./scripts/score

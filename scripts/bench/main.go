@@ -89,7 +89,7 @@ func (b *bench) run(ctx context.Context, only string) (err error) {
 		{"guard", b.guard}, {"import", b.imports}, {"search", b.searches},
 		{"hook", func(ctx context.Context) error { return benchHook(ctx, b.dir, b.commands) }},
 		{"idle", func(ctx context.Context) error { return benchIdle(ctx, b.bin, b.dir, b.events, b.idle, b.runs) }},
-		{"query", func(ctx context.Context) error { return benchQuery(ctx, b.bin, b.dir, b.runs, b.peers) }},
+		{"query", func(ctx context.Context) error { return benchQuery(ctx, b.bin, b.dir, b.runs, b.peers, b.idle) }},
 		{"attack", b.attacked},
 	} {
 		if only != "" && only != part.name {
@@ -245,8 +245,8 @@ func awaitReady(ctx context.Context, n *nodeproc.Node) error {
 	}
 }
 
-// benchQuery asks many nodes, all on this machine.
-func benchQuery(ctx context.Context, bin, dir string, runs, peers int) (err error) {
+// benchQuery asks many nodes, all on this machine, and measures the memory of who asked.
+func benchQuery(ctx context.Context, bin, dir string, runs, peers int, idle time.Duration) (err error) {
 	nodes := make([]*nodeproc.Node, peers+1)
 	defer func() {
 		for _, n := range nodes {
@@ -301,6 +301,19 @@ func benchQuery(ctx context.Context, bin, dir string, runs, peers int) (err erro
 	slices.Sort(took)
 	row(fmt.Sprintf("query over %d nodes on this machine, p50", peers), ms(took[len(took)/2]), "–")
 	row(fmt.Sprintf("query over %d nodes on this machine, p99", peers), ms(took[len(took)*99/100]), "500 ms / – (50 nodes: 60 ms)")
+	before, err := nodes[0].Usage()
+	if err != nil {
+		return err
+	}
+	if err := pause(ctx, idle); err != nil {
+		return err
+	}
+	after, err := nodes[0].Usage()
+	if err != nil {
+		return err
+	}
+	row(fmt.Sprintf("resident memory, %d peers, %s after the last query", peers, idle), mib(after.RSS), "64 MB / 45 MiB (200 peers)")
+	row(fmt.Sprintf("processor time in %s with %d peers", idle, peers), ms(after.CPU-before.CPU), "–")
 	return nil
 }
 
