@@ -117,7 +117,18 @@ func someLinks(n int) [][2]int {
 	return links
 }
 
-func (m *mesh) connect(ctx context.Context, link [2]int) error {
+// connect tries a few times, as a node would: on a machine that is busy otherwise, a handshake may take longer than the
+// other side waits.
+func (m *mesh) connect(ctx context.Context, link [2]int) (err error) {
+	for range 5 {
+		if err = m.tryToConnect(ctx, link); err == nil || ctx.Err() != nil {
+			return err
+		}
+	}
+	return err
+}
+
+func (m *mesh) tryToConnect(ctx context.Context, link [2]int) error {
 	a, b := m.members[link[0]], m.members[link[1]]
 	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
