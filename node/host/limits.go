@@ -31,12 +31,15 @@ const (
 	// unnamedStreams are inbound streams whose protocol is not negotiated yet. This bounds what strangers can park:
 	// 128 windows are 32 MiB.
 	unnamedStreams = 128
+	// gossip is how many streams with all peers stay open for the health topic, one each way.
+	gossip = 2 * maxPeers
 	// streams in all. 512 peers with one stream each way at once are 1,024; twice that for bursts after a start.
-	streams = 2048
+	streams = 2048 + gossip
 	// memory is the sum of reserved windows and messages. It is credit, not use: a stream whose messages are read at
-	// once holds one frame. 2,048 windows are 512 MiB, of which a third may be reserved at the same time; a node that
-	// asks 200 peers at once reserves 200 × (256 KiB + 1.1 MiB), which is 270 MiB.
-	memory = 384 << 20
+	// once holds one frame. The windows of the gossip streams are 256 MiB. Those of the others are 512 MiB, of which a
+	// third may be reserved at the same time; a node that asks 200 peers at once reserves 200 × (256 KiB + 1.1 MiB),
+	// which is 270 MiB.
+	memory = 384<<20 + gossip*window
 	// peerMemory is the same for one peer: the windows of all its streams are 12 MiB, the messages of all its slots,
 	// served and asked, 11 MiB, and the rest lets windows grow.
 	peerMemory = 2*streamsPerPeer*window + 20<<20
