@@ -48,6 +48,7 @@
 //	response  "caro-mesh response v1" and a zero byte
 //	health    "caro-mesh health v1" and a zero byte
 //	envelope  "caro-mesh envelope v1" and a zero byte
+//	rotation  "caro-mesh rotation endorsed v1" and "caro-mesh rotation accepted v1", each with a zero byte
 //
 // No context is the beginning of another, so no two kinds of message share signed bytes.
 //
@@ -108,6 +109,21 @@
 //	6  contributors     list of fingerprints, sorted, each once, at most 10,000: whose counts are in data
 //	7  timestamp
 //
+// KeyRotation, a node's statement that it goes on under another key, is signed by both keys. On the wire, and in the
+// store, it is a map of at most 512 bytes: 1 body (byte string), 2 endorsed (signature by the old key), 3 accepted
+// (signature by the new key); each signature is made as above, under its own context. The body:
+//
+//	1  old_id
+//	2  new_id           another one
+//	3  generation       1 for a node's first rotation, then 2, 3, …, at most 2^48
+//	4  issued_at        timestamp
+//	5  valid_from       timestamp, from issued_at to 30 days later
+//	6  old_expires      timestamp, from valid_from to 30 days later; until then both keys are the node's
+//	7  next_digest      byte string, 32: BLAKE3 of the public key that alone may follow new_id; of neither old_id nor new_id
+//	8  reason           "scheduled", or "compromised" (then old_expires is valid_from)
+//
+// When a statement is believed is told in the comment of protocol/rotation.
+//
 // Data holds sums, never shares: averages, rates and percent are computed once, at the end, so that merging loses
 // nothing. In tool_usage the categories add up to total_commands; in safety_posture by_risk counts the commands that were
 // assessed, no more than total_commands; in activity_patterns hours and weekdays add up to the same. No count or sum in a
@@ -150,12 +166,14 @@
 //	                     SummaryAck 0x0101                                    4,096
 //	/caro/query/1.0.0    Query 0x0200                                         65,536
 //	                     QueryResponse 0x0201                                 1,048,576
+//	/caro/rotation/1.0.0 KeyRotation 0x0300                                   8,192
+//	                     KeyRotationAck 0x0301                                1,024
 //	/caro/goodbye/1.0.0  Goodbye 0xFFFF (no answer)                           1,024
 //
 // Health statuses travel without an envelope over the gossip topic caro/health/1, signature included at most 4,096 bytes.
 //
 // The payloads of the streams that carry no summary, query or response are described in the packages of their protocols:
-// hello, ping, summary (SummaryAck) and goodbye.
+// hello, ping, summary (SummaryAck), rotation and goodbye.
 //
 // On a stream, an envelope is preceded by its length as an unsigned varint (seven bits a byte, least significant first,
 // the high bit set on all but the last) of at most five bytes and in its shortest form.

@@ -23,6 +23,8 @@ const (
 	MsgSummaryAck    MsgType = 0x0101
 	MsgQuery         MsgType = 0x0200
 	MsgQueryResponse MsgType = 0x0201
+	MsgRotation      MsgType = 0x0300
+	MsgRotationAck   MsgType = 0x0301
 	MsgGoodbye       MsgType = 0xFFFF
 )
 
@@ -37,7 +39,7 @@ func (m MsgType) String() string {
 var msgNames = map[MsgType]string{
 	MsgHello: "Hello", MsgHelloAck: "HelloAck", MsgCapabilities: "Capabilities", MsgPing: "Ping", MsgPong: "Pong",
 	MsgSummaryPush: "SummaryPush", MsgSummaryAck: "SummaryAck", MsgQuery: "Query", MsgQueryResponse: "QueryResponse",
-	MsgGoodbye: "Goodbye",
+	MsgRotation: "KeyRotation", MsgRotationAck: "KeyRotationAck", MsgGoodbye: "Goodbye",
 }
 
 // Refusals of [Opener.Open], in the order in which they are checked; [ErrMalformed] and [ErrNotDeterministic] come after

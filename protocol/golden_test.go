@@ -78,7 +78,7 @@ func envelopeFixture(t MsgType, sequence uint64, payload []byte) *Envelope {
 func sealFixture(e *Envelope) []byte { return must(sealWith(e, anna)) }
 
 func goldens() map[string]map[string]golden {
-	all := map[string]map[string]golden{"envelope": {}, "identity": {}, "summary": {}, "query": {}, "response": {}, "health": {}}
+	all := map[string]map[string]golden{"envelope": {}, "identity": {}, "summary": {}, "query": {}, "response": {}, "health": {}, "rotation": {}}
 
 	for name, n := range map[string]*NodeIdentity{"full": identityFixture(), "nothing optional": {
 		NodeID: anna.NodeID(), Fingerprint: anna.NodeID().Fingerprint(), Capabilities: NodeCapabilities{ProtocolVersion: 1, SupportedQueries: []QueryType{}},
@@ -107,6 +107,9 @@ func goldens() map[string]map[string]golden {
 	for name, h := range map[string]*NodeHealthStatus{"with its count": healthFixture(), "degraded, without a count": degraded} {
 		wire := must(SignHealth(h, anna))
 		all["health"][name] = golden{h, signedPart(contextHealth, wire), wire, func(wire []byte) (any, error) { return OpenHealth(wire, nil) }}
+	}
+	for name, r := range rotationFixtures() {
+		all["rotation"][name] = golden{message: r, wire: r.Wire(), open: func(wire []byte) (any, error) { return OpenRotation(wire) }}
 	}
 	for name, e := range map[string]*Envelope{
 		"summary push":     envelopeFixture(MsgSummaryPush, 1, all["summary"]["day"].wire),

@@ -9,8 +9,13 @@ const Version = 1
 
 // Message sizes in bytes, envelope included.
 const (
-	// MaxHello holds an identity (at most 360 bytes) and MaxVersions versions, with room for growth.
+	// MaxHello holds an identity (at most 360 bytes), MaxVersions versions and MaxRotations statements (at most 432 bytes
+	// each, 6,912 together), with room for growth.
 	MaxHello = 16 << 10
+	// MaxRotation holds MaxRotations statements and the envelope around them, about 7,200 bytes.
+	MaxRotation = 8 << 10
+	// MaxRotationAck holds a status and a reason.
+	MaxRotationAck = 1 << 10
 	// MaxPing holds two timestamps: about 250 bytes, nearly all of them envelope.
 	MaxPing = 1 << 10
 	// MaxGoodbye holds one word.
@@ -50,7 +55,8 @@ var sizes = map[MsgType]int{
 	MsgPing: MaxPing, MsgPong: MaxPing,
 	MsgSummaryPush: MaxSummary, MsgSummaryAck: MaxSummaryAck,
 	MsgQuery: MaxQuery, MsgQueryResponse: MaxResponse,
-	MsgGoodbye: MaxGoodbye,
+	MsgGoodbye:  MaxGoodbye,
+	MsgRotation: MaxRotation, MsgRotationAck: MaxRotationAck,
 }
 
 // MaxSize returns how many bytes an envelope of type t may have; 0 for a type that does not exist.
@@ -70,6 +76,13 @@ const (
 	MaxReason       = 512     // bytes; also an anomaly's description
 	MaxVersionText  = 64      // bytes
 	MaxVersions     = 16      // protocol versions in one Hello
+	// MaxRotations is how many statements one message may have: a node that changes its key every month and met nobody
+	// for a year is still recognised.
+	MaxRotations = 16
+	// MaxRotationStatement: two node IDs, a digest, four numbers, a reason and two signatures take at most 432 bytes.
+	MaxRotationStatement = 512
+	// MaxGrace is how long an old key may stay valid beside the new one, and how far ahead a rotation may be announced.
+	MaxGrace = 30 * 24 * time.Hour
 	// MaxQueryRange is a leap year; summaries are kept for 365 days unless configured otherwise.
 	MaxQueryRange = 366 * 24 * time.Hour
 	// MaxCount bounds every count and every sum in one message: 2^48 commands is one every microsecond for nine

@@ -67,6 +67,9 @@ func TestLargestValidMessageFitsItsLimit(t *testing.T) {
 			n := largestIdentity()
 			return must(Encode(n)), n.Validate()
 		}, MaxHello, 360},
+		"rotations": {func() ([]byte, error) {
+			return must(Encode(slices.Repeat([][]byte{largestRotation().Wire()}, MaxRotations))), largestRotation().Validate()
+		}, MaxRotation, MaxRotations*(432+3) + 1},
 		"summary":                  {func() ([]byte, error) { return SignSummary(largestSummary(), anna, fixedNow) }, MaxSummary, 103 << 10},
 		"query":                    {func() ([]byte, error) { return SignQuery(largestQuery(), anna, fixedNow) }, MaxQuery, 18 << 10},
 		"health status":            {func() ([]byte, error) { return SignHealth(largestHealth(), anna) }, MaxHealth, 310},

@@ -40,6 +40,7 @@ var readers = map[string]func(wire []byte) (any, error){
 	"query":    func(wire []byte) (any, error) { return OpenQuery(wire) },
 	"response": func(wire []byte) (any, error) { return OpenResponse(wire) },
 	"health":   func(wire []byte) (any, error) { return OpenHealth(wire, nil) },
+	"rotation": func(wire []byte) (any, error) { return OpenRotation(wire) },
 	"frame": func(wire []byte) (any, error) {
 		return ReadFrame(bytes.NewReader(wire), MaxSummaryAck)
 	},
@@ -199,6 +200,7 @@ func refusals() []refusal {
 	refuseFields(messages["summary"].body, messages["query"].body, messages["response"].body, identity, add)
 	refuseHealth(messages["health"].body, add)
 	refuseEnvelopes(add)
+	refuseRotations(add)
 	refuseFrames(add)
 	slices.SortStableFunc(all, func(a, b refusal) int {
 		return strings.Compare(a.Kind+"\x00"+a.Name, b.Kind+"\x00"+b.Name)

@@ -15,6 +15,8 @@ const (
 	contextQuery    = "caro-mesh query v1\x00"
 	contextResponse = "caro-mesh response v1\x00"
 	contextHealth   = "caro-mesh health v1\x00"
+	contextEndorsed = "caro-mesh rotation endorsed v1\x00"
+	contextAccepted = "caro-mesh rotation accepted v1\x00"
 )
 
 // ErrSignature reports a signature that does not belong to the bytes or to the named signer; drop the message.
@@ -76,16 +78,25 @@ func signBody(context string, body any, key Signer, now time.Time) ([]byte, Sign
 	if err != nil {
 		return nil, Signature{}, err
 	}
-	sig := Signature{Signer: key.NodeID().Fingerprint(), Timestamp: At(now)}
-	msg, err := signingInput(context, signedBytes{Body: raw, Signer: sig.Signer, Timestamp: sig.Timestamp})
+	sig, err := signDetached(context, raw, key, now)
 	if err != nil {
 		return nil, Signature{}, err
 	}
-	if sig.Value, err = key.Sign(msg); err != nil {
-		return nil, Signature{}, fmt.Errorf("sign: %w", err)
-	}
 	wire, err := Encode(signed{Body: raw, Signature: sig})
 	return wire, sig, err
+}
+
+// signDetached signs an encoded body for key under a context.
+func signDetached(context string, body []byte, key Signer, now time.Time) (Signature, error) {
+	sig := Signature{Signer: key.NodeID().Fingerprint(), Timestamp: At(now)}
+	msg, err := signingInput(context, signedBytes{Body: body, Signer: sig.Signer, Timestamp: sig.Timestamp})
+	if err != nil {
+		return Signature{}, err
+	}
+	if sig.Value, err = key.Sign(msg); err != nil {
+		return Signature{}, fmt.Errorf("sign: %w", err)
+	}
+	return sig, nil
 }
 
 // openBody decodes the container and its body into v, then verifies that signer() (known once v is decoded) made it.
@@ -108,14 +119,19 @@ func decodeSigned(wire []byte, v Validator) (signed, error) {
 
 // verify checks that the node id made the signature.
 func (s signed) verify(context string, id NodeID) error {
-	if id.Fingerprint() != s.Signature.Signer {
-		return fmt.Errorf("%w: %w: made by %s, claimed for %s", ErrSignature, ErrSigner, s.Signature.Signer, id.Fingerprint())
+	return verifyDetached(context, s.Body, s.Signature, id)
+}
+
+// verifyDetached reports [ErrSignature] unless id signed the encoded body under the context.
+func verifyDetached(context string, body []byte, sig Signature, id NodeID) error {
+	if id.Fingerprint() != sig.Signer {
+		return fmt.Errorf("%w: %w: made by %s, claimed for %s", ErrSignature, ErrSigner, sig.Signer, id.Fingerprint())
 	}
-	msg, err := signingInput(context, signedBytes{Body: s.Body, Signer: s.Signature.Signer, Timestamp: s.Signature.Timestamp})
+	msg, err := signingInput(context, signedBytes{Body: body, Signer: sig.Signer, Timestamp: sig.Timestamp})
 	if err != nil {
 		return err
 	}
-	if !verify(id, msg, s.Signature.Value) {
+	if !verify(id, msg, sig.Value) {
 		return ErrSignature
 	}
 	return nil

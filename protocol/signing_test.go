@@ -130,7 +130,7 @@ func TestOneKindOfMessageIsNotTakenForAnother(t *testing.T) {
 }
 
 func TestContextsShareNoPrefix(t *testing.T) {
-	contexts := []string{contextEnvelope, contextSummary, contextQuery, contextResponse, contextHealth}
+	contexts := []string{contextEnvelope, contextSummary, contextQuery, contextResponse, contextHealth, contextEndorsed, contextAccepted}
 	for i, a := range contexts {
 		for j, b := range contexts {
 			if i != j && strings.HasPrefix(a, b) {
