@@ -151,7 +151,7 @@ func (n *Node) addNamed(views []PeerView, grants []policy.Grant) []PeerView {
 
 // view resolves trust; the address counts where a subnet rule decides.
 func (n *Node) view(id protocol.NodeID, addr netip.Addr) PeerView {
-	trust, rule := n.gate.Engine().Resolve(id, addr)
+	trust, rule := n.gate.Engine().Resolve(id, addr, n.c.Now())
 	v := PeerView{ID: id, Trust: trust, Rule: rule, IP: addr, State: PeerOffline, Source: sourceManual}
 	if d := n.gate.Peek(policy.Request{Peer: id, Addr: addr, Action: policy.ActionConnect, Now: n.c.Now()}); !d.Allowed {
 		v.State, v.Reason = PeerUntrusted, d.Reason

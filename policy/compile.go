@@ -42,9 +42,10 @@ func (doc Document) Validate() error {
 	return err
 }
 
-// New compiles a document and the grants made at run time. It reports the faults that [Document.Validate] reports, and
-// grants that are malformed or name a node twice; the engine is nil then. It keeps nothing of its arguments.
-func New(doc Document, grants []Grant) (*Engine, error) {
+// New compiles a document, the grants made at run time, and the successions of keys. It reports the faults that
+// [Document.Validate] reports, grants that are malformed or name a node twice, and successions that do not lead from one
+// key to one other; the engine is nil then. It keeps nothing of its arguments.
+func New(doc Document, grants []Grant, successions ...Succession) (*Engine, error) {
 	c := &compiler{doc: doc, source: doc.Source, e: &Engine{subnets: make(map[netip.Prefix]verdict)}}
 	if c.source == "" {
 		c.source = sourceConfig
@@ -55,11 +56,13 @@ func New(doc Document, grants []Grant) (*Engine, error) {
 	c.nodeRules()
 	c.grants(grants)
 	c.subnetRules()
+	c.checkSuccessions(successions)
 	if len(c.errs) > 0 {
 		return nil, errors.Join(c.errs...)
 	}
 	c.settle()
-	c.views()
+	c.settleSuccessions(successions)
+	c.views(successions)
 	return c.e, nil
 }
 

@@ -34,6 +34,13 @@
 // neither touches a node that is named by its ID. IPv4 addresses written as IPv6 (::ffff:10.0.0.1) are IPv4 here, and a
 // zone (fe80::1%eth0) is dropped. Clearing a run-time grant brings the configured one back.
 //
+// # Keys that were rotated
+//
+// A node may go on under another key ([Succession]); that it is the same node was proven before it gets here. The new key
+// gets what a rule gives to the old one by its ID, unless a rule names the new one. A deny of any key of a node denies
+// them all. The old key counts until its time is over, and then nothing that is said about it helps: it is denied as
+// rotated. A request without a time gets neither the grace of an old key nor what a new one would inherit.
+//
 // # Caps
 //
 // max_level comes after trust and only takes away: "raw" leaves connections alone and shares nothing, "aggregated" stops

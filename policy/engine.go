@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/caro-mesh/caro-node/protocol"
 )
@@ -20,6 +21,8 @@ type Engine struct {
 	eventCountRule  Rule
 
 	nodes   map[protocol.NodeID]verdict
+	heirs   map[protocol.NodeID]inherited // from keys before and after; see Succession
+	ends    map[protocol.NodeID]ending
 	subnets map[netip.Prefix]verdict
 	// bits4 and bits6 are the prefix lengths that occur in subnets, longest first, so that a lookup costs one map
 	// access per length and not one comparison per rule.
@@ -61,7 +64,7 @@ var permissions = [...]permission{
 // decision has Level [protocol.LevelAggregated], never the zero level, so that a caller who forgot to look at Allowed
 // still gives away the least.
 func (e *Engine) Decide(r Request) Decision {
-	v := e.resolve(r.Peer, r.Addr)
+	v := e.resolve(r.Peer, r.Addr, r.Now)
 	d := Decision{Trust: v.trust, Level: protocol.LevelAggregated, MinContributors: e.minContributors, Rule: v.rule}
 	may := permissions[v.trust]
 	switch {
@@ -132,15 +135,22 @@ func singlesOut(q protocol.QueryType) (single, known bool) {
 	return false, false
 }
 
-// Resolve returns the trust level of a peer that is connected from addr, and the rule that gave it. Denied nodes and
-// subnets are untrusted; the rule's name then starts with "deny".
-func (e *Engine) Resolve(peer protocol.NodeID, addr netip.Addr) (protocol.TrustLevel, Rule) {
-	v := e.resolve(peer, addr)
+// Resolve returns the trust level that a peer which is connected from addr has at the time now, and the rule that gave
+// it. Denied nodes and subnets are untrusted; the rule's name then starts with "deny".
+func (e *Engine) Resolve(peer protocol.NodeID, addr netip.Addr, now time.Time) (protocol.TrustLevel, Rule) {
+	v := e.resolve(peer, addr, now)
 	return v.trust, v.rule
 }
 
-func (e *Engine) resolve(peer protocol.NodeID, addr netip.Addr) verdict {
-	if v, ok := e.nodes[peer]; ok {
+func (e *Engine) resolve(peer protocol.NodeID, addr netip.Addr, now time.Time) verdict {
+	v, named := e.nodes[peer]
+	if h, ok := e.heirs[peer]; ok && h.begun(now) && (!named || h.denied != "") {
+		v, named = h.verdict, true
+	}
+	if end, ok := e.ends[peer]; ok && v.denied == "" && end.over(now) {
+		return verdict{denied: reasonRotated, rule: end.rule}
+	}
+	if named {
 		return v
 	}
 	if v, ok := e.subnet(addr); ok {

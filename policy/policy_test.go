@@ -222,7 +222,7 @@ func TestPrecedenceByExample(t *testing.T) {
 			if c.addr != "" {
 				addr = netip.MustParseAddr(c.addr)
 			}
-			trust, rule := e.Resolve(bob, addr)
+			trust, rule := e.Resolve(bob, addr, time.Unix(1_800_000_000, 0))
 			if trust != c.trust || rule != c.rule {
 				t.Errorf("got %s by %+v, want %s by %+v", trust, rule, c.trust, c.rule)
 			}

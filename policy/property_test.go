@@ -195,7 +195,7 @@ func TestDecisionsFollowThePrecedenceRulesForRandomPolicies(t *testing.T) {
 		if got, want := outcome(w.req.Action, d), naiveOutcome(w, trust, denied); got != want || d.Trust.String() != trust {
 			t.Fatalf("%+v\nengine: %s as %s by %+v\nrules:  %s as %s (denied %t)", w, got, d.Trust, d.Rule, want, trust, denied)
 		}
-		if level, rule := e.Resolve(w.req.Peer, w.req.Addr); level.String() != trust || rule.Name == "" {
+		if level, rule := e.Resolve(w.req.Peer, w.req.Addr, w.req.Now); level.String() != trust || rule.Name == "" {
 			t.Fatalf("Resolve says %s by %+v, the rules say %s", level, rule, trust)
 		}
 	})

@@ -8,6 +8,7 @@ const (
 	reasonNoIdentity   = "the request carries no node ID, so nothing can be allowed"
 	reasonNodeDenied   = `this node denies you by name; only its user can lift that ("caro-node policy show" names the rule)`
 	reasonSubnetDenied = `this node denies the network that you connect from; its user can still admit you with "caro-node trust set NODE peer"`
+	reasonRotated      = `this key was rotated, and the node that had it has another one now; if it is yours, start caro-node with the new key`
 	reasonUntrusted    = `this node does not trust you; its user can change that with "caro-node trust set NODE peer"`
 	reasonNoPush       = `this node lets you ask but does not send you its summaries; its user can change that with "caro-node trust set NODE peer"`
 	reasonNoQuery      = `this node sends you its summaries but does not let you query it; its user can change that with "caro-node trust set NODE peer"`

@@ -20,6 +20,8 @@ const (
 	KindSubnet  RuleKind = "subnet"  // a grant to a subnet, or a deny of one
 	KindDefault RuleKind = "default" // default_trust
 	KindCap     RuleKind = "cap"     // max_level, min_contributors, share_event_count, categories
+	// KindRotation is the end of a node's key, which another has replaced.
+	KindRotation RuleKind = "rotation"
 )
 
 // RuleView is one rule as people read it.
@@ -28,9 +30,9 @@ type RuleView struct {
 	Kind RuleKind
 	// Match is the node ID or subnet that the rule is about; "*" for everybody.
 	Match string
-	// Trust is the trust level that the rule gives, or "deny"; empty for a cap.
+	// Trust is the trust level that the rule gives, or "deny"; empty for a cap and a rotation.
 	Trust string
-	// Note says what a cap does; empty for other kinds.
+	// Note says what a cap or a rotation does; empty for other kinds.
 	Note string
 	// OverriddenBy names the rule that beats this one for all that it matches; empty for a rule in force.
 	OverriddenBy string
@@ -40,11 +42,12 @@ type RuleView struct {
 // always beats are listed too, and say which.
 func (e *Engine) Rules() []RuleView { return slices.Clone(e.rules) }
 
-func (c *compiler) views() {
+func (c *compiler) views(successions []Succession) {
 	c.viewNodes(KindDeny, c.configured.deny)
 	c.viewNodes(KindDeny, c.runTime.deny)
 	c.viewNodes(KindNode, c.runTime.grant)
 	c.viewNodes(KindNode, c.configured.grant)
+	c.viewSuccessions(successions)
 	prefixes := slices.SortedFunc(maps.Keys(c.e.subnets), func(a, b netip.Prefix) int {
 		return cmp.Or(cmp.Compare(a.Addr().BitLen(), b.Addr().BitLen()), cmp.Compare(b.Bits(), a.Bits()), a.Addr().Compare(b.Addr()))
 	})

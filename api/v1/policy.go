@@ -24,8 +24,8 @@ type Policy struct {
 // PolicyRule is one rule as people read it.
 type PolicyRule struct {
 	Rule
-	Kind  string `json:"kind" doc:"deny, node, subnet, default or cap"`
+	Kind  string `json:"kind" doc:"deny, node, rotation, subnet, default or cap"`
 	Match string `json:"match" doc:"the node ID, subnet or * that it is about"`
-	Trust string `json:"trust,omitempty" doc:"trust level or deny; absent for a cap"`
-	Note  string `json:"note,omitempty" doc:"name of the node, or what a cap does"`
+	Trust string `json:"trust,omitempty" doc:"trust level or deny; absent for a cap or a rotation"`
+	Note  string `json:"note,omitempty" doc:"name of the node, or what a cap or a rotation does"`
 }

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
-	"slices"
 	"time"
 
 	"github.com/libp2p/go-libp2p/core/peer"
@@ -200,9 +199,8 @@ func (b *backend) givenName(ctx context.Context, id protocol.NodeID) string {
 // grant tells what is in force for a node.
 func (b *backend) grant(id protocol.NodeID, name string, at *time.Time) v1.Grant {
 	e := b.d.node.Gate().Engine()
-	trust, rule := e.Resolve(id, netip.Addr{})
-	denied := slices.ContainsFunc(e.Rules(), func(r policy.RuleView) bool { return r.Kind == policy.KindDeny && r.Match == string(id) })
-	return v1.Grant{NodeID: id, Fingerprint: id.Fingerprint(), Name: name, Trust: trust, Deny: denied, Rule: ruleShape(rule), ChangedAt: at}
+	trust, rule := e.Resolve(id, netip.Addr{}, b.d.c.Now())
+	return v1.Grant{NodeID: id, Fingerprint: id.Fingerprint(), Name: name, Trust: trust, Deny: e.Denies(id), Rule: ruleShape(rule), ChangedAt: at}
 }
 
 // Trust returns what was given to whom, at run time and in the configuration.
