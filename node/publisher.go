@@ -26,8 +26,8 @@ const (
 )
 
 // quietBefore is how long no command of an ended period may have arrived before summaries are made. A summary is signed
-// once; while a backlog is read, it would hold only a part.
-const quietBefore = 2 * time.Second
+// once; while a backlog is read, it would hold only a part. A machine with much else to do needs seconds for a thousand.
+const quietBefore = 5 * time.Second
 
 // lookBack is how many ended periods of each granularity are made up for after downtime or an import. An hour that is
 // older than two days lives on in its day. A new peer gets at most 48 + 7 + 1 of them at once, within the burst that
