@@ -25,6 +25,10 @@ type Backend interface {
 	// Ready returns nil once the node records commands and answers, and otherwise an error of kind [ErrUnavailable].
 	Ready(ctx context.Context) error
 
+	// RotateKey makes the node's next key its current one, and returns when the node runs under it. [ErrConflict] means
+	// that the next key is not there.
+	RotateKey(ctx context.Context, q v1.RotateKeyRequest) (v1.KeyRotation, error)
+
 	// Events returns stored commands, newest first.
 	Events(ctx context.Context, f EventFilter) (v1.EventPage, error)
 	// CountEvents returns how many f chooses; Limit and Cursor do not count.

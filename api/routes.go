@@ -136,6 +136,10 @@ func (s *service) nodeRoutes() {
 		})
 	route(s, http.MethodGet, "/api/v1/identity", "identity", "Who this node is",
 		func(ctx context.Context, _ *none) (v1.Identity, error) { return s.backend.Identity(ctx) })
+	route(s, http.MethodPost, "/api/v1/identity/rotate", "identity-rotate", "Change this node's key; its peers carry their trust over",
+		func(ctx context.Context, in *struct{ Body v1.RotateKeyRequest }) (v1.KeyRotation, error) {
+			return s.backend.RotateKey(ctx, in.Body)
+		})
 	route(s, http.MethodGet, "/api/v1/status", "status", "How this node is",
 		func(ctx context.Context, _ *none) (v1.Status, error) { return s.backend.Status(ctx) })
 }

@@ -21,6 +21,7 @@ func TestEveryDocumentCarriesTheSchemaVersion(t *testing.T) {
 	documents := map[string]answer{
 		"query":      r.viaUnix("POST", "/api/v1/query", `{"query_type":"tool_usage"}`),
 		"add peer":   r.viaUnix("POST", "/api/v1/peers", `{"address":"/ip4/10.0.0.1/tcp/9238/p2p/x"}`),
+		"rotate":     r.viaUnix("POST", "/api/v1/identity/rotate", `{"grace_seconds":0}`),
 		"ping":       r.viaUnix("POST", "/api/v1/peers/ping", `{"peer":"bob-desktop"}`),
 		"set trust":  r.viaUnix("PUT", "/api/v1/trust", fmt.Sprintf(`{"node_id":%q,"trust":"peer"}`, fake.NodeID(7))),
 		"report":     r.viaUnix("POST", "/api/v1/events", `{"events":[{"id":"7b0c1c7a-54a2-4f6e-9d55-0d2f3c1f9a10","command":"ls"}]}`),
@@ -322,7 +323,7 @@ func TestDescriptionNamesEveryPathAndNoOtherHost(t *testing.T) {
 		} `json:"components"`
 	}
 	a.into(t, &doc)
-	for path, methods := range map[string][]string{"/api/v1/health": {"get"}, "/api/v1/ready": {"get"}, "/api/v1/identity": {"get"}, "/api/v1/status": {"get"}, "/api/v1/events": {"get", "post", "delete"},
+	for path, methods := range map[string][]string{"/api/v1/health": {"get"}, "/api/v1/ready": {"get"}, "/api/v1/identity": {"get"}, "/api/v1/identity/rotate": {"post"}, "/api/v1/status": {"get"}, "/api/v1/events": {"get", "post", "delete"},
 		"/api/v1/events/{id}": {"get"}, "/api/v1/events/count": {"get"},
 		"/api/v1/summaries": {"get"}, "/api/v1/summaries/{id}": {"get"}, "/api/v1/summaries/preview": {"get"}, "/api/v1/peers": {"get", "post", "delete"}, "/api/v1/peers/ping": {"post"},
 		"/api/v1/trust": {"get", "put"}, "/api/v1/policy": {"get"}, "/api/v1/query": {"post"}, "/api/v1/audit": {"get"}, "/api/v1/audit/verify": {"get"}} {

@@ -77,7 +77,7 @@ func newTap(t *testing.T) *tap {
 		t.Fatal(err)
 	}
 	greeter := hello.Serve(p.endpoint, p.registry, p.introduction())
-	taker := summary.Serve(p.endpoint, func(_ context.Context, _ exchange.From, s *protocol.NodeSummary, _ []byte) (summary.Status, string, error) {
+	taker := summary.Serve(p.endpoint, nil, func(_ context.Context, _ exchange.From, s *protocol.NodeSummary, _ []byte) (summary.Status, string, error) {
 		p.mu.Lock()
 		defer p.mu.Unlock()
 		p.summaries = append(p.summaries, s)
@@ -99,8 +99,8 @@ func (p *tap) introduction() hello.Local {
 	id := p.id.NodeID()
 	who := protocol.NodeIdentity{NodeID: id, Fingerprint: id.Fingerprint(), CreatedAt: protocol.At(time.Now()),
 		Capabilities: protocol.NodeCapabilities{ProtocolVersion: protocol.Version, CaroVersion: "tap", MaxShareLevel: protocol.LevelRaw}}
-	return hello.Local{X25519: p.id.X25519(), Identity: func() protocol.NodeIdentity { return who },
-		Admit: func(context.Context, protocol.NodeID, netip.Addr, protocol.NodeIdentity) error { return nil }}
+	return hello.Local{X25519: p.id.X25519(), NextDigest: p.id.X25519(), Identity: func() protocol.NodeIdentity { return who },
+		Admit: func(context.Context, protocol.NodeID, netip.Addr, hello.Introduction) error { return nil }}
 }
 
 // address is the multiaddr under which the tap is dialled.

@@ -21,6 +21,7 @@ import (
 type answerer struct {
 	key     protocol.Signer
 	gate    *audit.Gate
+	heir    func(protocol.NodeID) protocol.NodeID // the latest key of a node
 	counts  counts
 	log     audit.Log
 	now     func() time.Time
@@ -167,9 +168,10 @@ func (a *answerer) together(q *protocol.MeshQuery, own *protocol.ResponseData, r
 		contributors = append(contributors, a.key.NodeID().Fingerprint())
 	}
 	byNode := make(map[protocol.NodeID][]*protocol.NodeSummary)
-	for _, s := range aggregate.Cover(received, q.TimeRange) {
+	requester := a.heir(q.Requester)
+	for _, s := range aggregate.Cover(a.underLatestKeys(received), q.TimeRange) {
 		// A supervisor must not learn what it asked for through its own summaries, nor this node count twice.
-		if s.NodeID != q.Requester && s.NodeID != a.key.NodeID() {
+		if s.NodeID != requester && s.NodeID != a.key.NodeID() {
 			byNode[s.NodeID] = append(byNode[s.NodeID], s)
 		}
 	}
@@ -194,6 +196,20 @@ func (a *answerer) together(q *protocol.MeshQuery, own *protocol.ResponseData, r
 		return nil, nil, nil
 	}
 	return &total, contributors, nil
+}
+
+// underLatestKeys returns the summaries with the latest keys of their nodes, so that a node which changed its key is one
+// contributor, and what it signed with either key is not counted twice.
+func (a *answerer) underLatestKeys(received []*protocol.NodeSummary) []*protocol.NodeSummary {
+	out := slices.Clone(received)
+	for i, s := range out {
+		if latest := a.heir(s.NodeID); latest != s.NodeID {
+			renamed := *s
+			renamed.NodeID = latest
+			out[i] = &renamed
+		}
+	}
+	return out
 }
 
 // withoutDenied removes denied categories from another node's usage. Its other counts are not kept by category; what

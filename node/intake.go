@@ -19,6 +19,7 @@ import (
 type intake struct {
 	db     received
 	gate   *audit.Gate
+	heir   func(protocol.NodeID) protocol.NodeID // the latest key of a node
 	log    audit.Log
 	now    func() time.Time
 	logger *slog.Logger
@@ -49,6 +50,10 @@ func (i *intake) accept(ctx context.Context, from protocol.NodeID, addr netip.Ad
 			return refused, clip(denied.Decision.Reason, protocol.MaxReason), nil
 		}
 		return refused, "", err
+	}
+	if s.NodeID != from && i.heir(s.NodeID) != i.heir(from) {
+		// Believed at its word, a node could pass for as many as it makes keys.
+		return refused, fmt.Sprintf("this node cannot tell that you had the key %s before", s.NodeID.Fingerprint()), nil
 	}
 	end := s.Period.End.Time()
 	switch {

@@ -25,6 +25,7 @@ import (
 	"github.com/caro-mesh/caro-node/protocol/hello"
 	"github.com/caro-mesh/caro-node/protocol/ping"
 	"github.com/caro-mesh/caro-node/protocol/query"
+	"github.com/caro-mesh/caro-node/protocol/rotation"
 	"github.com/caro-mesh/caro-node/protocol/summary"
 	"github.com/caro-mesh/caro-node/store"
 )
@@ -32,8 +33,11 @@ import (
 // Config is what a node is made of. Every field without "may" is required.
 type Config struct {
 	Identity    *identity.Identity
-	DisplayName string // shown to peers; may be empty
-	Version     string // of the program
+	NextDigest  protocol.KeyDigest // commits to the next key; see Keys
+	Rotations   [][]byte           // that led to this key, as they are told to peers; may be empty
+	Started     time.Time          // when the program started; may be zero: now
+	DisplayName string             // shown to peers; may be empty
+	Version     string             // of the program
 	Listen      []string
 	StaticPeers []string // may be empty
 	AllowPublic bool
@@ -61,6 +65,7 @@ type Node struct {
 	keeper   *discovery.Keeper
 	mdns     *mdns.Service // nil: nodes of the local network are not looked for
 	denials  denials
+	lineage  *lineage
 	trust    sync.Mutex // held while trust changes, so that what is stored last is in force last
 	parting  sync.Map   // node IDs of peers that are being told goodbye
 	closing  sync.Once
@@ -83,7 +88,13 @@ type Node struct {
 // New builds a node that listens and answers; it connects to others, and makes and pushes summaries, once it runs. The
 // caller calls Run or Close.
 func New(ctx context.Context, c Config) (_ *Node, err error) {
-	n := &Node{c: c, started: c.Now()}
+	n := &Node{c: c, started: c.Started}
+	if n.started.IsZero() {
+		n.started = c.Now()
+	}
+	if n.lineage, err = newLineage(ctx, c.Store, c.Now, c.Logger); err != nil {
+		return nil, err
+	}
 	engine, err := n.compile(ctx)
 	if err != nil {
 		return nil, err
@@ -111,6 +122,7 @@ func New(ctx context.Context, c Config) (_ *Node, err error) {
 		return nil, err
 	}
 	for _, t := range append(targets, known...) {
+		t.ID = n.lineage.heir(t.ID) // the configuration may still name an old key
 		if t.ID != c.Identity.NodeID() {
 			n.keeper.Add(t)
 		}
@@ -135,10 +147,10 @@ func (n *Node) connectParts(ctx context.Context) error {
 	client := hello.NewClient(n.endpoint, n.registry, local)
 	n.keeper = discovery.NewKeeper(discovery.KeeperConfig{Host: n.host, Policy: n.gate, Admitted: n.registry.Admitted,
 		Greet:   func(ctx context.Context, id protocol.NodeID) error { _, err := client.Greet(ctx, id); return err },
-		Changed: n.clerk.linkChanged, Now: c.Now})
+		Changed: n.clerk.linkChanged, Expect: n.door.Expect, Now: c.Now})
 	n.meetNeighbours()
-	n.intake = &intake{db: c.Store, gate: n.gate, log: c.Store.AuditLog(), now: c.Now, logger: c.Logger}
-	n.answerer = &answerer{key: c.Identity, gate: n.gate, counts: c.Store, log: c.Store.AuditLog(), now: c.Now, started: n.started, logger: c.Logger}
+	n.intake = &intake{db: c.Store, gate: n.gate, heir: n.lineage.heir, log: c.Store.AuditLog(), now: c.Now, logger: c.Logger}
+	n.answerer = &answerer{key: c.Identity, gate: n.gate, heir: n.lineage.heir, counts: c.Store, log: c.Store.AuditLog(), now: c.Now, started: n.started, logger: c.Logger}
 	n.publisher = newPublisher(c.Identity, n.gate, c.Store, c.Now, c.Logger)
 	n.publisher.connected, n.publisher.push = n.targets, n.push
 	n.asker = &asker{key: c.Identity, now: c.Now, logger: c.Logger, candidates: n.candidates,
@@ -153,7 +165,8 @@ func (n *Node) connectParts(ctx context.Context) error {
 	n.servers = []*exchange.Server{
 		hello.Serve(n.endpoint, n.registry, local),
 		ping.Serve(n.endpoint),
-		summary.Serve(n.endpoint, n.takeSummary),
+		summary.Serve(n.endpoint, n.former, n.takeSummary),
+		rotation.Serve(n.endpoint, n.takeRotation),
 		goodbye.Serve(n.endpoint, func(from protocol.NodeID, why goodbye.Reason) { n.registry.SaidGoodbye(from, string(why)) }),
 		query.Serve(n.endpoint, func(ctx context.Context, from exchange.From, q *protocol.MeshQuery, _ []byte) ([]byte, error) {
 			return n.answerer.answer(ctx, from.ID, from.Addr, q)
@@ -176,7 +189,7 @@ func (n *Node) joinHealth(seq protocol.Sequencer) (err error) {
 
 // introduction is what this node says of itself in Hello.
 func (n *Node) introduction() hello.Local {
-	return hello.Local{Identity: n.Identity, X25519: n.c.Identity.X25519(), Admit: n.admit}
+	return hello.Local{Identity: n.Identity, X25519: n.c.Identity.X25519(), NextDigest: n.c.NextDigest, Rotations: n.c.Rotations, Admit: n.admit}
 }
 
 // Identity introduces this node.
@@ -205,6 +218,7 @@ func (n *Node) Run(ctx context.Context) error {
 	g.Go(func() error { return n.pinger.run(gctx) })
 	g.Go(func() error { return n.topic.Run(gctx, n.pulse.beat) })
 	g.Go(func() error { return n.announcer.run(gctx) })
+	g.Go(func() error { return n.endExpired(gctx) })
 	err := g.Wait()
 	n.sayGoodbye(context.WithoutCancel(ctx))
 	err = errors.Join(err, n.Close())

@@ -58,6 +58,9 @@ func newBench(t *testing.T, doc policy.Document) *bench {
 	return &bench{t, key, db, audit.NewGate(engine, db.AuditLog()), clock, db}
 }
 
+// same is the lineage of nodes that never changed their keys.
+func same(id protocol.NodeID) protocol.NodeID { return id }
+
 // typed stores n commands of a category that started at the given time.
 func (b *bench) typed(n int, c protocol.CommandCategory, risk protocol.RiskLevel, at time.Time) {
 	b.t.Helper()
@@ -73,7 +76,7 @@ func (b *bench) typed(n int, c protocol.CommandCategory, risk protocol.RiskLevel
 }
 
 func (b *bench) answerer() *answerer {
-	return &answerer{key: b.key, gate: b.gate, counts: b.reads, log: b.db.AuditLog(), now: b.clock, started: noon.Add(-time.Hour), logger: slog.New(slog.DiscardHandler)}
+	return &answerer{key: b.key, gate: b.gate, heir: same, counts: b.reads, log: b.db.AuditLog(), now: b.clock, started: noon.Add(-time.Hour), logger: slog.New(slog.DiscardHandler)}
 }
 
 func (b *bench) publisher(pushed func(store.StoredSummary) error, peers ...protocol.NodeID) *publisher {

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"net/netip"
 	"slices"
 	"strconv"
@@ -86,12 +87,17 @@ func (n *Node) Peers(ctx context.Context) ([]PeerView, error) {
 	}
 	views = n.addFound(n.addNamed(views, grants))
 	names := givenNames(n.c.Policy.Nodes, grants)
+	// A key that was rotated is part of the picture only while somebody still connects with it.
+	views = slices.DeleteFunc(views, func(v PeerView) bool { return v.State != PeerConnected && n.lineage.heir(v.ID) != v.ID })
 	for i := range views {
 		if h, ok := n.topic.Heard(views[i].ID); ok {
 			views[i].hear(h, n.c.Now())
 		}
-		if given := names[views[i].ID]; given != "" {
-			views[i].Name, views[i].NamedHere = given, true
+		for _, id := range append([]protocol.NodeID{views[i].ID}, n.lineage.ancestors(views[i].ID)...) {
+			if given := names[id]; given != "" {
+				views[i].Name, views[i].NamedHere = given, true
+				break
+			}
 		}
 	}
 	slices.SortFunc(views, func(a, b PeerView) int {
@@ -196,6 +202,9 @@ func (n *Node) viewOfStored(p store.Peer) PeerView {
 	switch {
 	case p.Source == sourcePending && v.State == PeerUntrusted && v.Rule.Name == "default_trust":
 		v.State, v.Reason = PeerPending, "it tried to connect; nobody has decided about it yet"
+		if of, ok := n.lineage.claim(p.ID); ok {
+			v.Reason = fmt.Sprintf("it says that it is the successor of %s, which this node cannot check; nobody has decided about it yet", of.Fingerprint())
+		}
 	case v.State == PeerOffline && p.Source == sourcePending:
 		v.Reason = "it is trusted now and may connect; no address is known under which this node could reach it"
 	case v.State == PeerOffline:
@@ -268,7 +277,7 @@ func (n *Node) AddPeer(ctx context.Context, address string) (protocol.NodeID, er
 func (n *Node) RemovePeer(ctx context.Context, id protocol.NodeID) error {
 	kept := n.keeper.Remove(id)
 	n.disconnect(ctx, id)
-	err := n.c.Store.RemovePeer(ctx, id)
+	err := errors.Join(n.c.Store.ForgetCommitment(ctx, id), n.c.Store.RemovePeer(ctx, id))
 	if kept && errors.Is(err, store.ErrNotFound) {
 		return nil
 	}

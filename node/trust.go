@@ -32,7 +32,7 @@ func (n *Node) compile(ctx context.Context) (*policy.Engine, error) {
 	if err != nil {
 		return nil, err
 	}
-	return policy.New(n.c.Policy, grants)
+	return policy.New(n.c.Policy, grants, n.lineage.successions()...)
 }
 
 // SetTrust grants or denies a node at run time. The change is in the audit log and in force when it returns.
@@ -51,13 +51,19 @@ func (n *Node) SetTrust(ctx context.Context, g policy.Grant) error {
 	return n.trustChanged(ctx, g.Node)
 }
 
-// ClearTrust takes back what was set at run time. Clearing what was not set is no error.
+// ClearTrust takes back what was set at run time for a node, under this key and those before it. Clearing what was not set
+// is no error.
 func (n *Node) ClearTrust(ctx context.Context, id protocol.NodeID) error {
 	n.trust.Lock()
 	defer n.trust.Unlock()
-	err := n.c.Store.ClearGrant(ctx, id, audit.Event{Type: protocol.AuditTrustChanged, Peer: id, Success: true,
-		Details: map[string]string{"change": "clear"}})
-	if err != nil && !errors.Is(err, store.ErrNotFound) {
+	for _, key := range append([]protocol.NodeID{id}, n.lineage.ancestors(id)...) {
+		err := n.c.Store.ClearGrant(ctx, key, audit.Event{Type: protocol.AuditTrustChanged, Peer: key, Success: true,
+			Details: map[string]string{"change": "clear"}})
+		if err != nil && !errors.Is(err, store.ErrNotFound) {
+			return err
+		}
+	}
+	if err := n.c.Store.ForgetCommitment(ctx, id); err != nil { // whoever trusts it anew meets it anew
 		return err
 	}
 	return n.trustChanged(ctx, id)
@@ -108,7 +114,10 @@ func (n *Node) disconnect(ctx context.Context, id protocol.NodeID) {
 }
 
 // admit decides about a peer that introduced itself, and records the decision.
-func (n *Node) admit(ctx context.Context, id protocol.NodeID, addr netip.Addr, _ protocol.NodeIdentity) error {
+func (n *Node) admit(ctx context.Context, id protocol.NodeID, addr netip.Addr, who hello.Introduction) error {
+	if err := n.learn(ctx, id, addr, who.Rotations); err != nil && !errors.Is(err, errUnproven) && !errors.Is(err, errContradiction) {
+		n.c.Logger.Error("the rotations of a peer were not stored", "peer", id.Fingerprint(), "error", err)
+	}
 	request := policy.Request{Peer: id, Addr: addr, Action: policy.ActionConnect, Now: n.c.Now()}
 	details := map[string]string{}
 	if d := n.gate.Peek(request); !d.Allowed {
@@ -129,6 +138,9 @@ func (n *Node) admit(ctx context.Context, id protocol.NodeID, addr netip.Addr, _
 		}
 		n.c.Logger.Warn("refused a peer", "peer", id.Fingerprint(), "address", addr, "rule", denied.Decision.Rule.Name, "reason", denied.Decision.Reason)
 		return &hello.DeniedError{Reason: denied.Decision.Reason, Err: err}
+	}
+	if err == nil {
+		n.commit(ctx, id, who.NextDigest)
 	}
 	return err
 }

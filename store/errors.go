@@ -33,6 +33,8 @@ var (
 	// ErrConflictingSummary reports a received summary that contradicts one from the same node for the same period.
 	// The first stays.
 	ErrConflictingSummary = errors.New("the same node has sent a different summary for this period")
+	// ErrConflictingSuccession reports a rotation from or to a key that is part of another one already. The first stays.
+	ErrConflictingSuccession = errors.New("another rotation of the same key is known already")
 	// ErrCursor reports a page cursor that this store did not hand out.
 	ErrCursor = errors.New("not a page cursor")
 )

@@ -16,7 +16,7 @@ import (
 var schemaFiles embed.FS
 
 // latestVersion is the number of the last file in schema/.
-const latestVersion = 1
+const latestVersion = 2
 
 // minDatabase is the size of the smallest SQLite file, one page of the smallest size, in bytes.
 const minDatabase = 512

@@ -98,6 +98,11 @@ func (c *Client) PreviewSummary(ctx context.Context, g protocol.Granularity, at 
 	return call[v1.SummaryPreview](ctx, c, http.MethodGet, "/api/v1/summaries/preview", url.Values(v), nil)
 }
 
+// RotateKey makes the node's next key its current one, and returns when the node runs under it.
+func (c *Client) RotateKey(ctx context.Context, q v1.RotateKeyRequest) (v1.KeyRotation, error) {
+	return call[v1.KeyRotation](ctx, c, http.MethodPost, "/api/v1/identity/rotate", nil, q)
+}
+
 // Peers returns every known node.
 func (c *Client) Peers(ctx context.Context) (v1.PeerPage, error) {
 	return call[v1.PeerPage](ctx, c, http.MethodGet, "/api/v1/peers", nil, nil)

@@ -16,6 +16,7 @@ type Identity struct {
 	Addresses     []string                  `json:"addresses" doc:"multiaddrs with /p2p/<peer ID>, for static_peers and peers add"`
 	Capabilities  protocol.NodeCapabilities `json:"capabilities"`
 	CreatedAt     time.Time                 `json:"created_at"`
+	Keys          *Keys                     `json:"keys,omitempty" doc:"how this key came about, and what comes next"`
 }
 
 // Health says in one word how the node is.

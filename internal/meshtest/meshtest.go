@@ -152,8 +152,8 @@ func (n *Node) Identity() protocol.NodeIdentity {
 
 // Local returns what hello needs, with an Admit (nil lets everybody in).
 func (n *Node) Local(admit func(protocol.NodeID) error) hello.Local {
-	return hello.Local{Identity: n.Identity, X25519: n.Key.X25519(),
-		Admit: func(_ context.Context, id protocol.NodeID, _ netip.Addr, _ protocol.NodeIdentity) error {
+	return hello.Local{Identity: n.Identity, X25519: n.Key.X25519(), NextDigest: n.Key.X25519(), // any 32 bytes
+		Admit: func(_ context.Context, id protocol.NodeID, _ netip.Addr, _ hello.Introduction) error {
 			if admit == nil {
 				return nil
 			}

@@ -228,11 +228,11 @@ func (c *candidates) muting(now time.Time) bool {
 // reach tries the node's own addresses, and then what was found.
 func (k *Keeper) reach(ctx context.Context, l *link, own Target, found []ma.Multiaddr) error {
 	if len(found) == 0 {
-		return k.attempt(ctx, own)
+		return k.attemptOwn(ctx, l, own)
 	}
 	var first error
 	if len(own.Addrs) > 0 {
-		if first = k.attempt(ctx, own); first == nil || answered(first) || ctx.Err() != nil {
+		if first = k.attemptOwn(ctx, l, own); first == nil || answered(first) || ctx.Err() != nil {
 			return first
 		}
 	}

@@ -55,15 +55,37 @@ type GateConfig struct {
 type Gate struct {
 	c GateConfig
 
-	mu      sync.Mutex
-	budget  *rate.Limiter
-	last    map[protocol.NodeID]time.Time // when a node last used the budget; younger than knockInterval
-	refused uint64
+	mu     sync.Mutex
+	budget *rate.Limiter
+	last   map[protocol.NodeID]time.Time // when a node last used the budget; younger than knockInterval
+	// expected are keys that the node may dial although nobody has decided about them, each at one address.
+	expected map[protocol.NodeID]ma.Multiaddr
+	refused  uint64
 }
 
 // NewGate returns a gate.
 func NewGate(c GateConfig) *Gate {
-	return &Gate{c: c, budget: rate.NewLimiter(knocksPerSecond, knocksAtOnce), last: make(map[protocol.NodeID]time.Time)}
+	return &Gate{c: c, budget: rate.NewLimiter(knocksPerSecond, knocksAtOnce), last: make(map[protocol.NodeID]time.Time), expected: make(map[protocol.NodeID]ma.Multiaddr)}
+}
+
+// Expect lets the node dial one key at one address, although nobody has decided about it, until over is called: a target's
+// new key may answer there. A key that somebody decided against is never dialled.
+func (g *Gate) Expect(id protocol.NodeID, addr ma.Multiaddr) (over func()) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.expected[id] = addr
+	return func() {
+		g.mu.Lock()
+		defer g.mu.Unlock()
+		delete(g.expected, id)
+	}
+}
+
+func (g *Gate) expects(id protocol.NodeID, addr ma.Multiaddr) bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	at, ok := g.expected[id]
+	return ok && at.Equal(addr)
 }
 
 // Refused returns how many connections were cut off at the gate.
@@ -86,7 +108,11 @@ func (g *Gate) InterceptPeerDial(p peer.ID) bool {
 // InterceptAddrDial lets the node dial only whom it trusts at that address.
 func (g *Gate) InterceptAddrDial(p peer.ID, a ma.Multiaddr) bool {
 	id, err := protocol.NodeIDFromPeerID(p)
-	return err == nil && g.decide(id, ipOf(a)).Allowed
+	if err != nil {
+		return false
+	}
+	d := g.decide(id, ipOf(a))
+	return d.Allowed || undecided(d) && g.expects(id, a)
 }
 
 // InterceptAccept knows no peer yet.
@@ -102,6 +128,9 @@ func (g *Gate) InterceptSecured(dir network.Direction, p peer.ID, c network.Conn
 	d := g.decide(id, addr)
 	if d.Allowed {
 		return true
+	}
+	if dir == network.DirOutbound && undecided(d) && g.expects(id, c.RemoteMultiaddr()) {
+		return true // as far as Hello, which tells whether it is the new key of a node that is trusted
 	}
 	if dir == network.DirOutbound || !g.spend(id) {
 		return g.refuse()

@@ -53,6 +53,9 @@ type KeeperConfig struct {
 	Admitted func(ctx context.Context, id protocol.NodeID) bool
 	// Changed is told when a target's status or reason changed. It must not block. May be nil.
 	Changed func(State)
+	// Expect lets the node connect to a key that is not trusted, at one address and until the returned function is called
+	// (Gate.Expect). Where another key answers at a target's address, it is greeted once: it may be the target's new one. May be nil.
+	Expect func(id protocol.NodeID, addr ma.Multiaddr) (over func())
 	// Now is the node's clock, for what is shown and for the policy.
 	Now func() time.Time
 }
@@ -85,12 +88,14 @@ type link struct {
 	wake chan struct{} // holds at most one
 
 	// owned by Keeper.mu
-	target Target
-	found  candidates
-	cancel context.CancelFunc
-	state  State
-	now    bool      // dial at the next wake, whatever due says
-	due    time.Time // machine's clock
+	target  Target
+	found   candidates
+	cancel  context.CancelFunc
+	state   State
+	now     bool // dial at the next wake, whatever due says
+	gone    bool // another link has taken its place
+	another another
+	due     time.Time // machine's clock
 }
 
 // NewKeeper returns a keeper without targets.
@@ -154,6 +159,23 @@ func (k *Keeper) Remove(id protocol.NodeID) bool {
 	return true
 }
 
+// Replace makes the node to a target in place of from, at the same addresses: its key was rotated. It reports whether from
+// was a target. An attempt that is under way is not broken off, since it may be the one that brought the news.
+func (k *Keeper) Replace(from, to protocol.NodeID) bool {
+	k.mu.Lock()
+	l := k.links[from]
+	if l != nil {
+		delete(k.links, from)
+		l.gone = true
+		l.poke()
+	}
+	k.mu.Unlock()
+	if l != nil && len(l.target.Addrs) > 0 { // what was found was found of the old key
+		k.Add(Target{ID: to, Addrs: l.target.Addrs})
+	}
+	return l != nil
+}
+
 // Retry dials now instead of later: the given targets, or all. Call it when trust has changed.
 func (k *Keeper) Retry(ids ...protocol.NodeID) {
 	k.mu.Lock()
@@ -203,7 +225,7 @@ func (l *link) poke() {
 }
 
 func (k *Keeper) keep(ctx context.Context, l *link) {
-	for ctx.Err() == nil {
+	for ctx.Err() == nil && !k.replaced(l) {
 		timer := time.NewTimer(k.step(ctx, l))
 		select {
 		case <-ctx.Done():
@@ -212,6 +234,12 @@ func (k *Keeper) keep(ctx context.Context, l *link) {
 		}
 		timer.Stop()
 	}
+}
+
+func (k *Keeper) replaced(l *link) bool {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return l.gone
 }
 
 // step looks how things stand, dials when it is time, and returns how long to wait unless something happens.
@@ -243,6 +271,9 @@ func (k *Keeper) step(ctx context.Context, l *link) time.Duration {
 		return wait
 	}
 	err := k.reach(ctx, l, target, found)
+	if k.replaced(l) {
+		return 0
+	}
 	if err == nil {
 		k.prove(l)
 		k.set(l, StatusConnected, "", 0)

@@ -57,7 +57,7 @@ func (c *Client) Greet(ctx context.Context, to protocol.NodeID) (Peer, error) {
 }
 
 func (c *Client) greet(ctx context.Context, to protocol.NodeID) (Peer, error) {
-	m := message{Identity: c.local.Identity(), X25519: c.local.X25519}
+	m := message{Identity: c.local.Identity(), X25519: c.local.X25519, NextDigest: c.local.NextDigest, Rotations: c.local.Rotations}
 	for _, v := range c.local.Versions {
 		m.Versions = append(m.Versions, uint16(v))
 	}
@@ -82,10 +82,15 @@ func (c *Client) greet(ctx context.Context, to protocol.NodeID) (Peer, error) {
 	if highestCommon(c.local.Versions, []uint16{uint16(a.Version)}) == 0 {
 		return Peer{}, c.endpoint.Blame(answer, rules, fmt.Errorf("%w: it chose version %d, which was not offered", protocol.ErrMalformed, a.Version))
 	}
-	if err := c.local.Admit(ctx, to, answer.From.Addr, *a.Identity); err != nil {
+	rotations, err := protocol.OpenRotations(*a.Rotations, to)
+	if err != nil {
+		return Peer{}, c.endpoint.Blame(answer, rules, err)
+	}
+	who := Introduction{Identity: *a.Identity, NextDigest: *a.NextDigest, Rotations: rotations}
+	if err := c.local.Admit(ctx, to, answer.From.Addr, who); err != nil {
 		return Peer{}, err
 	}
-	p := peerOf(*a.Identity, [32]byte(a.X25519), a.Version, answer.From, c.endpoint)
+	p := peerOf(who, [32]byte(a.X25519), a.Version, answer.From, c.endpoint)
 	return p, c.registry.admit(p, capabilitiesOf(m.Identity))
 }
 

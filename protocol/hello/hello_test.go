@@ -17,6 +17,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/caro-mesh/caro-node/internal/meshtest"
+	"github.com/caro-mesh/caro-node/node/identity"
 	"github.com/caro-mesh/caro-node/protocol"
 	"github.com/caro-mesh/caro-node/protocol/exchange"
 	"github.com/caro-mesh/caro-node/protocol/hello"
@@ -100,7 +101,7 @@ func TestADeniedNodeLearnsTheReasonAndIsDisconnected(t *testing.T) {
 // ackOf says Hello on a raw stream and returns the bytes of the answer's payload.
 func ackOf(t *testing.T, a, b *meshtest.Node) []byte {
 	t.Helper()
-	payload, err := protocol.Encode(map[int]any{1: a.Identity(), 2: a.Key.X25519(), 3: []uint16{1}})
+	payload, err := protocol.Encode(map[int]any{1: a.Identity(), 2: a.Key.X25519(), 3: []uint16{1}, 4: a.Key.X25519(), 5: [][]byte{}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -277,7 +278,7 @@ func TestNobodyIntroducesSomebodyElse(t *testing.T) {
 	b.Greets(nil)
 	c := meshtest.New(t, meshtest.Options{})
 	meshtest.Dial(t, a, b)
-	payload, err := protocol.Encode(map[int]any{1: c.Identity(), 2: c.Key.X25519(), 3: []uint16{1}})
+	payload, err := protocol.Encode(map[int]any{1: c.Identity(), 2: c.Key.X25519(), 3: []uint16{1}, 4: c.Key.X25519(), 5: [][]byte{}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -298,15 +299,19 @@ func TestNobodyIntroducesSomebodyElse(t *testing.T) {
 func TestBrokenHellosAreRefused(t *testing.T) {
 	a, b := two(t)
 	b.Greets(nil)
-	key := a.Key.X25519()
+	key, none := a.Key.X25519(), [][]byte{}
 	for name, fields := range map[string]map[int]any{
-		"no versions":     {1: a.Identity(), 2: key, 3: []uint16{}},
-		"version zero":    {1: a.Identity(), 2: key, 3: []uint16{0}},
-		"falling":         {1: a.Identity(), 2: key, 3: []uint16{2, 1}},
-		"twice":           {1: a.Identity(), 2: key, 3: []uint16{1, 1}},
-		"too many":        {1: a.Identity(), 2: key, 3: make([]uint16, protocol.MaxVersions+1)},
-		"zero key":        {1: a.Identity(), 2: [32]byte{}, 3: []uint16{1}},
-		"an unknown part": {1: a.Identity(), 2: key, 3: []uint16{1}, 4: "x"},
+		"no versions":     {1: a.Identity(), 2: key, 3: []uint16{}, 4: key, 5: none},
+		"version zero":    {1: a.Identity(), 2: key, 3: []uint16{0}, 4: key, 5: none},
+		"falling":         {1: a.Identity(), 2: key, 3: []uint16{2, 1}, 4: key, 5: none},
+		"twice":           {1: a.Identity(), 2: key, 3: []uint16{1, 1}, 4: key, 5: none},
+		"too many":        {1: a.Identity(), 2: key, 3: make([]uint16, protocol.MaxVersions+1), 4: key, 5: none},
+		"zero key":        {1: a.Identity(), 2: [32]byte{}, 3: []uint16{1}, 4: key, 5: none},
+		"an unknown part": {1: a.Identity(), 2: key, 3: []uint16{1}, 4: key, 5: none, 6: "x"},
+		"zero digest":     {1: a.Identity(), 2: key, 3: []uint16{1}, 4: [32]byte{}, 5: none},
+		"own digest":      {1: a.Identity(), 2: key, 3: []uint16{1}, 4: protocol.DigestOf(a.Key.NodeID()), 5: none},
+		"17 rotations":    {1: a.Identity(), 2: key, 3: []uint16{1}, 4: key, 5: make([][]byte, protocol.MaxRotations+1)},
+		"empty rotation":  {1: a.Identity(), 2: key, 3: []uint16{1}, 4: key, 5: make([][]byte, 1)},
 	} {
 		t.Run(name, func(t *testing.T) {
 			b := meshtest.New(t, meshtest.Options{})
@@ -430,8 +435,8 @@ func TestAdmitIsToldWhoAsksAndFromWhere(t *testing.T) {
 	var gotID protocol.NodeID
 	var gotAddr netip.Addr
 	var gotName string
-	l.Admit = func(_ context.Context, id protocol.NodeID, addr netip.Addr, who protocol.NodeIdentity) error {
-		gotID, gotAddr, gotName = id, addr, who.DisplayName
+	l.Admit = func(_ context.Context, id protocol.NodeID, addr netip.Addr, who hello.Introduction) error {
+		gotID, gotAddr, gotName = id, addr, who.Identity.DisplayName
 		return nil
 	}
 	b.OnClose(hello.Serve(b.Endpoint, b.Registry, l).Close)
@@ -471,4 +476,78 @@ func gone(t *testing.T, a, b *meshtest.Node) {
 		}
 		return nil
 	})
+}
+
+// rotationTo returns a statement that leads from a new key to that of n.
+func rotationTo(t *testing.T, n *meshtest.Node) (before protocol.NodeID, wire []byte) {
+	t.Helper()
+	old, err := identity.New(time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	now := protocol.At(time.Now())
+	wire, err = protocol.SignRotation(&protocol.KeyRotation{OldID: old.NodeID(), NewID: n.Key.NodeID(), Generation: 1, IssuedAt: now, ValidFrom: now,
+		OldExpires: now, NextDigest: n.Key.X25519(), Reason: protocol.RotationScheduled}, old, n.Key, time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return old.NodeID(), wire
+}
+
+func TestBothSidesTellHowTheyCameToTheirKeysAndWhatComesNext(t *testing.T) {
+	a, b := two(t)
+	heard := make(map[*meshtest.Node]hello.Introduction)
+	former := make(map[*meshtest.Node]protocol.NodeID)
+	local := func(n *meshtest.Node) hello.Local {
+		before, wire := rotationTo(t, n)
+		former[n] = before
+		l := n.Local(nil)
+		l.Rotations = [][]byte{wire}
+		l.Admit = func(_ context.Context, _ protocol.NodeID, _ netip.Addr, who hello.Introduction) error {
+			heard[n] = who
+			return nil
+		}
+		return l
+	}
+	la, lb := local(a), local(b)
+	b.OnClose(hello.Serve(b.Endpoint, b.Registry, lb).Close)
+	meshtest.Meet(t, a, hello.NewClient(a.Endpoint, a.Registry, la), b)
+	for at, of := range map[*meshtest.Node]*meshtest.Node{a: b, b: a} {
+		who := heard[at]
+		if who.NextDigest != of.Key.X25519() || len(who.Rotations) != 1 || who.Rotations[0].OldID != former[of] || who.Rotations[0].Endorsed == nil {
+			t.Errorf("heard %+v", who)
+		}
+		if p, _ := at.Registry.Peer(of.Key.NodeID()); len(p.Former) != 1 || p.Former[0] != former[of] {
+			t.Errorf("former keys %v", p.Former)
+		}
+	}
+}
+
+func TestRotationsThatLeadToAnotherKeyAreRefusedOnEitherSide(t *testing.T) {
+	for name, liar := range map[string]string{"the dialling node lies": "a", "the answering node lies": "b"} {
+		a, b := two(t)
+		third := meshtest.New(t, meshtest.Options{})
+		_, wire := rotationTo(t, third)
+		la, lb := a.Local(nil), b.Local(nil)
+		if liar == "a" {
+			la.Rotations = [][]byte{wire}
+		} else {
+			lb.Rotations = [][]byte{wire}
+		}
+		b.OnClose(hello.Serve(b.Endpoint, b.Registry, lb).Close)
+		meshtest.Dial(t, a, b)
+		if _, err := hello.NewClient(a.Endpoint, a.Registry, la).Greet(t.Context(), b.Key.NodeID()); err == nil {
+			t.Errorf("%s: accepted", name)
+		}
+		if len(a.Registry.Peers()) != 0 {
+			t.Errorf("%s: a has admitted it", name)
+		}
+		judge := map[string]*meshtest.Node{"a": b, "b": a}[liar]
+		meshtest.Eventually(t, func() error {
+			if all := judge.Refusals(); len(all) != 1 || !errors.Is(all[0].Err, protocol.ErrMalformed) || !all[0].Hostile() {
+				return fmt.Errorf("%s: refused %v", name, all)
+			}
+			return nil
+		})
+	}
 }

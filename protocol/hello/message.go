@@ -19,6 +19,9 @@ type message struct {
 	Identity protocol.NodeIdentity `cbor:"1,keyasint"`
 	X25519   [32]byte              `cbor:"2,keyasint"`
 	Versions []uint16              `cbor:"3,keyasint"` // uint16, because []uint8 would be a byte string
+	// NextDigest commits the sender to its next key, Rotations lead to its current one, oldest first.
+	NextDigest protocol.KeyDigest `cbor:"4,keyasint"`
+	Rotations  [][]byte           `cbor:"5,keyasint"`
 }
 
 // Validate checks everything but whose identity it is.
@@ -36,6 +39,17 @@ func (m *message) Validate() error {
 		if v == 0 || v > 255 || i > 0 && m.Versions[i-1] >= v {
 			return fmt.Errorf("versions %v are not rising numbers from 1 to 255", m.Versions)
 		}
+	}
+	return checkKeys(m.Identity.NodeID, m.NextDigest, m.Rotations)
+}
+
+// checkKeys checks what can be checked without a signature; [protocol.OpenRotations] does the rest.
+func checkKeys(id protocol.NodeID, next protocol.KeyDigest, rotations [][]byte) error {
+	if next == (protocol.KeyDigest{}) || next == protocol.DigestOf(id) {
+		return errors.New("next digest is that of no other key")
+	}
+	if n := len(rotations); n > protocol.MaxRotations {
+		return fmt.Errorf("%d rotations, at most %d are allowed", n, protocol.MaxRotations)
 	}
 	return nil
 }
@@ -63,6 +77,9 @@ type ack struct {
 	Identity *protocol.NodeIdentity `cbor:"3,keyasint,omitempty"`
 	X25519   []byte                 `cbor:"4,keyasint,omitempty"`
 	Version  Version                `cbor:"5,keyasint,omitempty"`
+	// Pointers, because both are there exactly with an acceptance, and the list may be empty.
+	NextDigest *protocol.KeyDigest `cbor:"6,keyasint,omitempty"`
+	Rotations  *[][]byte           `cbor:"7,keyasint,omitempty"`
 }
 
 // Validate requires exactly the fields that belong to the status.
@@ -72,12 +89,15 @@ func (a *ack) Validate() error {
 	}
 	switch a.Status {
 	case StatusAccepted:
-		if a.Reason != "" || a.Identity == nil || len(a.X25519) != 32 || a.Version == 0 {
-			return errors.New("an accepting answer needs identity, x25519 key and version, and no reason")
+		if a.Reason != "" || a.Identity == nil || len(a.X25519) != 32 || a.Version == 0 || a.NextDigest == nil || a.Rotations == nil {
+			return errors.New("an accepting answer needs identity, x25519 key, version, next digest and rotations, and no reason")
 		}
-		return a.Identity.Validate()
+		if err := a.Identity.Validate(); err != nil {
+			return err
+		}
+		return checkKeys(a.Identity.NodeID, *a.NextDigest, *a.Rotations)
 	case StatusDenied, StatusNoCommonVersion, StatusClockSkew, StatusTryLater:
-		if a.Reason == "" || a.Identity != nil || len(a.X25519) != 0 || a.Version != 0 {
+		if a.Reason == "" || a.Identity != nil || len(a.X25519) != 0 || a.Version != 0 || a.NextDigest != nil || a.Rotations != nil {
 			return errors.New("a refusing answer has a reason and nothing else")
 		}
 		return nil

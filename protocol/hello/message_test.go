@@ -28,6 +28,7 @@ func TestEveryHelloSurvivesTheWire(t *testing.T) {
 			next += rapid.Uint16Range(1, 15).Draw(t, "step")
 			m.Versions = append(m.Versions, next)
 		}
+		m.NextDigest, m.Rotations = aDigest(t), someRotations(t)
 		helloMessage.Survives(t, &m)
 	})
 }
@@ -39,6 +40,8 @@ func TestEveryHelloAckSurvivesTheWire(t *testing.T) {
 			id := anIdentity(t)
 			a.Identity, a.X25519 = &id, rapid.SliceOfN(rapid.Byte(), 32, 32).Draw(t, "x25519")
 			a.Version = Version(rapid.Uint8Range(1, 255).Draw(t, "version"))
+			next, rotations := aDigest(t), someRotations(t)
+			a.NextDigest, a.Rotations = &next, &rotations
 		} else {
 			a.Reason = rapid.StringMatching(`[a-z ]{1,100}`).Draw(t, "reason")
 		}
@@ -46,17 +49,31 @@ func TestEveryHelloAckSurvivesTheWire(t *testing.T) {
 	})
 }
 
+func aDigest(t *rapid.T) protocol.KeyDigest {
+	return protocol.KeyDigest(rapid.SliceOfN(rapid.ByteMin(1), 32, 32).Draw(t, "digest"))
+}
+
+// someRotations are byte strings; what is in them is not looked at before the message is whole.
+func someRotations(t *rapid.T) [][]byte {
+	return rapid.SliceOfN(rapid.SliceOfN(rapid.Byte(), 1, 9), 0, protocol.MaxRotations).Draw(t, "rotations")
+}
+
 func TestAnAckMixesNeitherRefusalAndIdentityNorAcceptanceAndReason(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		id := anIdentity(t)
 		key := make([]byte, 32)
-		good := ack{Status: StatusAccepted, Identity: &id, X25519: key, Version: 1}
+		next, none := aDigest(t), [][]byte{}
+		good := ack{Status: StatusAccepted, Identity: &id, X25519: key, Version: 1, NextDigest: &next, Rotations: &none}
 		bad := ack{Status: StatusDenied, Reason: "no"}
 		for name, a := range map[string]ack{
-			"accepted with a reason":       {Status: StatusAccepted, Reason: "but", Identity: &id, X25519: key, Version: 1},
-			"accepted by nobody":           {Status: StatusAccepted, X25519: key, Version: 1},
-			"accepted with a short key":    {Status: StatusAccepted, Identity: &id, X25519: key[:31], Version: 1},
-			"accepted without a version":   {Status: StatusAccepted, Identity: &id, X25519: key},
+			"accepted with a reason":       {Status: StatusAccepted, Reason: "but", Identity: &id, X25519: key, Version: 1, NextDigest: &next, Rotations: &none},
+			"accepted by nobody":           {Status: StatusAccepted, X25519: key, Version: 1, NextDigest: &next, Rotations: &none},
+			"accepted with a short key":    {Status: StatusAccepted, Identity: &id, X25519: key[:31], Version: 1, NextDigest: &next, Rotations: &none},
+			"accepted without a version":   {Status: StatusAccepted, Identity: &id, X25519: key, NextDigest: &next, Rotations: &none},
+			"accepted without a digest":    {Status: StatusAccepted, Identity: &id, X25519: key, Version: 1, Rotations: &none},
+			"accepted without rotations":   {Status: StatusAccepted, Identity: &id, X25519: key, Version: 1, NextDigest: &next},
+			"denied with a digest":         {Status: StatusDenied, Reason: "no", NextDigest: &next},
+			"denied with rotations":        {Status: StatusDenied, Reason: "no", Rotations: &none},
 			"denied without a reason":      {Status: StatusDenied},
 			"denied by somebody":           {Status: StatusDenied, Reason: "no", Identity: &id},
 			"denied with a version":        {Status: StatusDenied, Reason: "no", Version: 1},

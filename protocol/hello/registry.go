@@ -27,6 +27,8 @@ type Peer struct {
 	Addr     netip.Addr // where it is connected from; zero without IP
 	Inbound  bool       // it dialled us
 	Since    time.Time  // when it was admitted, by the node's clock
+	// Former are the keys that it had before, by its own word and the signatures of all of them; oldest first.
+	Former []protocol.NodeID
 	// Skew is how far its clock was ahead of ours, network delay included.
 	Skew time.Duration
 	// Goodbye is what it said before it left ([Registry.SaidGoodbye]); empty while it stays and when it just vanished.

@@ -22,9 +22,22 @@ type Local struct {
 	X25519   [32]byte
 	// Versions that are spoken, rising; nil means [Versions].
 	Versions []Version
+	// NextDigest commits this node to its next key.
+	NextDigest protocol.KeyDigest
+	// Rotations are the signed statements that led to this node's key, oldest first, the latest protocol.MaxRotations.
+	Rotations [][]byte
 	// Admit decides whether a node may connect; addr is zero without IP. A [*DeniedError] refuses with a reason that the
 	// node is told; any other error refuses until later, and its text stays here.
-	Admit func(ctx context.Context, peer protocol.NodeID, addr netip.Addr, identity protocol.NodeIdentity) error
+	Admit func(ctx context.Context, peer protocol.NodeID, addr netip.Addr, who Introduction) error
+}
+
+// Introduction is what another node says of itself. That it has the key of Identity is certain; that Rotations are
+// signed by every key that they name, form a chain and lead to this key, was checked. Whether they are believed is not
+// decided: see the comment of protocol/rotation.
+type Introduction struct {
+	Identity   protocol.NodeIdentity
+	NextDigest protocol.KeyDigest // of the key that it says it will have next
+	Rotations  []*protocol.KeyRotation
 }
 
 // DeniedError is a refusal by policy. Reason is told to the peer: one printable sentence, at most
@@ -92,7 +105,12 @@ func (s *server) answer(ctx context.Context, from exchange.From, payload []byte)
 		reason := fmt.Sprintf("no protocol version in common: you speak %v, this node speaks %v; update the older of the two", m.Versions, s.local.Versions)
 		return nil, refuse(StatusNoCommonVersion, reason, errors.New(reason))
 	}
-	if err := s.local.Admit(ctx, from.ID, from.Addr, m.Identity); err != nil {
+	rotations, err := protocol.OpenRotations(m.Rotations, from.ID)
+	if err != nil {
+		return nil, err
+	}
+	who := Introduction{Identity: m.Identity, NextDigest: m.NextDigest, Rotations: rotations}
+	if err := s.local.Admit(ctx, from.ID, from.Addr, who); err != nil {
 		var denied *DeniedError
 		if errors.As(err, &denied) {
 			return nil, refuse(StatusDenied, denied.Reason, err)
@@ -100,14 +118,19 @@ func (s *server) answer(ctx context.Context, from exchange.From, payload []byte)
 		return nil, refuse(StatusTryLater, "this node cannot decide now, try again later", err)
 	}
 	id := s.local.Identity()
-	if err := s.registry.admit(peerOf(m.Identity, m.X25519, version, from, s.endpoint), capabilitiesOf(id)); err != nil {
+	if err := s.registry.admit(peerOf(who, m.X25519, version, from, s.endpoint), capabilitiesOf(id)); err != nil {
 		return nil, err
 	}
-	return protocol.Encode(&ack{Status: StatusAccepted, Identity: &id, X25519: s.local.X25519[:], Version: version})
+	return protocol.Encode(&ack{Status: StatusAccepted, Identity: &id, X25519: s.local.X25519[:], Version: version,
+		NextDigest: &s.local.NextDigest, Rotations: &s.local.Rotations})
 }
 
-func peerOf(id protocol.NodeIdentity, key [32]byte, v Version, from exchange.From, e *exchange.Endpoint) Peer {
-	return Peer{Identity: id, X25519: key, Version: v, Addr: from.Addr, Inbound: from.Inbound, Since: e.Now(), Skew: from.Skew}
+func peerOf(who Introduction, key [32]byte, v Version, from exchange.From, e *exchange.Endpoint) Peer {
+	p := Peer{Identity: who.Identity, X25519: key, Version: v, Addr: from.Addr, Inbound: from.Inbound, Since: e.Now(), Skew: from.Skew}
+	for _, r := range who.Rotations {
+		p.Former = append(p.Former, r.OldID)
+	}
+	return p
 }
 
 // refuse makes the refusal that the peer is told before the connection ends.

@@ -2,128 +2,103 @@ package rotation
 
 import (
 	"bytes"
-	"encoding/hex"
-	"encoding/json"
-	"flag"
-	"os"
-	"reflect"
+	"crypto/ed25519"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"pgregory.net/rapid"
 
+	"github.com/caro-mesh/caro-node/internal/wiretest"
 	"github.com/caro-mesh/caro-node/protocol"
 )
 
-var update = flag.Bool("update", false, "write the vectors of testdata anew; a change there is a change of the wire")
-
-const (
-	vectorPath = "testdata/rotation.json"
-	// statements are the vectors of the statement itself.
-	statements = "../testdata/rotation.json"
+var (
+	rotationMessage = wiretest.Message{Type: protocol.MsgRotation, Reread: wiretest.Reread[message]}
+	ackMessage      = wiretest.Message{Type: protocol.MsgRotationAck, Reread: wiretest.Reread[ack]}
 )
 
-// vectorFile holds payloads as hex, without the envelope around them.
-type vectorFile struct {
-	About    string `json:"about"`
-	Message  string `json:"key_rotation"` // with the statements of ../testdata/rotation.json, that of generation 1 first
-	Accepted string `json:"accepted"`
-	Refused  string `json:"refused"`
+type seedKey struct{ key ed25519.PrivateKey }
+
+func keyOf(seed byte) seedKey {
+	return seedKey{ed25519.NewKeyFromSeed(bytes.Repeat([]byte{seed}, ed25519.SeedSize))}
 }
 
-func readJSON(t testing.TB, path string, v any) {
+func (k seedKey) NodeID() protocol.NodeID {
+	pub, _ := k.key.Public().(ed25519.PublicKey)
+	return protocol.NewNodeID(pub)
+}
+
+func (k seedKey) Sign(msg []byte) ([]byte, error) { return ed25519.Sign(k.key, msg), nil }
+
+// goldenChain leads from the key whose seed is 32 times the byte 9 over that of the sender, the byte 1, to that of the
+// byte 2; the last statement commits to the byte 3.
+func goldenChain(t *testing.T) [][]byte {
 	t.Helper()
-	b, err := os.ReadFile(path)
-	if err == nil {
-		err = json.Unmarshal(b, v)
-	}
-	if err != nil {
-		t.Fatalf("%v; go test ./protocol/rotation -run Vectors -update writes it", err)
-	}
-}
-
-func unhex(t testing.TB, s string) []byte {
-	t.Helper()
-	b, err := hex.DecodeString(s)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return b
-}
-
-// goldenChain returns the two statements of the vectors.
-func goldenChain(t testing.TB) [][]byte {
-	t.Helper()
-	var f struct{ Vectors []struct{ Name, Wire string } }
-	readJSON(t, statements, &f)
-	wires := make(map[string][]byte)
-	for _, v := range f.Vectors {
-		wires[v.Name] = unhex(t, v.Wire)
-	}
-	return [][]byte{wires["scheduled"], wires["compromised"]}
-}
-
-func encode(t testing.TB, v any) []byte {
-	t.Helper()
-	b, err := protocol.Encode(v)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return b
-}
-
-func TestMessagesEncodeToTheVectorsAndDecodeFromThem(t *testing.T) {
-	m := &message{Rotations: goldenChain(t)}
-	accepted, refused := &ack{Status: StatusAccepted}, &ack{Status: StatusRefused, Reason: "another key followed that one before"}
-	made := vectorFile{"payloads of KeyRotation and KeyRotationAck; see the comment of this package", hex.EncodeToString(encode(t, m)),
-		hex.EncodeToString(encode(t, accepted)), hex.EncodeToString(encode(t, refused))}
-	if *update {
-		b, err := json.MarshalIndent(made, "", "  ")
-		if err == nil {
-			err = os.WriteFile(vectorPath, append(b, '\n'), 0o644)
-		}
+	var out [][]byte
+	for i, seeds := range [][3]byte{{9, 1, 2}, {1, 2, 3}} {
+		at := protocol.At(wiretest.Now.Add(time.Duration(i-1) * time.Hour))
+		old, successor := keyOf(seeds[0]), keyOf(seeds[1])
+		wire, err := protocol.SignRotation(&protocol.KeyRotation{OldID: old.NodeID(), NewID: successor.NodeID(), Generation: uint64(i + 1), IssuedAt: at,
+			ValidFrom: at, OldExpires: at + protocol.Timestamp(24*time.Hour), NextDigest: protocol.DigestOf(keyOf(seeds[2]).NodeID()),
+			Reason: protocol.RotationScheduled}, old, successor, at.Time())
 		if err != nil {
 			t.Fatal(err)
 		}
+		out = append(out, wire)
 	}
-	var f vectorFile
-	readJSON(t, vectorPath, &f)
-	if f != made {
-		t.Errorf("encode to\n%+v, the vectors say\n%+v", made, f)
+	if _, err := protocol.OpenRotations(out, keyOf(2).NodeID()); err != nil {
+		t.Fatal(err)
 	}
-	for name, c := range map[string]struct {
-		wire       string
-		want, into protocol.Validator
-	}{"message": {f.Message, m, &message{}}, "accepted": {f.Accepted, accepted, &ack{}}, "refused": {f.Refused, refused, &ack{}}} {
-		if err := protocol.Decode(unhex(t, c.wire), c.into); err != nil || !reflect.DeepEqual(c.into, c.want) {
-			t.Errorf("%s decodes to %+v, %v", name, c.into, err)
-		}
-	}
+	return out
 }
 
-func TestEveryMessageSurvivesTheWire(t *testing.T) {
+func TestKeyRotationHasItsVectors(t *testing.T) {
+	chain := goldenChain(t)
+	encode := func(rotations [][]byte) []byte { return wiretest.Encode(t, &message{Rotations: rotations}) }
+	rotationMessage.Check(t, map[string][]byte{
+		"the first rotation": encode(chain[1:]),
+		"a second one":       encode(chain),
+		"as many as may be":  encode(slices.Repeat(chain[1:], protocol.MaxRotations)),
+		"unlike a statement": encode([][]byte{{0xa0}}), // which is refused when it is opened, not before
+		"an empty statement": encode([][]byte{{}}),
+	}, map[string][]byte{
+		"none":                       encode(nil),
+		"17 rotations":               encode(slices.Repeat(chain[1:], protocol.MaxRotations+1)),
+		"a statement that is text":   wiretest.Encode(t, map[int]any{1: []string{"statement"}}),
+		"one statement, not a list":  wiretest.Encode(t, map[int]any{1: chain[0]}),
+		"statements under other key": wiretest.Encode(t, map[int]any{2: chain}),
+	})
+}
+
+func TestKeyRotationAckHasItsVectors(t *testing.T) {
+	ackMessage.Check(t, map[string][]byte{
+		"accepted": wiretest.Encode(t, &ack{Status: StatusAccepted}),
+		"unproven": wiretest.Encode(t, &ack{Status: StatusUnproven, Reason: "this node has not met any of these keys"}),
+		"refused":  wiretest.Encode(t, &ack{Status: StatusRefused, Reason: "another key followed it"}),
+	}, map[string][]byte{
+		"unknown status":            wiretest.Encode(t, &ack{Status: "perhaps", Reason: "no"}),
+		"accepted with a reason":    wiretest.Encode(t, &ack{Status: StatusAccepted, Reason: "but"}),
+		"unproven without a reason": wiretest.Encode(t, &ack{Status: StatusUnproven}),
+		"refused without a reason":  wiretest.Encode(t, &ack{Status: StatusRefused}),
+		"a reason that moves lines": wiretest.Encode(t, &ack{Status: StatusRefused, Reason: "a\nb"}),
+	})
+}
+
+func TestEveryKeyRotationSurvivesTheWire(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		m := &message{Rotations: rapid.SliceOfN(rapid.SliceOfN(rapid.Byte(), 1, 20), 1, protocol.MaxRotations).Draw(t, "rotations")}
-		var back message
-		b, err := protocol.Encode(m)
-		if err == nil {
-			err = protocol.Decode(b, &back)
-		}
-		if err != nil || !reflect.DeepEqual(m, &back) {
-			t.Fatalf("%+v became %+v, %v", m, back, err)
-		}
+		rotationMessage.Survives(t, &message{Rotations: rapid.SliceOfN(rapid.SliceOfN(rapid.Byte(), 1, 432), 1, protocol.MaxRotations).Draw(t, "rotations")})
+	})
+}
+
+func TestEveryKeyRotationAckSurvivesTheWire(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
 		a := &ack{Status: rapid.SampledFrom([]Status{StatusAccepted, StatusUnproven, StatusRefused}).Draw(t, "status")}
 		if a.Status != StatusAccepted {
 			a.Reason = rapid.StringMatching(`[a-z ]{1,100}`).Draw(t, "reason")
 		}
-		var again ack
-		b, err = protocol.Encode(a)
-		if err == nil {
-			err = protocol.Decode(b, &again)
-		}
-		if err != nil || *a != again {
-			t.Fatalf("%+v became %+v, %v", a, again, err)
-		}
+		ackMessage.Survives(t, a)
 	})
 }
 
@@ -138,34 +113,7 @@ func TestLimitsHoldOnBothSides(t *testing.T) {
 			t.Errorf("reason of %d bytes: %v", n, err)
 		}
 	}
-	for name, a := range map[string]ack{"accepted with a reason": {StatusAccepted, "but"}, "a status of tomorrow": {"perhaps", "no"}, "no status": {}} {
-		if a.Validate() == nil {
-			t.Errorf("%s is valid", name)
-		}
-	}
 }
 
-func FuzzKeyRotation(f *testing.F) {
-	f.Add(encode(f, &message{Rotations: goldenChain(f)}))
-	f.Fuzz(func(t *testing.T, data []byte) {
-		var m message
-		if protocol.Decode(data, &m) == nil {
-			if again := encode(t, &m); !bytes.Equal(again, data) {
-				t.Errorf("accepted %x, which encodes as %x", data, again)
-			}
-		}
-	})
-}
-
-func FuzzKeyRotationAck(f *testing.F) {
-	f.Add(encode(f, &ack{Status: StatusAccepted}))
-	f.Add(encode(f, &ack{Status: StatusUnproven, Reason: "no"}))
-	f.Fuzz(func(t *testing.T, data []byte) {
-		var a ack
-		if protocol.Decode(data, &a) == nil {
-			if again := encode(t, &a); !bytes.Equal(again, data) {
-				t.Errorf("accepted %x, which encodes as %x", data, again)
-			}
-		}
-	})
-}
+func FuzzKeyRotation(f *testing.F)    { rotationMessage.Fuzz(f) }
+func FuzzKeyRotationAck(f *testing.F) { ackMessage.Fuzz(f) }

@@ -72,9 +72,9 @@ type Learn func(ctx context.Context, from exchange.From, chain []*protocol.KeyRo
 // checks, about 2 ms.
 var rules = exchange.Rules{
 	Protocol: ID,
-	Request:  protocol.MsgRotation, RequestLimit: protocol.MaxRotation,
-	Answer: protocol.MsgRotationAck, AnswerLimit: protocol.MaxRotationAck,
-	Rate: rate.Limit(1.0 / 60), Burst: 4, PerPeer: 1, Total: 32,
+	Request:  protocol.MsgRotation,
+	Answer:   protocol.MsgRotationAck,
+	Rate:     rate.Limit(1.0 / 60), Burst: 4, PerPeer: 1, Total: 32,
 }
 
 // Serve receives rotations until the returned server is closed.

@@ -5,7 +5,8 @@
 //	                               2 status       "accepted", "duplicate" or "refused"
 //	                               3 reason       one sentence, with "refused" only
 //
-// Only the node that a summary is about may push it. "duplicate" means that the same bytes were accepted before, which
+// Only the node that a summary is about may push it, under the key that signed it or under one that followed it by the
+// rotations in its Hello. "duplicate" means that the same bytes were accepted before, which
 // makes pushing again after a lost answer safe. A refusal is final for this summary: pushing it again changes nothing
 // before a person changes something.
 package summary

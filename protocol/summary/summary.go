@@ -55,7 +55,7 @@ func (a *ack) Validate() error {
 	return fmt.Errorf("unknown status %q", string(a.Status))
 }
 
-// Accept takes a verified summary of the node from; wire are its signed bytes. With [StatusRefused] the reason is told
+// Accept takes a verified summary of the node from, or of one of its former keys; wire are its signed bytes. With [StatusRefused] the reason is told
 // to the node. An error breaks off without a word, so that the node pushes again later.
 type Accept func(ctx context.Context, from exchange.From, s *protocol.NodeSummary, wire []byte) (status Status, reason string, err error)
 
@@ -68,14 +68,16 @@ var rules = exchange.Rules{
 	Rate:     rate.Limit(2), Burst: 64, PerPeer: 4, Total: 32,
 }
 
-// Serve receives summaries until the returned server is closed.
-func Serve(e *exchange.Endpoint, accept Accept) *exchange.Server {
+// Serve receives summaries until the returned server is closed. Each node pushes its own; former reports that the node by
+// says, with the signatures of both keys, that it was the node of before a rotation. Then accept is asked, and has to look
+// whether that is believed. Nil means that nobody was anybody.
+func Serve(e *exchange.Endpoint, former func(of, by protocol.NodeID) bool, accept Accept) *exchange.Server {
 	return e.Serve(rules, func(ctx context.Context, from exchange.From, payload []byte) ([]byte, error) {
 		s, err := protocol.OpenSummary(payload)
 		if err != nil {
 			return nil, err
 		}
-		if s.NodeID != from.ID {
+		if s.NodeID != from.ID && (former == nil || !former(s.NodeID, from.ID)) {
 			return nil, fmt.Errorf("%w: it pushed a summary of %s", protocol.ErrSender, s.NodeID.Fingerprint())
 		}
 		a := ack{SummaryID: s.ID}

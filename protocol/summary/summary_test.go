@@ -47,7 +47,7 @@ func signed(t *testing.T, n *meshtest.Node) (id string, wire []byte) {
 func TestAPushedSummaryArrivesByteForByte(t *testing.T) {
 	a, b := meet(t)
 	var got []byte
-	b.OnClose(summary.Serve(b.Endpoint, func(_ context.Context, from exchange.From, s *protocol.NodeSummary, wire []byte) (summary.Status, string, error) {
+	b.OnClose(summary.Serve(b.Endpoint, nil, func(_ context.Context, from exchange.From, s *protocol.NodeSummary, wire []byte) (summary.Status, string, error) {
 		if from.ID != a.Key.NodeID() || s.NodeID != from.ID || s.TotalCommands != 3 || s.Signature == nil {
 			t.Errorf("accept was asked about %+v from %+v", s, from)
 		}
@@ -70,7 +70,7 @@ func TestAPushedSummaryArrivesByteForByte(t *testing.T) {
 
 func TestARefusalCarriesItsReason(t *testing.T) {
 	a, b := meet(t)
-	b.OnClose(summary.Serve(b.Endpoint, func(context.Context, exchange.From, *protocol.NodeSummary, []byte) (summary.Status, string, error) {
+	b.OnClose(summary.Serve(b.Endpoint, nil, func(context.Context, exchange.From, *protocol.NodeSummary, []byte) (summary.Status, string, error) {
 		return summary.StatusRefused, "another summary of this period is here already", nil
 	}).Close)
 	id, wire := signed(t, a)
@@ -96,7 +96,7 @@ func TestSummariesThatAreNotTheSendersOwnAreRefused(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			a, b := meet(t)
-			b.OnClose(summary.Serve(b.Endpoint, func(context.Context, exchange.From, *protocol.NodeSummary, []byte) (summary.Status, string, error) {
+			b.OnClose(summary.Serve(b.Endpoint, nil, func(context.Context, exchange.From, *protocol.NodeSummary, []byte) (summary.Status, string, error) {
 				t.Error("accept was asked")
 				return summary.StatusAccepted, "", nil
 			}).Close)
@@ -113,7 +113,7 @@ func TestSummariesThatAreNotTheSendersOwnAreRefused(t *testing.T) {
 
 func TestALostAnswerAndOurOwnErrorsLeaveTheSummaryToBePushedAgain(t *testing.T) {
 	a, b := meet(t)
-	b.OnClose(summary.Serve(b.Endpoint, func(context.Context, exchange.From, *protocol.NodeSummary, []byte) (summary.Status, string, error) {
+	b.OnClose(summary.Serve(b.Endpoint, nil, func(context.Context, exchange.From, *protocol.NodeSummary, []byte) (summary.Status, string, error) {
 		return "", "", errors.New("the disk of anna is full")
 	}).Close)
 	id, wire := signed(t, a)
@@ -162,7 +162,7 @@ func TestAnswersThatDoNotFitAreRefused(t *testing.T) {
 
 func TestTheLargestSummaryFitsAndOneByteMoreDoesNot(t *testing.T) {
 	a, b := meet(t)
-	b.OnClose(summary.Serve(b.Endpoint, func(context.Context, exchange.From, *protocol.NodeSummary, []byte) (summary.Status, string, error) {
+	b.OnClose(summary.Serve(b.Endpoint, nil, func(context.Context, exchange.From, *protocol.NodeSummary, []byte) (summary.Status, string, error) {
 		return summary.StatusAccepted, "", nil
 	}).Close)
 	sealed, err := a.Sealer.Seal(protocol.MsgSummaryPush, make([]byte, protocol.MaxSummary-1000))
@@ -179,5 +179,25 @@ func TestTheLargestSummaryFitsAndOneByteMoreDoesNot(t *testing.T) {
 				t.Errorf("%d bytes: %v, want %v", size, err, want)
 			}
 		})
+	}
+}
+
+func TestASummaryOfAFormerKeyIsForTheReceiverToJudge(t *testing.T) {
+	a, b := meet(t)
+	before := meshtest.New(t, meshtest.Options{})
+	b.OnClose(summary.Serve(b.Endpoint, func(of, by protocol.NodeID) bool { return of == before.Key.NodeID() && by == a.Key.NodeID() },
+		func(_ context.Context, from exchange.From, s *protocol.NodeSummary, _ []byte) (summary.Status, string, error) {
+			if from.ID != a.Key.NodeID() || s.NodeID != before.Key.NodeID() {
+				t.Errorf("accept was asked about a summary of %s from %s", s.NodeID, from.ID)
+			}
+			return summary.StatusAccepted, "", nil
+		}).Close)
+	id, wire := signed(t, before)
+	if status, _, err := summary.Push(t.Context(), a.Endpoint, b.Key.NodeID(), id, wire); err != nil || status != summary.StatusAccepted {
+		t.Errorf("push: %q %v", status, err)
+	}
+	id, wire = signed(t, b)
+	if _, _, err := summary.Push(t.Context(), a.Endpoint, b.Key.NodeID(), id, wire); !errors.Is(err, exchange.ErrViolation) {
+		t.Errorf("push of another node's: %v", err)
 	}
 }

@@ -96,8 +96,8 @@ func NewPeer(key *identity.Identity) (p *Peer, err error) {
 	if err != nil {
 		return nil, errors.Join(err, p.Host.Close())
 	}
-	local := hello.Local{Identity: p.identity, X25519: key.X25519(),
-		Admit: func(context.Context, protocol.NodeID, netip.Addr, protocol.NodeIdentity) error { return nil }}
+	local := hello.Local{Identity: p.identity, X25519: key.X25519(), NextDigest: key.X25519(), // any 32 bytes
+		Admit: func(context.Context, protocol.NodeID, netip.Addr, hello.Introduction) error { return nil }}
 	p.greeter = hello.Serve(p.Endpoint, p.Registry, local)
 	p.client = hello.NewClient(p.Endpoint, p.Registry, local)
 	return p, nil

@@ -61,6 +61,20 @@ func (b *Backend) Identity(context.Context) (v1.Identity, error) {
 	return b.Self, b.Failure
 }
 
+// RotateKey gives Self another node ID.
+func (b *Backend) RotateKey(_ context.Context, q v1.RotateKeyRequest) (v1.KeyRotation, error) {
+	defer b.lock()()
+	if b.Failure != nil {
+		return v1.KeyRotation{}, b.Failure
+	}
+	r := v1.KeyRotation{OldID: b.Self.NodeID, OldFingerprint: b.Self.Fingerprint, NodeID: NodeID(99), Fingerprint: NodeID(99).Fingerprint(), Generation: 1, Reason: "scheduled"}
+	if q.Compromised {
+		r.Reason = "compromised"
+	}
+	b.Self.NodeID, b.Self.Fingerprint = r.NodeID, r.Fingerprint
+	return r, nil
+}
+
 // Status returns Node.
 func (b *Backend) Status(context.Context) (v1.Status, error) {
 	defer b.lock()()

@@ -18,13 +18,13 @@ var _ api.Backend = (*backend)(nil)
 
 // Identity tells who this node is.
 func (b *backend) Identity(context.Context) (v1.Identity, error) {
-	id := b.d.node.Identity()
+	id := b.d.mesh().Identity()
 	pid, err := id.NodeID.PeerID()
 	if err != nil {
 		return v1.Identity{}, err
 	}
 	return v1.Identity{NodeID: id.NodeID, Fingerprint: id.Fingerprint, PeerID: pid.String(), DisplayName: id.DisplayName,
-		Addresses: b.d.node.Addresses(), Capabilities: id.Capabilities, CreatedAt: id.CreatedAt.Time()}, nil
+		Addresses: b.d.mesh().Addresses(), Capabilities: id.Capabilities, CreatedAt: id.CreatedAt.Time(), Keys: b.d.shownKeys()}, nil
 }
 
 // Ready returns nil while the node serves.
@@ -37,7 +37,7 @@ func (b *backend) Ready(context.Context) error {
 
 // Status collects how every part is.
 func (b *backend) Status(ctx context.Context) (v1.Status, error) {
-	id, now := b.d.node.Identity(), b.d.c.Now()
+	id, now := b.d.mesh().Identity(), b.d.c.Now()
 	sizes, err := b.d.db.Sizes(ctx)
 	if err != nil {
 		return v1.Status{}, err
@@ -46,17 +46,17 @@ func (b *backend) Status(ctx context.Context) (v1.Status, error) {
 	if err != nil {
 		return v1.Status{}, err
 	}
-	peers, err := b.d.node.Peers(ctx)
+	peers, err := b.d.mesh().Peers(ctx)
 	if err != nil {
 		return v1.Status{}, err
 	}
 	s := v1.Status{
 		NodeID: id.NodeID, Fingerprint: id.Fingerprint, DisplayName: id.DisplayName, Version: b.d.c.Version,
-		StartedAt: b.d.node.Started(), UptimeSeconds: int64(now.Sub(b.d.node.Started()).Seconds()),
+		StartedAt: b.d.mesh().Started(), UptimeSeconds: int64(now.Sub(b.d.mesh().Started()).Seconds()),
 		Events: sizes.Events, Events24h: last24h, Peers: countPeers(peers), Refused: b.refused(), Spool: b.spool(),
 		Database: v1.Database{Path: b.d.db.Path(), SizeBytes: sizes.DatabaseBytes, WALBytes: sizes.WALBytes, SchemaVersion: sizes.SchemaVersion,
 			Summaries: sizes.Summaries, AuditEntries: sizes.AuditEntries},
-		Memory: memory(), Listen: b.d.node.Addresses(), API: b.d.server.Endpoints(),
+		Memory: memory(), Listen: b.d.mesh().Addresses(), API: b.d.server.Endpoints(),
 	}
 	s.Health, s.HealthReasons = b.health(s)
 	return s, nil
@@ -89,7 +89,7 @@ func (b *backend) health(s v1.Status) (v1.Health, []string) {
 }
 
 func (b *backend) refused() v1.Refused {
-	connections, messages := b.d.node.Refused()
+	connections, messages := b.d.mesh().Refused()
 	out := v1.Refused{Connections: connections, Messages: make(map[string]uint64, len(messages))}
 	for reason, n := range messages {
 		out.Messages[string(reason)] = n

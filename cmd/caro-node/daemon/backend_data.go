@@ -74,23 +74,23 @@ func (b *backend) summaryShapes(ctx context.Context, stored []store.StoredSummar
 
 // PreviewSummary makes the summary that would be shared, without storing or sending it.
 func (b *backend) PreviewSummary(ctx context.Context, g protocol.Granularity, at time.Time) (v1.SummaryPreview, error) {
-	s, wire, err := b.d.node.PreviewSummary(ctx, g, at)
+	s, wire, err := b.d.mesh().PreviewSummary(ctx, g, at)
 	if err != nil {
 		return v1.SummaryPreview{}, err
 	}
-	e := b.d.node.Gate().Engine()
+	e := b.d.mesh().Gate().Engine()
 	p := v1.SummaryPreview{Summary: *s, SharedByRule: sharingRules(e), AllowedCategories: e.AllowedCategories(),
 		DeniedCategories: e.DeniedCategories(), Bytes: len(wire)}
 	// Shown is what a receiver would verify, not what this node claims.
 	if _, err := protocol.OpenSummary(wire); err == nil {
 		p.Signed = true
 	}
-	views, err := b.d.node.Peers(ctx)
+	views, err := b.d.mesh().Peers(ctx)
 	if err != nil {
 		return v1.SummaryPreview{}, err
 	}
 	for _, v := range views {
-		d := b.d.node.Gate().Peek(policy.Request{Peer: v.ID, Addr: v.IP, Action: policy.ActionReceiveSummary, Now: b.d.c.Now()})
+		d := b.d.mesh().Gate().Peek(policy.Request{Peer: v.ID, Addr: v.IP, Action: policy.ActionReceiveSummary, Now: b.d.c.Now()})
 		if d.Allowed {
 			p.SharedWith = append(p.SharedWith, v1.Recipient{NodeID: v.ID, Name: v.Name, Trust: d.Trust})
 		}
@@ -118,11 +118,16 @@ func sharingRules(e *policy.Engine) []v1.SharingRule {
 
 // Query asks the mesh.
 func (b *backend) Query(ctx context.Context, q v1.QueryRequest) (v1.QueryResult, error) {
+	done, err := b.d.use()
+	if err != nil {
+		return v1.QueryResult{}, err
+	}
+	defer done()
 	timeout := time.Duration(q.TimeoutMS) * time.Millisecond
 	if timeout == 0 {
 		timeout = queryTimeout
 	}
-	r, err := b.d.node.Ask(ctx, node.Question{Type: q.QueryType, Range: *q.TimeRange, Filters: q.Filters, Timeout: timeout})
+	r, err := b.d.mesh().Ask(ctx, node.Question{Type: q.QueryType, Range: *q.TimeRange, Filters: q.Filters, Timeout: timeout})
 	var bad *aggregate.FilterError
 	if errors.As(err, &bad) {
 		return v1.QueryResult{}, api.Refuse(api.ErrInvalid, "%w", err)
@@ -242,7 +247,7 @@ func (b *backend) Audit(ctx context.Context, f api.AuditFilter) (v1.AuditPage, e
 }
 
 func (b *backend) names(ctx context.Context) (map[protocol.NodeID]string, error) {
-	views, err := b.d.node.Peers(ctx)
+	views, err := b.d.mesh().Peers(ctx)
 	if err != nil {
 		return nil, err
 	}

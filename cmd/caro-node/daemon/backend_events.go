@@ -76,7 +76,7 @@ func (b *backend) StoreEvents(ctx context.Context, r v1.EventReports) (v1.Stored
 	} else {
 		var stored []event.Event
 		stored, out, err = storeNew(ctx, b.d.db, kept)
-		telling{b.d.db, b.d.node}.tell(stored)
+		telling{b.d.db, b.d.mesh}.tell(stored)
 		out.Events = eventShapes(stored)
 	}
 	if errors.Is(err, store.ErrFull) {

@@ -33,7 +33,7 @@ func countPeers(peers []node.PeerView) v1.PeerCounts {
 
 // Peers returns every known node.
 func (b *backend) Peers(ctx context.Context) (v1.PeerPage, error) {
-	views, err := b.d.node.Peers(ctx)
+	views, err := b.d.mesh().Peers(ctx)
 	if err != nil {
 		return v1.PeerPage{}, err
 	}
@@ -81,7 +81,7 @@ func (b *backend) find(ctx context.Context, text string, givenOnly bool) (protoc
 			return id, nil
 		}
 	}
-	views, err := b.d.node.Peers(ctx)
+	views, err := b.d.mesh().Peers(ctx)
 	if err != nil {
 		return "", err
 	}
@@ -105,11 +105,16 @@ func (b *backend) find(ctx context.Context, text string, givenOnly bool) (protoc
 
 // AddPeer remembers an address and starts to connect.
 func (b *backend) AddPeer(ctx context.Context, multiaddr string) (v1.Peer, error) {
-	id, err := b.d.node.AddPeer(ctx, multiaddr)
+	done, err := b.d.use()
+	if err != nil {
+		return v1.Peer{}, err
+	}
+	defer done()
+	id, err := b.d.mesh().AddPeer(ctx, multiaddr)
 	if err != nil {
 		return v1.Peer{}, api.Refuse(api.ErrInvalid, "%w", err)
 	}
-	views, err := b.d.node.Peers(ctx)
+	views, err := b.d.mesh().Peers(ctx)
 	if err != nil {
 		return v1.Peer{}, err
 	}
@@ -123,20 +128,30 @@ func (b *backend) AddPeer(ctx context.Context, multiaddr string) (v1.Peer, error
 
 // RemovePeer forgets a peer.
 func (b *backend) RemovePeer(ctx context.Context, name string) (protocol.NodeID, error) {
+	done, err := b.d.use()
+	if err != nil {
+		return "", err
+	}
+	defer done()
 	id, err := b.find(ctx, name, false)
 	if err != nil {
 		return "", err
 	}
-	return id, explain(b.d.node.RemovePeer(ctx, id))
+	return id, explain(b.d.mesh().RemovePeer(ctx, id))
 }
 
 // PingPeer measures the round trip to a connected peer.
 func (b *backend) PingPeer(ctx context.Context, name string) (v1.Ping, error) {
+	done, err := b.d.use()
+	if err != nil {
+		return v1.Ping{}, err
+	}
+	defer done()
 	id, err := b.find(ctx, name, false)
 	if err != nil {
 		return v1.Ping{}, err
 	}
-	r, err := b.d.node.Ping(ctx, id)
+	r, err := b.d.mesh().Ping(ctx, id)
 	switch {
 	case errors.Is(err, context.DeadlineExceeded):
 		return v1.Ping{}, api.Refuse(api.ErrTimeout, "%s did not answer in time", id.Fingerprint())
@@ -151,11 +166,16 @@ func (b *backend) PingPeer(ctx context.Context, name string) (v1.Ping, error) {
 
 // SetTrust changes what a node may get.
 func (b *backend) SetTrust(ctx context.Context, c v1.TrustChange) (v1.Grant, error) {
+	done, err := b.d.use()
+	if err != nil {
+		return v1.Grant{}, err
+	}
+	defer done()
 	id, err := b.find(ctx, c.NodeID, true)
 	if err != nil {
 		return v1.Grant{}, err
 	}
-	if id == b.d.id.NodeID() {
+	if id == b.d.mesh().Identity().NodeID {
 		return v1.Grant{}, api.Refuse(api.ErrInvalid, "this is the node itself; trust is for other nodes")
 	}
 	g := policy.Grant{Node: id, Name: c.Name}
@@ -164,17 +184,17 @@ func (b *backend) SetTrust(ctx context.Context, c v1.TrustChange) (v1.Grant, err
 	}
 	switch c.Trust {
 	case v1.TrustClear:
-		if err = b.d.node.ClearTrust(ctx, id); errors.Is(err, store.ErrNotFound) {
+		if err = b.d.mesh().ClearTrust(ctx, id); errors.Is(err, store.ErrNotFound) {
 			err = nil // what was never given is cleared already
 		}
 	case v1.TrustDeny:
 		g.Deny = true
-		err = b.d.node.SetTrust(ctx, g)
+		err = b.d.mesh().SetTrust(ctx, g)
 	default:
 		if err := g.Trust.UnmarshalText([]byte(c.Trust)); err != nil {
 			return v1.Grant{}, api.Refuse(api.ErrInvalid, "%w", err)
 		}
-		err = b.d.node.SetTrust(ctx, g)
+		err = b.d.mesh().SetTrust(ctx, g)
 	}
 	if err != nil {
 		return v1.Grant{}, err
@@ -198,7 +218,7 @@ func (b *backend) givenName(ctx context.Context, id protocol.NodeID) string {
 
 // grant tells what is in force for a node.
 func (b *backend) grant(id protocol.NodeID, name string, at *time.Time) v1.Grant {
-	e := b.d.node.Gate().Engine()
+	e := b.d.mesh().Gate().Engine()
 	trust, rule := e.Resolve(id, netip.Addr{}, b.d.c.Now())
 	return v1.Grant{NodeID: id, Fingerprint: id.Fingerprint(), Name: name, Trust: trust, Deny: e.Denies(id), Rule: ruleShape(rule), ChangedAt: at}
 }
@@ -226,7 +246,7 @@ func (b *backend) Trust(ctx context.Context) (v1.TrustPage, error) {
 
 // Policy returns the rules that decide.
 func (b *backend) Policy(context.Context) (v1.Policy, error) {
-	e := b.d.node.Gate().Engine()
+	e := b.d.mesh().Gate().Engine()
 	p := v1.Policy{MaxLevel: e.MaxLevel(), DefaultTrust: e.DefaultTrust(), MinContributors: e.MinContributors(),
 		AllowedCategories: e.AllowedCategories(), DeniedCategories: e.DeniedCategories()}
 	p.ShareEventCount, _ = e.SharesEventCount()

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -44,14 +45,19 @@ type Ready struct {
 // Daemon is a node with its store, observer and local API.
 type Daemon struct {
 	c        Config
-	id       *identity.Identity
 	created  bool // the identity is new
+	started  time.Time
 	db       *store.Store
+	keys     *node.Keys
+	standing node.Standing
 	observer *observer.Observer
-	node     *node.Node
+	running  atomic.Pointer[node.Node]
 	server   *api.Server
 
-	observing chan struct{} // closed once the observer reads the spool
+	live      sync.RWMutex    // held for writing while one mesh node takes another's place
+	replace   chan chan error // asks for that, with where to tell the outcome
+	stopped   chan struct{}   // closed when the mesh node has ended for good
+	observing chan struct{}   // closed once the observer reads the spool
 	ready     atomic.Bool
 }
 
@@ -59,7 +65,7 @@ type Daemon struct {
 // lock beside the data, so that a second daemon for this data is refused before it touches anything, then identity, database, observer and mesh. The caller then
 // calls [Daemon.Run], once.
 func Open(ctx context.Context, c Config) (_ *Daemon, err error) {
-	d := &Daemon{c: c, observing: make(chan struct{})}
+	d := &Daemon{c: c, started: c.Now(), replace: make(chan chan error), stopped: make(chan struct{}), observing: make(chan struct{})}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, d.close())
@@ -77,10 +83,15 @@ func Open(ctx context.Context, c Config) (_ *Daemon, err error) {
 	if err != nil {
 		return nil, err
 	}
-	if d.id, d.created, err = identity.LoadOrCreate(c.Paths.Key, c.Now); err != nil {
+	ring := identity.NewRing(c.Paths.Key, c.Now)
+	if _, d.created, err = ring.Current(); err != nil { // before there is a database
 		return nil, err
 	}
 	if d.db, err = store.Open(ctx, c.Paths.DB, store.Options{Now: c.Now}); err != nil {
+		return nil, err
+	}
+	d.keys = &node.Keys{Ring: ring, Store: d.db, Now: c.Now}
+	if d.standing, err = d.keys.Open(ctx); err != nil {
 		return nil, err
 	}
 	if err := d.recordIdentity(ctx); err != nil {
@@ -93,22 +104,30 @@ func Open(ctx context.Context, c Config) (_ *Daemon, err error) {
 }
 
 // recordIdentity notes the identity in the audit log when it is not there yet: "init" and "observe" may have made it
-// before there was a log.
+// before there was a log. A key that came by rotation is told by that record.
 func (d *Daemon) recordIdentity(ctx context.Context) error {
-	known, err := d.db.AuditRecords(ctx, store.AuditFilter{Types: []protocol.AuditEventType{protocol.AuditIdentityCreated}, Peer: d.id.NodeID(), Limit: 1})
+	id := d.standing.Identity
+	if len(d.standing.Rotations) > 0 {
+		return nil
+	}
+	known, err := d.db.AuditRecords(ctx, store.AuditFilter{Types: []protocol.AuditEventType{protocol.AuditIdentityCreated}, Peer: id.NodeID(), Limit: 1})
 	if err != nil || len(known) > 0 {
 		return err
 	}
-	_, err = d.db.AuditLog().Append(ctx, audit.Event{Type: protocol.AuditIdentityCreated, Peer: d.id.NodeID(), Success: true,
-		Details: map[string]string{"fingerprint": string(d.id.Fingerprint())}})
+	_, err = d.db.AuditLog().Append(ctx, audit.Event{Type: protocol.AuditIdentityCreated, Peer: id.NodeID(), Success: true,
+		Details: map[string]string{"fingerprint": string(id.Fingerprint())}})
 	return err
 }
 
-func (d *Daemon) openNode(ctx context.Context) (err error) {
+func (d *Daemon) openNode(ctx context.Context) error {
 	s := d.c.Settings
-	d.node, err = node.New(ctx, node.Config{Identity: d.id, DisplayName: s.Node.Name, Version: d.c.Version,
+	n, err := node.New(ctx, node.Config{Identity: d.standing.Identity, NextDigest: d.standing.NextDigest, Rotations: d.standing.Wires(),
+		Started: d.started, DisplayName: s.Node.Name, Version: d.c.Version,
 		Listen: s.Network.Listen, StaticPeers: s.Network.StaticPeers, AllowPublic: s.Network.AllowPublic, MDNS: s.Network.MDNS,
 		Policy: s.Policy, Degraded: d.degraded, Store: d.db, Now: d.c.Now, Logger: d.c.Logger})
+	if err == nil {
+		d.running.Store(n)
+	}
 	return err
 }
 
@@ -119,7 +138,7 @@ func (d *Daemon) degraded() bool {
 }
 
 func (d *Daemon) openObserver() (err error) {
-	o := observer.Config{SpoolDir: d.c.Paths.Spool, Sink: telling{d.db, d.node}, Logger: d.c.Logger, Now: d.c.Now, Ignore: d.c.Settings.Observer.Ignore,
+	o := observer.Config{SpoolDir: d.c.Paths.Spool, Sink: telling{d.db, d.mesh}, Logger: d.c.Logger, Now: d.c.Now, Ignore: d.c.Settings.Observer.Ignore,
 		Started: func() { close(d.observing) }}
 	if d.c.Settings.Observer.Redact {
 		o.Redact = redact.Redact
@@ -131,7 +150,7 @@ func (d *Daemon) openObserver() (err error) {
 // telling passes events on to the store, and tells the node about old ones, whose periods may have to be summarized.
 type telling struct {
 	*store.Store
-	node *node.Node
+	mesh func() *node.Node
 }
 
 // AppendFromSpool stores events, then tells the node.
@@ -153,7 +172,7 @@ func (t telling) tell(events []event.Event) {
 			oldest = e.Timestamp
 		}
 	}
-	t.node.EventsStored(oldest)
+	t.mesh().EventsStored(oldest)
 }
 
 // Run works until ctx ends, and returns when everything has ended. started is called once the node serves.
@@ -166,7 +185,10 @@ func (d *Daemon) Run(ctx context.Context, started func(Ready)) error {
 	defer stopServing()
 	defer context.AfterFunc(ctx, stopServing)()
 	g.Go(func() error { return d.observer.Run(gctx) })
-	g.Go(func() error { return d.node.Run(gctx) })
+	g.Go(func() error {
+		defer close(d.stopped)
+		return d.runMesh(gctx)
+	})
 	g.Go(func() error {
 		defer stop()
 		return d.server.Run(serving, &backend{d: d})
@@ -202,17 +224,17 @@ func (d *Daemon) announce(ctx context.Context, started func(Ready)) error {
 		return fmt.Errorf("the local API does not answer: %w", err)
 	}
 	d.ready.Store(true)
-	d.c.Logger.Info("node started", "fingerprint", d.id.Fingerprint(), "version", d.c.Version, "mesh", d.node.Addresses(),
+	d.c.Logger.Info("node started", "fingerprint", d.standing.Identity.Fingerprint(), "version", d.c.Version, "mesh", d.mesh().Addresses(),
 		"api", endpoints.Listen, "socket", endpoints.Socket, "data", d.c.Paths.Data)
-	started(Ready{Fingerprint: d.id.Fingerprint(), NewIdentity: d.created, KeyPath: d.c.Paths.Key, APIAddr: endpoints.Listen})
+	started(Ready{Fingerprint: d.standing.Identity.Fingerprint(), NewIdentity: d.created, KeyPath: d.c.Paths.Key, APIAddr: endpoints.Listen})
 	return nil
 }
 
 // close releases what was opened and has not ended by itself.
 func (d *Daemon) close() error {
 	var errs []error
-	if d.node != nil {
-		errs = append(errs, d.node.Close())
+	if n := d.mesh(); n != nil {
+		errs = append(errs, n.Close())
 	}
 	if d.server != nil {
 		errs = append(errs, d.server.Close())
