@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/netip"
+	"os"
 	"path/filepath"
 	"testing"
 	"time"
@@ -20,7 +21,12 @@ import (
 	"github.com/caro-mesh/caro-node/store"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	if dir := os.Getenv(rotatorDirVariable); dir != "" {
+		os.Exit(rotateUntilKilled(dir, os.Getenv(rotatorStepVariable)))
+	}
+	goleak.VerifyTestMain(m)
+}
 
 // noon is the clock of the tests: the middle of a Wednesday.
 var noon = time.Date(2026, 3, 4, 12, 30, 0, 0, time.UTC)
