@@ -111,18 +111,21 @@ func (k *Keys) findNext(ctx context.Context, s *Standing) error {
 		}
 	}
 	next, err := k.Ring.Next()
-	switch {
-	case errors.Is(err, fs.ErrNotExist) && known:
-		s.NextDigest = told
-		return nil
-	case errors.Is(err, fs.ErrNotExist):
-		next, err = k.Ring.MakeNext()
-	}
-	if err != nil {
+	absent := errors.Is(err, fs.ErrNotExist)
+	if err != nil && !absent {
 		return err
 	}
+	if known { // what was told counts, whatever lies there
+		s.NextDigest, s.NextHere = told, !absent && protocol.DigestOf(next.NodeID()) == told
+		return nil
+	}
+	if absent {
+		if next, err = k.Ring.MakeNext(); err != nil {
+			return err
+		}
+	}
+	s.NextHere = true
 	s.NextDigest, err = k.Store.SaveCommitment(ctx, s.Identity.NodeID(), protocol.DigestOf(next.NodeID()))
-	s.NextHere = s.NextDigest == protocol.DigestOf(next.NodeID())
 	return err
 }
 

@@ -107,6 +107,9 @@ type idDocument struct {
 	Fingerprint   string   `json:"fingerprint"`
 	PeerID        string   `json:"peer_id"`
 	Addresses     []string `json:"addresses"`
+	// Known while the node runs:
+	Generation *uint64 `json:"generation,omitempty"`  // how often the key was rotated
+	NextDigest string  `json:"next_digest,omitempty"` // of the key that it has committed to
 }
 
 func (c *cli) idCommand() *cobra.Command {
@@ -146,7 +149,11 @@ Compare the fingerprint by voice or chat before you trust.`,
 func (c *cli) readID(cmd *cobra.Command) (idDocument, error) {
 	if cl, err := c.client(); err == nil {
 		if id, err := cl.Identity(cmd.Context()); err == nil {
-			return idDocument{v1.SchemaVersion, string(id.NodeID), string(id.Fingerprint), id.PeerID, id.Addresses}, nil
+			doc := idDocument{SchemaVersion: v1.SchemaVersion, NodeID: string(id.NodeID), Fingerprint: string(id.Fingerprint), PeerID: id.PeerID, Addresses: id.Addresses}
+			if id.Keys != nil {
+				doc.Generation, doc.NextDigest = &id.Keys.Generation, id.Keys.NextDigest
+			}
+			return doc, nil
 		}
 	}
 	p, err := c.paths()
@@ -168,7 +175,7 @@ func (c *cli) readID(cmd *cobra.Command) (idDocument, error) {
 	if err != nil {
 		return idDocument{}, err
 	}
-	doc := idDocument{v1.SchemaVersion, string(id.NodeID()), string(id.NodeID().Fingerprint()), pid.String(), []string{}}
+	doc := idDocument{SchemaVersion: v1.SchemaVersion, NodeID: string(id.NodeID()), Fingerprint: string(id.NodeID().Fingerprint()), PeerID: pid.String(), Addresses: []string{}}
 	for _, a := range cfg.Network.Listen {
 		doc.Addresses = append(doc.Addresses, a+"/p2p/"+pid.String())
 	}
