@@ -21,6 +21,7 @@ type rules struct {
 	mu      sync.Mutex
 	allowed map[protocol.NodeID]bool
 	asked   []policy.Request
+	learn   func(policy.Request) // what the policy learns from what is asked; called with mu held
 }
 
 func trusting(ids ...protocol.NodeID) *rules {
@@ -41,6 +42,9 @@ func (r *rules) Peek(q policy.Request) policy.Decision {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.asked = append(r.asked, q)
+	if r.learn != nil {
+		r.learn(q)
+	}
 	allow, named := r.allowed[q.Peer]
 	switch {
 	case allow:

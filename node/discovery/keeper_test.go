@@ -24,6 +24,7 @@ import (
 type node struct {
 	*meshtest.Node
 	client *hello.Client
+	gate   *Gate
 	policy *rules
 	keeper *Keeper
 
@@ -35,11 +36,12 @@ type node struct {
 func newNode(t *testing.T, p *rules, o meshtest.Options) *node {
 	t.Helper()
 	n := &node{policy: p}
-	o.Gate = NewGate(GateConfig{Policy: p, Now: time.Now, Knocked: func(k Knock) {
+	n.gate = NewGate(GateConfig{Policy: p, Now: time.Now, Knocked: func(k Knock) {
 		n.mu.Lock()
 		defer n.mu.Unlock()
 		n.knocks = append(n.knocks, k)
 	}})
+	o.Gate = n.gate
 	n.Node = meshtest.New(t, o)
 	n.client = n.Greets(func(id protocol.NodeID) error {
 		if d := p.Peek(policy.Request{Peer: id}); !d.Allowed {
