@@ -88,6 +88,9 @@ type Node struct {
 // New builds a node that listens and answers; it connects to others, and makes and pushes summaries, once it runs. The
 // caller calls Run or Close.
 func New(ctx context.Context, c Config) (_ *Node, err error) {
+	if c.NextDigest == (protocol.KeyDigest{}) {
+		return nil, errors.New("a node has to know its next key")
+	}
 	n := &Node{c: c, started: c.Started}
 	if n.started.IsZero() {
 		n.started = c.Now()

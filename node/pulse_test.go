@@ -142,7 +142,7 @@ func running(t *testing.T, change func(*Config)) *Node {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := Config{Identity: key, Version: "1.2.3", Listen: []string{"/ip4/127.0.0.1/tcp/0"}, Policy: policy.Document{DefaultTrust: "peer"},
+	c := Config{Identity: key, NextDigest: key.X25519(), Version: "1.2.3", Listen: []string{"/ip4/127.0.0.1/tcp/0"}, Policy: policy.Document{DefaultTrust: "peer"},
 		Store: db, Now: time.Now, Logger: slog.New(slog.DiscardHandler)}
 	if change != nil {
 		change(&c)

@@ -5,13 +5,17 @@ package identity
 import (
 	"bytes"
 	"errors"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"reflect"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
+
+	"filippo.io/age/armor"
 
 	"github.com/caro-mesh/caro-node/protocol"
 )
@@ -75,7 +79,7 @@ func TestABackupComesBackAsItWasWithThePassphraseOnly(t *testing.T) {
 
 func TestAnAlteredBackupIsNotOpened(t *testing.T) {
 	text := sealed(t, aBackup(t), "correct horse")
-	for i := 40; i < len(text); i += 37 {
+	for i := 40; i < len(text); i += 97 {
 		bad := bytes.Clone(text)
 		if bad[i] == '\n' || bad[i] == '=' {
 			continue
@@ -113,11 +117,9 @@ func TestASealedBackupIsHardToGuess(t *testing.T) {
 	if err := aBackup(t).Seal(&out, "correct horse", then); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := OpenBackup(&out, "correct horse"); err != nil {
-		t.Fatal(err)
-	}
-	if workFactor < 18 {
-		t.Errorf("work factor %d is below age's own", workFactor)
+	header, err := io.ReadAll(io.LimitReader(armor.NewReader(&out), 80))
+	if err != nil || !regexp.MustCompile(`^age-encryption.org/v1\n-> scrypt \S+ 18\n`).Match(header) { // age's own default
+		t.Errorf("the file begins with %q, %v", header, err)
 	}
 	if err := aBackup(t).Seal(&out, "", then); err == nil {
 		t.Error("an empty passphrase was taken")

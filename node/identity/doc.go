@@ -1,4 +1,5 @@
-// Package identity owns the node's key: one Ed25519 key pair in one file, made on the first start.
+// Package identity owns the node's keys: an Ed25519 key pair in one file, made on the first start, and the one that will
+// follow it in another ([Ring]); and their encrypted backup.
 //
 // The same key names the node (its node ID and fingerprint), is its libp2p host key, and signs every message. The file
 // is PKCS#8 in PEM, readable by its owner only, with a line of text above the block which says when it was made:
