@@ -34,6 +34,7 @@ type member struct {
 	db    *store.Store
 	keys  *Keys
 	peers []string // static ones, kept from start to start
+	doc   policy.Document
 
 	node *Node
 	stop func()
@@ -76,7 +77,7 @@ func (m *member) start() {
 func (m *member) run(s Standing) {
 	m.t.Helper()
 	n, err := New(m.t.Context(), Config{Identity: s.Identity, NextDigest: s.NextDigest, Rotations: s.Wires(), Version: "test",
-		Listen: []string{"/ip4/127.0.0.1/tcp/" + m.port}, StaticPeers: m.peers, Store: m.db, Now: m.clock.now, Logger: slog.New(slog.DiscardHandler)})
+		Listen: []string{"/ip4/127.0.0.1/tcp/" + m.port}, StaticPeers: m.peers, Policy: m.doc, Store: m.db, Now: m.clock.now, Logger: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		m.t.Fatal(err)
 	}
@@ -511,9 +512,31 @@ func TestWhoSaysAnotherNextKeyLaterIsNotBelievedUntilItIsTrustedAnew(t *testing.
 		t.Fatal(err)
 	}
 	b.trusts(a.id())
+	eventually(t, func() error {
+		if kept, err := b.db.Commitment(t.Context(), a.id()); err != nil || kept != lost.standing().NextDigest {
+			return fmt.Errorf("trusted anew, b remembers %s, %w", kept, err)
+		}
+		return nil
+	})
+}
+
+func TestAPeerThatIsNamedWhileItIsConnectedIsHeldToItsNextKey(t *testing.T) {
+	_, all := started(t, 2)
+	a, b := all[0], all[1]
+	b.halt()
+	b.doc = policy.Document{Subnets: []policy.SubnetRule{{CIDR: "127.0.0.0/8", Trust: "peer"}}}
+	b.start()
+	a.trusts(b.id())
+	if _, err := a.node.AddPeer(t.Context(), b.address()); err != nil {
+		t.Fatal(err)
+	}
 	b.connected(a.id())
-	if kept, err := b.db.Commitment(t.Context(), a.id()); err != nil || kept != lost.standing().NextDigest {
-		t.Errorf("trusted anew, b remembers %s, %v", kept, err)
+	if _, err := b.db.Commitment(t.Context(), a.id()); !errors.Is(err, store.ErrNotFound) {
+		t.Errorf("trusted by its address only, b holds it to a key: %v", err)
+	}
+	b.trusts(a.id())
+	if kept, err := b.db.Commitment(t.Context(), a.id()); err != nil || kept != a.standing().NextDigest {
+		t.Errorf("b remembers %s, %v", kept, err)
 	}
 }
 

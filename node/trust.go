@@ -83,6 +83,8 @@ func (n *Node) trustChanged(ctx context.Context, id protocol.NodeID) error {
 		pid := p.Identity.NodeID
 		if !n.mayConnect(pid, p.Addr) {
 			n.disconnect(ctx, pid)
+		} else if pid == id {
+			n.commit(ctx, id, p.NextDigest) // it may be connected from before it was trusted by name
 		}
 	}
 	n.Announce()

@@ -29,6 +29,8 @@ type Peer struct {
 	Since    time.Time  // when it was admitted, by the node's clock
 	// Former are the keys that it had before, by its own word and the signatures of all of them; oldest first.
 	Former []protocol.NodeID
+	// NextDigest is of the key that it says it will have next.
+	NextDigest protocol.KeyDigest
 	// Skew is how far its clock was ahead of ours, network delay included.
 	Skew time.Duration
 	// Goodbye is what it said before it left ([Registry.SaidGoodbye]); empty while it stays and when it just vanished.

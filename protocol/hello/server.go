@@ -126,7 +126,7 @@ func (s *server) answer(ctx context.Context, from exchange.From, payload []byte)
 }
 
 func peerOf(who Introduction, key [32]byte, v Version, from exchange.From, e *exchange.Endpoint) Peer {
-	p := Peer{Identity: who.Identity, X25519: key, Version: v, Addr: from.Addr, Inbound: from.Inbound, Since: e.Now(), Skew: from.Skew}
+	p := Peer{Identity: who.Identity, X25519: key, Version: v, Addr: from.Addr, Inbound: from.Inbound, Since: e.Now(), Skew: from.Skew, NextDigest: who.NextDigest}
 	for _, r := range who.Rotations {
 		p.Former = append(p.Former, r.OldID)
 	}
