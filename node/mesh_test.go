@@ -23,7 +23,7 @@ func start(t *testing.T, key *identity.Identity, doc policy.Document, peers ...s
 	if err != nil {
 		t.Fatal(err)
 	}
-	n, err := New(t.Context(), Config{Identity: key, DisplayName: "node", Version: "test", Listen: []string{"/ip4/127.0.0.1/tcp/0"}, StaticPeers: peers,
+	n, err := New(t.Context(), Config{Identity: key, NextDigest: key.X25519(), DisplayName: "node", Version: "test", Listen: []string{"/ip4/127.0.0.1/tcp/0"}, StaticPeers: peers,
 		Policy: doc, Store: db, Now: time.Now, Logger: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		t.Fatal(errors.Join(err, db.Close()))

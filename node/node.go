@@ -266,7 +266,7 @@ func (n *Node) Close() error {
 // Addresses returns the multiaddrs, with peer ID, under which others reach this node.
 func (n *Node) Addresses() []string { return n.host.Multiaddrs(n.c.AllowPublic) }
 
-// Started returns when the node was built.
+// Started returns when the program started.
 func (n *Node) Started() time.Time { return n.started }
 
 // Gate returns the policy gate.

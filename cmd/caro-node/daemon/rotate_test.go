@@ -35,8 +35,8 @@ func TestADaemonChangesItsKeyWhileItIsAsked(t *testing.T) {
 			defer c.Close()
 			for asking.Err() == nil {
 				for _, err := range []error{
-					second(c.Status(asking)), second(c.Identity(asking)), second(c.Peers(asking)),
-					second(c.Query(asking, v1.QueryRequest{QueryType: "tool_usage"})),
+					errOf(c.Status(asking)), errOf(c.Identity(asking)), errOf(c.Peers(asking)),
+					errOf(c.Query(asking, v1.QueryRequest{QueryType: "tool_usage"})),
 				} {
 					var refused *client.Error
 					if errors.As(err, &refused) && (refused.Status != http.StatusServiceUnavailable || !strings.Contains(refused.Error(), "changing its key")) {
@@ -75,4 +75,4 @@ func TestADaemonChangesItsKeyWhileItIsAsked(t *testing.T) {
 	bob.end()
 }
 
-func second[T any](_ T, err error) error { return err }
+func errOf[T any](_ T, err error) error { return err }
