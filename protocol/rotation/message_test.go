@@ -117,3 +117,11 @@ func TestLimitsHoldOnBothSides(t *testing.T) {
 
 func FuzzKeyRotation(f *testing.F)    { rotationMessage.Fuzz(f) }
 func FuzzKeyRotationAck(f *testing.F) { ackMessage.Fuzz(f) }
+
+func TestTheDocumentDescribesThisProtocol(t *testing.T) {
+	document := wiretest.Document(t, "../..")
+	wiretest.Row(t, document, "`"+ID+"`", rules.Rate, rules.Burst, rules.PerPeer, rules.Total)
+	wiretest.Fields(t, document, "KeyRotation", message{})
+	wiretest.Fields(t, document, "KeyRotationAck", ack{})
+	wiretest.Fields(t, document, "Statement body", protocol.KeyRotation{})
+}

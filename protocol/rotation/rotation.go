@@ -68,13 +68,13 @@ func (a *ack) Validate() error {
 // other than accepted the reason is told to the node. An error breaks off without a word.
 type Learn func(ctx context.Context, from exchange.From, chain []*protocol.KeyRotation) (status Status, reason string, err error)
 
-// Keys change every few weeks at most: two at once for one that is repeated, and one a minute. A chain takes 32 signature
+// Keys change every few weeks at most: two at once for one that is repeated, and one in fifty seconds. A chain takes 32 signature
 // checks, about 2 ms.
 var rules = exchange.Rules{
 	Protocol: ID,
 	Request:  protocol.MsgRotation,
 	Answer:   protocol.MsgRotationAck,
-	Rate:     rate.Limit(1.0 / 60), Burst: 4, PerPeer: 1, Total: 32,
+	Rate:     rate.Limit(0.02), Burst: 4, PerPeer: 1, Total: 32,
 }
 
 // Serve receives rotations until the returned server is closed.
