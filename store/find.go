@@ -42,13 +42,14 @@ type finder struct {
 	r     *sql.Tx
 	searcher
 	bits    []uint32
-	at      int64                // the segment that was looked at last
-	failed  error                // why one could not be
-	stmts   map[string]*sql.Stmt // by SQL text, which are constants
+	at      int64     // the segment that was looked at last
+	failed  error     // why one could not be
+	read    *sql.Stmt // of the unsure ones
 	folded  []byte
 	limit   int
 	keys    []int64 // final, newest first
 	pending []int64 // may have newer ones in segments that were not searched yet
+	unsure  []int64 // have to be read from their table to know whether they match
 }
 
 func newFinder(ctx context.Context, r *sql.Tx, m *matcher, limit int) *finder {
@@ -126,10 +127,9 @@ func (f *finder) findLoose(from string, low int64) error {
 }
 
 func (f *finder) findPacked() (err error) {
-	f.stmts = map[string]*sql.Stmt{}
 	defer func() {
-		for _, st := range f.stmts {
-			err = errors.Join(err, st.Close())
+		if f.read != nil {
+			err = errors.Join(err, f.read.Close())
 		}
 	}()
 	number, done := inside.begin(f)
@@ -146,8 +146,11 @@ func (f *finder) findPacked() (err error) {
 	if len(f.bits) > 0 {
 		where = `caro_grams(?1, grams) AND ` + where
 	}
-	return eachRow(f.quiet, f.r, `SELECT last, first, events, `+attributes+` FROM segment
-		WHERE last >= ?2 AND first < ?3 AND (caro_stop(?1, last) OR `+where+`) ORDER BY last DESC`, []any{number, f.m.low, f.m.high}, f.found)
+	if err := eachRow(f.quiet, f.r, `SELECT last, first, events, `+attributes+` FROM segment
+		WHERE last >= ?2 AND first < ?3 AND (caro_stop(?1, last) OR `+where+`) ORDER BY last DESC`, []any{number, f.m.low, f.m.high}, f.found); err != nil {
+		return err
+	}
+	return f.makeSure()
 }
 
 // found takes what matches in the segment that is the current row, in which the functions of [insideSearch] have found
@@ -161,98 +164,89 @@ func (f *finder) found(rows *sql.Rows) error {
 	if err := errors.Join(f.ctx.Err(), f.failed); err != nil {
 		return err
 	}
-	if err := f.settle(s.last + 1); err != nil {
+	if err := f.advance(s.last + 1); err != nil {
 		return err
 	}
 	if f.at != s.last {
 		return fmt.Errorf("%w: segment %d was not searched", ErrDamaged, s.last)
 	}
-	if len(f.m.words) == 0 {
-		return f.take(f.all())
-	}
-	if f.m.hasTraits() {
-		if keys := f.all(); len(keys) <= fewRows {
-			return f.takeWithWords(keys)
-		}
-	} else {
+	switch {
+	case len(f.m.words) == 0:
+		f.take(f.all())
+		return nil
+	case !f.m.hasTraits():
 		s.attributes = attributes
 		if _, err := f.unpack(&s); err != nil {
 			return err
 		}
+	default:
+		if keys := f.all(); len(keys) <= fewRows {
+			f.unsure = append(f.unsure, keys...)
+			return nil
+		}
 	}
 	keys, err := f.withWords(&s)
-	if err != nil {
-		return err
-	}
-	return f.take(keys)
+	f.take(keys)
+	return err
 }
 
-// fewRows is up to how many events are read one by one, rather than all commands of their segment.
+// fewRows is up to how many events are read from their table, rather than all commands of their segment.
 const fewRows = 4
 
-// query runs one of the constant statements and calls row for every row of the result.
-func (f *finder) query(query string, arg any, row func(*sql.Rows) error) error {
-	st := f.stmts[query]
-	if st == nil {
-		var err error
-		if st, err = f.r.PrepareContext(f.quiet, query); err != nil {
-			return err
-		}
-		f.stmts[query] = st
-	}
-	rows, err := st.QueryContext(f.quiet, arg)
-	if err != nil {
-		return err
-	}
-	return drain(rows, row)
-}
-
-// events calls row for each of the events with these keys; columns are of event AS e.
-func (f *finder) events(columns string, keys []int64, row func(*sql.Rows) error) error {
-	if len(keys) <= fewRows { // an array would cost more than it saves
-		for _, k := range keys {
-			if err := f.query(`SELECT `+columns+` FROM event e WHERE e.key = ?`, k, row); err != nil {
-				return err
-			}
-		}
-		return nil
-	}
-	array, err := json.Marshal(keys)
-	if err != nil {
-		return err
-	}
-	return f.query(`SELECT `+columns+` FROM json_each(?) AS wanted CROSS JOIN event e ON e.key = wanted.value`, string(array), row)
-}
-
-// take adds keys from a segment to the pending ones.
-func (f *finder) take(keys []int64) error {
-	if f.m.exit == nil {
+// take adds keys from a segment to those that were found.
+func (f *finder) take(keys []int64) {
+	if f.m.exit != nil { // a segment holds its mark alone
+		f.unsure = append(f.unsure, keys...)
+	} else {
 		f.pending = append(f.pending, keys...)
-		return nil
 	}
-	return f.events(`e.key, e.exit_code`, keys, func(rows *sql.Rows) error {
-		var key int64
-		var exit sql.NullInt64
-		if err := rows.Scan(&key, &exit); err != nil {
-			return err
-		}
-		if f.m.exited(exit) {
-			f.pending = append(f.pending, key)
-		}
-		return nil
-	})
 }
 
-// takeWithWords is take for those of the keys whose commands contain the words.
-func (f *finder) takeWithWords(keys []int64) error {
-	return f.events(traitColumns, keys, func(rows *sql.Rows) error {
-		e, command, err := scanTraits(rows)
+// sureTogether is how many events are read from their table at once; a statement for each would cost more than its answer.
+const sureTogether = 64
+
+// advance makes final what was found before the segments whose keys are all below low.
+func (f *finder) advance(low int64) error {
+	if n := len(f.unsure); n > 0 {
+		if n < sureTogether && len(f.keys)+len(f.pending)+n < f.limit {
+			return nil
+		}
+		if err := f.makeSure(); err != nil {
+			return err
+		}
+	}
+	return f.settle(low)
+}
+
+// makeSure reads the unsure events, and adds those that match to the pending ones.
+func (f *finder) makeSure() (err error) {
+	if len(f.unsure) > 0 && f.read == nil {
+		if f.read, err = f.r.PrepareContext(f.quiet, `SELECT `+traitColumns+` FROM json_each(?) AS wanted CROSS JOIN event e ON e.key = wanted.value`); err != nil {
+			return err
+		}
+	}
+	for part := range slices.Chunk(f.unsure, sureTogether) {
+		array, err := json.Marshal(part)
 		if err != nil {
 			return err
 		}
-		if f.folded = fold(f.folded[:0], command); f.m.exited(e.exit) && f.m.contains(f.folded, 0) {
-			f.pending = append(f.pending, e.key)
+		rows, err := f.read.QueryContext(f.quiet, string(array))
+		if err != nil {
+			return err
 		}
-		return nil
-	})
+		if err := drain(rows, func(rows *sql.Rows) error {
+			e, command, err := scanTraits(rows)
+			if err != nil || !f.m.exited(e.exit) {
+				return err
+			}
+			if f.folded = fold(f.folded[:0], command); f.m.contains(f.folded, 0) {
+				f.pending = append(f.pending, e.key)
+			}
+			return nil
+		}); err != nil {
+			return err
+		}
+	}
+	f.unsure = f.unsure[:0]
+	return nil
 }
