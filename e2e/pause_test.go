@@ -136,9 +136,20 @@ func TestWhatAFilterKeptOutIsCountedInTheStatus(t *testing.T) {
 		t.Errorf("during a pause: %+v, %v", got, err)
 	}
 	kept(7)
+	n.caro("observe", "--", "make "+word)
+	kept(8)
 	n.says("resume")
 	n.observe("passwd", "ls /srv/private")
 	n.awaitEvents(2)
-	kept(7)
+	kept(8)
+
+	// What a shell keeps out it tells with what it records next.
+	sh := openShell(t, n, "bash")
+	sh.run(" echo " + word)
+	n.says("pause")
+	sh.run("echo " + word)
+	n.says("resume")
+	sh.runRecorded(n, "echo again")
+	kept(10)
 	n.awaitNoTrace(word)
 }

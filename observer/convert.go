@@ -11,6 +11,10 @@ import (
 // event makes an event of a record, or tells that it is not to be kept. modified stands in for a time that the shell could
 // not tell.
 func (o *Observer) event(f *file, r spool.Record, modified time.Time) (event.Event, bool) {
+	o.preparer.LeaveOut(r.Kept)
+	if r.Command == "" && r.Kept > 0 { // which is all that it tells
+		return event.Event{}, false
+	}
 	e := event.Event{
 		Timestamp:     r.Start.UTC(),
 		Shell:         r.Shell,

@@ -133,8 +133,12 @@ func (c *cli) runObserve(o observeOptions, command string) error {
 	if err != nil {
 		return err
 	}
-	if pause, err := daemon.ReadPause(p.Paused); err != nil || pause.On {
+	pause, err := daemon.ReadPause(p.Paused)
+	if err != nil {
 		return err
+	}
+	if pause.On { // the status tells that something was kept out, and nothing of it
+		r = spool.Record{Shell: r.Shell, Kept: 1}
 	}
 	return spool.Write(p.Spool, r)
 }

@@ -131,17 +131,18 @@ __caro_exit() {
   {
     __caro_clock
     [[ ! $__caro_t0 ]] || __caro_finish "$e" last
+    [[ ! $__caro_kept ]] || builtin printf '\0\2C1\0\0\0\0%s\0bash\0\0\0\3\0' "$__caro_kept" >>"$__caro_file"
   } 2>/dev/null || :
 }
 
 __caro_finish() {
-  local e=$1 t0=$__caro_t0 n1=$__caro_n1 first= text= number= stamp=0 flags=${__caro_confirmed-} added= took=
+  local e=$1 t0=$__caro_t0 n1=$__caro_n1 first= text= number= stamp=0 flags=${__caro_confirmed-}$__caro_kept added= took=
   if [[ $__caro_armed == 2 ]]; then
     first=$__caro_first
   elif [[ $__caro_trap ]]; then
     __caro_todo=$__caro_look # perhaps somebody replaced the trap
   fi
-  [[ ! $__caro_off ]] || return 0
+  [[ ! $__caro_off ]] || { __caro_keep; return 0; }
   if [[ $__caro_history == never ]]; then
     text=$first
   else
@@ -167,10 +168,13 @@ __caro_finish() {
       if [[ ! $__caro_hides || $first && $first == "$__caro_prev" ]]; then added=1; fi
     fi
     __caro_last=$text
-    [[ $added ]] || return 0
+    [[ $added ]] || { __caro_keep; return 0; }
     __caro_prev=$first
   fi
-  [[ $text && $text != [[:blank:]]* && ! $__caro_paused && ! -e $__caro_pause_file ]] || return 0
+  if [[ ! $text || $text == [[:blank:]]* || $__caro_paused || -e $__caro_pause_file ]]; then
+    [[ ! $text ]] || __caro_keep
+    return 0
+  fi
   # Of a line that ran when the shell was ended from outside, the status is not known.
   if [[ ${2-} && $text != exit* && $text != logout* ]]; then e=; fi
   __caro_aliases "$text"
@@ -180,8 +184,11 @@ __caro_finish() {
   if [[ $e ]]; then took=$((__caro_t1 - t0)); fi
   __caro_t0= # an interrupt from here on must not report the line twice
   builtin printf "\\0\\2C1\\0%s\\0%s\\0%s\\0%s\\0bash\\0%s\\0%s\\0${__caro_defs:+%s\\0}\\3\\0" \
-    "$t0" "$took" "$e" "$flags" "$__caro_cwd" "$text" ${__caro_defs:+"$__caro_defs"} >>"$__caro_file"
+    "$t0" "$took" "$e" "$flags" "$__caro_cwd" "$text" ${__caro_defs:+"$__caro_defs"} >>"$__caro_file" && __caro_kept=
 }
+
+# Counts a line that is kept out, for the flags of the next record.
+__caro_keep() { __caro_kept=k$((${__caro_kept:+${__caro_kept#k} +} 1)); }
 
 # Sets __caro_defs to what the aliases among the words of a line stand for, and the aliases among theirs, and __caro_values to
 # the same without names. Which of them stand in the place of a program is left to the reader, who knows the grammar. bash makes BASH_ALIASES anew each time it is looked
@@ -261,7 +268,7 @@ __caro_install() {
 # A child inherits variables after `set -a`, but never a session: its process number differs.
 if [[ $- == *i* && ${__caro_pid-} != "$$" ]] && ((BASH_VERSINFO[0] * 100 + BASH_VERSINFO[1] >= 404)); then
   __caro_pid=$$ __caro_paused= __caro_settings= __caro_history= __caro_off= __caro_trap= __caro_todo=__caro_prompt __caro_new= __caro_merges=0 __caro_defs= __caro_values=
-  __caro_t0= __caro_n0= __caro_n1= __caro_armed= __caro_first= __caro_prev= __caro_last= __caro_cwd= __caro_tp=0 __caro_status=0
+  __caro_t0= __caro_n0= __caro_n1= __caro_armed= __caro_first= __caro_prev= __caro_last= __caro_cwd= __caro_tp=0 __caro_status=0 __caro_kept=
   __caro_now='${EPOCHREALTIME/[^0-9]}'
   [[ ${EPOCHREALTIME-} ]] || __caro_now='\D{%s}000000' # bash 4.4 knows whole seconds
   __caro_clock

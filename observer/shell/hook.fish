@@ -26,6 +26,7 @@ if status is-interactive
         set -g __caro_what
         set -g __caro_defs # what the alias that begins the line stands for
         set -g __caro_known # names of the variables that say what functions stand for, if they are aliases
+        set -g __caro_kept # an element for each line that was kept out since the last record
         set -g __caro_boot # the clock at uptime 0, in seconds
         set -g __caro_first '(?=\S)(?<__caro_word>[^\s;|&()<>{}$*?"\'\\\\]*)' # a line's first word
         set -g __caro_usual '(?!)' # matches uptime and line where neither needs a closer look
@@ -89,7 +90,11 @@ if status is-interactive
         if test -e $__caro_stop
             set -g __caro_to
             set -g __caro_defs
-            test -z "$__caro_full"; or __caro_retry $argv
+            if test -n "$__caro_full"
+                __caro_retry $argv
+            else
+                __caro_keep "$argv[1]"
+            end
             return
         end
         read -l up rest <$__caro_uptime
@@ -108,15 +113,30 @@ if status is-interactive
         set -g __caro_to
         set -g __caro_defs
         # fish hands a leading blank over.
-        string match -q -r -- "^$__caro_first" "$argv[2]"; or return
+        if not string match -q -r -- "^$__caro_first" "$argv[2]"
+            __caro_keep "$argv[2]"
+            return
+        end
         __caro_clock $argv[1]
-        set -g __caro_what "$__caro_confirmed" "$PWD" "$argv[2]"
+        set -l flags "$__caro_confirmed"
+        if set -q __caro_kept[1]
+            set flags $flags"k"(builtin count $__caro_kept)
+            set -g __caro_kept
+        end
+        set -g __caro_what "$flags" "$PWD" "$argv[2]"
         set -g __caro_to $__caro_dir/
         functions -q -- "$__caro_word"; and __caro_alias "$__caro_word"
         # After `exec` there is no prompt. Where it fails, the shell goes on and has reported it already.
         if string match -q -r '^exec [^0-9<>&]' -- "$argv[2]"
             __caro_write '' ''
         end
+    end
+
+    # Counts a line that is kept out. The next one is not usual, since it tells of it.
+    function __caro_keep
+        test -n "$argv[1]"; or return
+        set -ga __caro_kept x
+        set -g __caro_usual '(?!)'
     end
 
     # Sets __caro_defs if the function is an alias; __caro_to is empty then, because the record has a field more. What was
@@ -175,6 +195,9 @@ if status is-interactive
     # The line that ends the shell, or that runs while the terminal is closed.
     function __caro_exit --on-event fish_exit
         __caro_write '' ''
+        if set -q __caro_kept[1]; and test -w $__caro_dir/
+            printf '\0\2C1\0\0\0\0k%s\0fish\0\0\0\3\0' (builtin count $__caro_kept) >>$__caro_file
+        end
     end
 
     # Reports the line that was noted. Duration in microseconds and status may be empty.

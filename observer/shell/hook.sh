@@ -38,7 +38,7 @@ esac
 
 # What only these shells can parse is kept from the others in a string.
 if [ -n "$__caro_kind" ] && [ "${__caro_pid-}" != "$$" ]; then
-  __caro_pid=$$ __caro_number= __caro_exit= __caro_time= __caro_text= __caro_new= __caro_listed= __caro_cwd=$PWD __caro_where=$PWD
+  __caro_pid=$$ __caro_kept=0 __caro_number= __caro_exit= __caro_time= __caro_text= __caro_new= __caro_listed= __caro_out= __caro_cwd=$PWD __caro_where=$PWD
   eval '
     case $__caro_kind in
     mksh)
@@ -48,7 +48,7 @@ if [ -n "$__caro_kind" ] && [ "${__caro_pid-}" != "$$" ]; then
         __caro_new=${__caro_text%%[!0-9]*}
       }
       __caro_write() {
-        \builtin print -n "\0000\0002C1\0000$1\0000\0000$2\0000\0000sh\0000${3//\\/\\\\}\0000${4//\\/\\\\}\0000\0003\0000" >>"$__caro_file"
+        \builtin print -n "\0000\0002C1\0000$1\0000\0000$2\0000$5\0000sh\0000${3//\\/\\\\}\0000${4//\\/\\\\}\0000\0003\0000" >>"$__caro_file"
       }
       ;;
     ksh)
@@ -57,7 +57,7 @@ if [ -n "$__caro_kind" ] && [ "${__caro_pid-}" != "$$" ]; then
         [[ $__caro_new == "$__caro_number" ]] || __caro_text=${ fc -l -0 2>/dev/null;}
       }
       __caro_write() {
-        command printf "\0\2C1\0%s\0\0%s\0\0sh\0%s\0%s\0\3\0" "$1" "$2" "$3" "$4" >>"$__caro_file"
+        command printf "\0\2C1\0%s\0\0%s\0%s\0sh\0%s\0%s\0\3\0" "$1" "$2" "$5" "$3" "$4" >>"$__caro_file"
       }
       ;;
     esac
@@ -69,11 +69,12 @@ if [ -n "$__caro_kind" ] && [ "${__caro_pid-}" != "$$" ]; then
       [[ $__caro_kind == ksh ]] || return "$e"
     }
     __caro_finish() {
-      typeset text e=$1 t cwd=$__caro_where
+      typeset text e=$1 t cwd=$__caro_where flags= out= was
+      if [[ -n $__caro_paused || -e $__caro_pause_file ]]; then out=1; fi
       __caro_newest
       if [[ $__caro_new == "$__caro_number" || -z $__caro_number && $__caro_kind == ksh ]]; then
         # Of the first line in mksh, which is not listed yet, this is the end.
-        [[ -n $__caro_listed ]] || __caro_time=$__caro_now __caro_exit=$e __caro_cwd=$__caro_where
+        [[ -n $__caro_listed ]] || __caro_time=$__caro_now __caro_exit=$e __caro_cwd=$__caro_where __caro_out=$out
         __caro_number=$__caro_new __caro_where=$PWD
         return 0
       fi
@@ -81,8 +82,9 @@ if [ -n "$__caro_kind" ] && [ "${__caro_pid-}" != "$$" ]; then
       t=$__caro_now
       if [[ $__caro_kind == mksh ]]; then
         # The line just listed ended at the prompt before.
-        t=$__caro_time e=$__caro_exit cwd=$__caro_cwd
-        __caro_time=$__caro_now __caro_exit=$1 __caro_cwd=$__caro_where
+        t=$__caro_time e=$__caro_exit cwd=$__caro_cwd was=$__caro_out
+        __caro_time=$__caro_now __caro_exit=$1 __caro_cwd=$__caro_where __caro_out=$out
+        out=$was
       fi
       __caro_number=$__caro_new __caro_where=$PWD
       # fc puts number and tab in front, and a tab before each further line.
@@ -90,11 +92,13 @@ if [ -n "$__caro_kind" ] && [ "${__caro_pid-}" != "$$" ]; then
       text=${text//"
 	"/"
 "}
-      case $text in
-      "" | [[:space:]]*) return 0 ;;
-      esac
-      [[ -z $__caro_paused && ! -e $__caro_pause_file ]] || return 0
-      __caro_write "$t" "$e" "$cwd" "$text"
+      [[ -n $text ]] || return 0
+      if [[ $text == [[:space:]]* || -n $out ]]; then
+        __caro_kept=$((__caro_kept + 1)) # told with the next record
+        return 0
+      fi
+      if ((__caro_kept)); then flags=k$__caro_kept; fi
+      __caro_write "$t" "$e" "$cwd" "$text" "$flags" && __caro_kept=0
     }
     __caro_newest
     __caro_file=$__caro_dir/sh-$$-$__caro_now-$RANDOM$RANDOM.spool

@@ -8,7 +8,7 @@ if [[ -o interactive ]] && \zmodload zsh/datetime zsh/system zsh/parameter 2>/de
   # A child inherits variables after `setopt allexport`, but never a session: its process number differs.
   if [[ "${__caro_pid-}" != "$$" ]]; then
     \typeset -g __caro_pid=$$ __caro_paused= __caro_command= __caro_cwd= __caro_file= __caro_confirmed= __caro_expanded=
-    \typeset -gi 10 __caro_t0=0 __caro_t1=0 __caro_fd=0
+    \typeset -gi 10 __caro_t0=0 __caro_t1=0 __caro_fd=0 __caro_kept=0
     (( __caro_t0 = EPOCHREALTIME * 1000000 ))
     __caro_file="$__caro_dir/zsh-$$-$__caro_t0-$RANDOM$RANDOM.spool"
   fi
@@ -25,6 +25,8 @@ if [[ -o interactive ]] && \zmodload zsh/datetime zsh/system zsh/parameter 2>/de
       (( __caro_t0 = EPOCHREALTIME * 1000000 ))
       # After `exec` there is no prompt. Where it fails, the shell goes on and has reported it already.
       if [[ "$1" == exec\ [^0-9\<\>\{\&]* ]]; then __caro_write; fi
+    else
+      (( ++__caro_kept )) # told with the next record
     fi
   }
 
@@ -43,7 +45,7 @@ if [[ -o interactive ]] && \zmodload zsh/datetime zsh/system zsh/parameter 2>/de
     (( ZSH_SUBSHELL == 0 )) || return 0
     if [[ "$__caro_command" == (exit|logout)* ]]; then
       __caro_write "$e"
-    elif [[ -n "$__caro_command" ]]; then
+    elif [[ -n "$__caro_command" ]] || (( __caro_kept )); then
       __caro_write
     fi
   }
@@ -66,9 +68,12 @@ if [[ -o interactive ]] && \zmodload zsh/datetime zsh/system zsh/parameter 2>/de
     elif [[ -n "${__caro_defs-}" ]]; then # of a line that the guard has stopped, which is not expanded yet
       flags+=a more="$__caro_defs"$'\0'
     fi
+    if (( __caro_kept )); then flags+=k$__caro_kept; fi
+    if [[ -z "$__caro_command" ]]; then __caro_t0=0 __caro_cwd=; fi # there is this alone to tell
     if \sysopen -a -w -o creat,cloexec -m 600 -u __caro_fd "$__caro_file" 2>/dev/null; then
       \syswrite -o $__caro_fd -- $'\0\2C1\0'"$__caro_t0"$'\0'"$2"$'\0'"$1"$'\0'"$flags"$'\0zsh\0'"$__caro_cwd"$'\0'"$__caro_command"$'\0'"$more"$'\3\0' 2>/dev/null
       \exec {__caro_fd}>&-
+      __caro_kept=0
     fi
     __caro_command= __caro_confirmed= __caro_expanded=
   }

@@ -337,6 +337,9 @@ func (s *session) commands() []string {
 	s.t.Helper()
 	var c []string
 	for _, r := range s.records() {
+		if r.Command == "" { // tells only how many were kept out
+			continue
+		}
 		c = append(c, strings.TrimRight(r.Command, "\n")) // bash keeps the line break behind a here-document
 	}
 	return c

@@ -16,6 +16,9 @@
 //	c  confirmed            q  command and more are quoted the way a shell quotes a word ('…', $'…'), which keeps line
 //	b  blocked                 breaks out of the bytes and thereby the record in one write
 //
+// and k with decimal digits behind it: so many lines were kept out by a blank, a pause or the shell's own history settings since
+// the session's record before. A record that has this alone to tell has no start and no command.
+//
 // There is a field more with e or a alone, so that records without them are as they were before there was such a field.
 // Aliases are written name=value, with the byte \x1f between them.
 //

@@ -41,7 +41,13 @@ type Record struct {
 	// that ([shellparse.ParseAliases] reads it). At most one of them is set; none where the command holds no alias, or
 	// where the shell does not tell.
 	Expanded, Aliases string
+	// Kept is how many lines the shell has kept out since its record before, 0 to [MaxKept]. Command may be empty, and then
+	// nothing else is set but Shell, where there is only this to tell.
+	Kept int
 }
+
+// MaxKept is the most that [Record.Kept] can be.
+const MaxKept = 999_999
 
 // Encode returns the bytes of one record. A NUL in the working directory, which no system allows, becomes U+FFFD.
 func Encode(r Record) []byte {
@@ -53,6 +59,10 @@ func Encode(r Record) []byte {
 		if f.on {
 			flags = append(flags, f.letter)
 		}
+	}
+	if r.Kept > 0 {
+		flags = append(flags, 'k')
+		flags = strconv.AppendInt(flags, int64(min(r.Kept, MaxKept)), 10)
 	}
 	texts := []string{r.Command}
 	switch {
@@ -125,7 +135,18 @@ func parse(f [][]byte) (Record, error) {
 	}
 	quoted := false
 	var more *string
-	for _, c := range f[flagField] {
+	flags := f[flagField]
+	if at := bytes.IndexByte(flags, 'k'); at >= 0 {
+		digits := flags[at+1:]
+		if rest := bytes.TrimLeft(digits, "0123456789"); len(rest) > 0 {
+			digits = digits[:len(digits)-len(rest)]
+		}
+		if r.Kept, err = strconv.Atoi(string(digits)); err != nil || r.Kept == 0 || r.Kept > MaxKept {
+			return r, fmt.Errorf("%q is not a number of lines that were kept out", digits)
+		}
+		flags = slices.Concat(flags[:at], flags[at+1+len(digits):])
+	}
+	for _, c := range flags {
 		switch c {
 		case 'g':
 			r.CaroGenerated = true
@@ -161,7 +182,7 @@ func parse(f [][]byte) (Record, error) {
 			}
 		}
 	}
-	if r.Command == "" {
+	if r.Command == "" && r.Kept == 0 {
 		return r, fmt.Errorf("no command")
 	}
 	return r, nil

@@ -27,6 +27,7 @@ var anyRecord = rapid.Custom(func(t *rapid.T) Record {
 		CWD:     text.Draw(t, "cwd"),
 		Command: text.Filter(func(s string) bool { return s != "" }).Draw(t, "command"),
 	}
+	r.Kept = rapid.SampledFrom([]int{0, 0, 1, 17, MaxKept}).Draw(t, "kept")
 	switch rapid.IntRange(0, 3).Draw(t, "aliases") {
 	case 1:
 		r.Expanded = text.Draw(t, "expanded")
