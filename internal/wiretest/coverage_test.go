@@ -101,8 +101,9 @@ func messages(t *testing.T) map[string]protocol.MsgType {
 
 func TestEveryMessageHasANameALimitVectorsAFuzzTargetAndAPropertyTest(t *testing.T) {
 	tests := functions(t)
-	for _, name := range slices.Sorted(maps.Keys(messages(t))) {
-		m := messages(t)[name]
+	all := messages(t)
+	for _, name := range slices.Sorted(maps.Keys(all)) {
+		m := all[name]
 		t.Run(name, func(t *testing.T) {
 			if name != "Msg"+m.String() && name != "Msg"+strings.TrimPrefix(m.String(), "Key") {
 				t.Errorf("it is called %q", m)

@@ -160,6 +160,7 @@ func (m Message) Check(t *testing.T, payloads, refused map[string][]byte) {
 				t.Errorf("is read as\n%x (%v), the vector says\n%x", again, err, v.Payload)
 			}
 			f.Verify(t, v)
+			f.alter(t, v)
 			for name, wrong := range misspelled(v.Payload) {
 				m.mustRefuse(t, name, wrong)
 			}
