@@ -134,7 +134,11 @@ sub:
 		j++ // the container, service or image
 	}
 	words := append(entry, args[min(j, len(args)):]...)
+	first := len(w.cmd.Runs)
 	w.childWords(i, words, r.Stdin, at(place))
+	if sub == "run" {
+		w.mounted(first, mounts(r.Args))
+	}
 }
 
 func (w *walker) pod(i int, r Run) {
@@ -306,41 +310,6 @@ func (w *walker) ansible(i int, r Run) {
 	switch module[strings.LastIndexByte(module, '.')+1:] {
 	case "command", "shell", "raw":
 		w.option(i, r, PlaceRemote, "-a", "--args")
-	}
-}
-
-// git runs commands for rebase --exec, bisect run, submodule foreach, and aliases that start with "!".
-func (w *walker) git(i int, r Run) {
-	for j, a := range r.Args {
-		t := a.Text
-		next := Word{}
-		if j+1 < len(r.Args) {
-			next = r.Args[j+1]
-		}
-		switch {
-		case (t == "-x" || t == "--exec") && r.Has("rebase"):
-			w.child(i, next, Source{}, nil)
-		case t == "foreach" && r.Has("submodule"):
-			rest := r.Args[j+1:]
-			for len(rest) > 0 && strings.HasPrefix(rest[0].Text, "-") {
-				rest = rest[1:]
-			}
-			w.child(i, joined(rest), Source{}, nil)
-			return
-		case t == "run" && r.Has("bisect"):
-			w.childWords(i, r.Args[j+1:], Source{}, nil)
-			return
-		case strings.HasPrefix(t, "alias.") && strings.HasPrefix(next.Text, "!"):
-			next.Text = next.Text[1:]
-			w.childIn(i, next, Source{}, nil, func(c *context) { c.deferred = true })
-		case strings.HasPrefix(t, "alias.") && strings.Contains(t, "=!"):
-			_, v, _ := strings.Cut(t, "=!")
-			w.child(i, Word{Text: v, Open: a.Open, From: a.From}, Source{}, nil)
-		case strings.HasPrefix(t, "core.pager=") || strings.HasPrefix(t, "core.sshCommand=") || strings.HasPrefix(t,
-			"core.editor="):
-			_, v, _ := strings.Cut(t, "=")
-			w.child(i, Word{Text: v, Open: a.Open, From: a.From}, Source{}, nil)
-		}
 	}
 }
 

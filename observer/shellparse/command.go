@@ -37,6 +37,8 @@ type Run struct {
 	Via []string
 	// Root is set where a wrapper (sudo, doas, su, …) gives it the rights of another user, root if nothing else is said.
 	Root bool
+	// User is the user whom sudo was told, as it was written; empty if none was.
+	User string
 	// Place says where it runs.
 	Place Place
 	// Parent is the index of the run that starts this one (sh -c, ssh, find -exec, …), -1 for none.
@@ -49,6 +51,11 @@ type Run struct {
 	Background bool
 	// Deferred is set inside a function that the line defines and never calls, an alias, or a trap.
 	Deferred bool
+	// Planted is set inside code that the line leaves behind to run later on its own: in a start-up file of a shell, a
+	// crontab, a unit, a hook of git. Deferred is set as well.
+	Planted bool
+	// Endless is set inside a loop without end that never waits.
+	Endless bool
 	// Guess is set where the tokeniser found it and not the grammar.
 	Guess bool
 	// Dir is the folder in which it runs, where an earlier cd in the line tells; empty if unknown.

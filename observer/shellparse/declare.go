@@ -30,7 +30,7 @@ func (w *walker) uncalled() {
 	for i := 0; i < len(w.funcs); i++ {
 		if f := w.funcs[i]; !f.called {
 			w.funcs[i].called, w.funcs[i].active = true, true
-			w.nested(func(c *context) { c.deferred = true }, func() Source {
+			w.nested(func(c *context) { c.deferred, c.planted = true, hookFunctions[f.name] }, func() Source {
 				if f.body == nil {
 					return w.runText(f.name, f.text, Source{})
 				}
@@ -89,22 +89,23 @@ func calls(s *syntax.Stmt, name string) bool {
 }
 
 // endless notes a loop without end that starts processes in the background and never waits.
-func (w *walker) endless(c *syntax.WhileClause) {
+// It reports whether the loop has no end and never waits.
+func (w *walker) endless(c *syntax.WhileClause) bool {
 	if len(c.Cond) != 1 {
-		return
+		return false
 	}
 	call, ok := c.Cond[0].Cmd.(*syntax.CallExpr)
 	if !ok || len(call.Args) != 1 {
 		if _, arithmetic := c.Cond[0].Cmd.(*syntax.ArithmCmd); !arithmetic {
-			return
+			return false
 		}
 	} else if name := call.Args[0].Lit(); name != ":" && (name != "true" || c.Until) && (name != "false" || !c.Until) {
-		return
+		return false
 	}
-	w.endlessBody(c.Do)
+	return w.endlessBody(c.Do)
 }
 
-func (w *walker) endlessBody(body []*syntax.Stmt) {
+func (w *walker) endlessBody(body []*syntax.Stmt) bool {
 	spawns, waits := false, false
 	for _, s := range body {
 		syntax.Walk(s, func(n syntax.Node) bool {
@@ -125,4 +126,5 @@ func (w *walker) endlessBody(body []*syntax.Stmt) {
 	if spawns && !waits {
 		w.cmd.SelfSpawning = true
 	}
+	return !waits
 }

@@ -25,6 +25,12 @@ func (w *walker) text(r *Run) (string, bool) {
 		return echoed(r.Args)
 	case "printf":
 		return formatted(r.Args)
+	case "print":
+		return printed(r.Args)
+	case "string":
+		if w.fish {
+			return fishString(r.Args)
+		}
 	case "true", ":", "cd", "export", "set", "unset", "local", "alias", "sleep", "wait", "shopt", "umask", "mkdir",
 		"rm", "touch":
 		return "", true
@@ -79,6 +85,10 @@ func (w *walker) text(r *Run) (string, bool) {
 	case "dirname":
 		if len(r.Args) == 1 && !r.Args[0].Open {
 			return path.Dir(r.Arg(0)), true
+		}
+	default:
+		if lang := language(r.Name); lang != "" && r.Code.Known {
+			return w.programText(r, lang)
 		}
 	}
 	return "", false
@@ -292,45 +302,4 @@ func edited(text, program string) (string, bool) {
 		n = -1
 	}
 	return strings.Replace(text, parts[0], parts[1], n), true
-}
-
-// keep remembers the files that a command writes, so that running them later in the line can be judged.
-func (w *walker) keep(i int, out Source) {
-	r := &w.cmd.Runs[i]
-	from := Source{From: []int{i}}
-	switch r.Name {
-	case "tee":
-		for _, a := range r.Args {
-			if !strings.HasPrefix(a.Text, "-") {
-				w.write(a.Text, out, r.Has("-a"))
-			}
-		}
-	case "curl", "wget", "fetch", "aria2c", "http":
-		w.download(r, from)
-	}
-}
-
-func (w *walker) download(r *Run, from Source) {
-	for j, a := range r.Args {
-		t := a.Text
-		switch {
-		case strings.HasPrefix(t, "--output=") || strings.HasPrefix(t, "--output-document="):
-			_, v, _ := strings.Cut(t, "=")
-			w.write(v, from, false)
-		case (t == "--output" || t == "--output-document") && j+1 < len(r.Args):
-			w.write(r.Args[j+1].Text, from, false)
-		case len(t) > 1 && t[0] == '-' && t[1] != '-' && (r.Name == "wget" && strings.HasSuffix(t, "O") ||
-			r.Name != "wget" && strings.HasSuffix(t, "o")) && j+1 < len(r.Args):
-			w.write(r.Args[j+1].Text, from, false)
-		case len(t) > 2 && (strings.HasPrefix(t, "-o") && r.Name != "wget" || strings.HasPrefix(t, "-O") &&
-			r.Name == "wget"):
-			w.write(t[2:], from, false)
-		case strings.Contains(t, "/") && t[0] != '-':
-			name := t[strings.LastIndexByte(t, '/')+1:]
-			if q := strings.IndexByte(name, '?'); q >= 0 {
-				name = name[:q]
-			}
-			w.write(name, from, false)
-		}
-	}
 }

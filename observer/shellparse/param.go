@@ -98,6 +98,10 @@ func (w *walker) lookup(name string) ([]Word, bool) {
 		if w.ctx.argsSet {
 			return w.ctx.args, true
 		}
+	case "0":
+		if w.ctx.arg0.Text != "" {
+			return []Word{w.ctx.arg0}, true
+		}
 	default:
 		if len(name) == 1 && name[0] >= '1' && name[0] <= '9' && w.ctx.argsSet {
 			if i := int(name[0] - '1'); i < len(w.ctx.args) {

@@ -86,22 +86,42 @@ func (w *walker) fileSource(name Word) Source {
 	return Source{File: name.Text}
 }
 
+// fileName is how a file is remembered: as seen from the folder in which the line began.
+func (w *walker) fileName(name string) string {
+	if name == "" || name[0] == '/' || name[0] == '~' || name[0] == '$' {
+		return name
+	}
+	if w.ctx.dir != "" {
+		return Clean(w.ctx.dir + "/" + name)
+	}
+	return strings.TrimPrefix(name, "./")
+}
+
 func (w *walker) file(name string) *file {
-	name = strings.TrimPrefix(name, "./")
+	if len(w.files) == 0 {
+		return nil
+	}
+	name = w.fileName(name)
 	for i := len(w.files) - 1; i >= 0; i-- {
-		if w.files[i].name == name {
-			return &w.files[i]
+		f := &w.files[i]
+		if f.name == name {
+			return f
+		}
+		if folder, ok := strings.CutSuffix(f.name, "/*"); ok && (folder == "." && name != "" && name[0] != '/' ||
+			strings.HasPrefix(name, folder+"/")) {
+			return f
 		}
 	}
 	return nil
 }
 
 func (w *walker) write(name string, content Source, appendTo bool) {
-	name = strings.TrimPrefix(name, "./")
 	if name == "" || len(w.files) >= maxFields {
 		return
 	}
-	if f := w.file(name); f != nil {
+	f := w.file(name)
+	name = w.fileName(name)
+	if f != nil && f.name == name {
 		if appendTo {
 			content = join(f.content, content, false)
 		}

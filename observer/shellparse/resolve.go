@@ -1,6 +1,7 @@
 package shellparse
 
 import (
+	"path"
 	"strings"
 )
 
@@ -11,7 +12,11 @@ func (w *walker) emitBare(assigns []Assign, redirs []Redirect, stdin Source) Sou
 		return stdin
 	}
 	if len(redirs) > 0 || w.ctx.depth == 0 {
-		w.emit(Run{Assigns: assigns, Redirs: redirs, Stdin: stdin})
+		i := w.emit(Run{Assigns: assigns, Redirs: redirs, Stdin: stdin})
+		for _, as := range assigns {
+			w.plantAssigned(i, as.Name, as.Value.Text)
+		}
+		w.plantWritten(i, redirs, stdin)
 	}
 	if len(redirs) == 1 && redirs[0].Op == "<" {
 		return stdin
@@ -28,6 +33,7 @@ func (w *walker) emit(r Run) int {
 	}
 	r.Parent, r.Depth, r.Place = w.ctx.parent, w.ctx.depth, w.ctx.place
 	r.Root = r.Root || w.ctx.root
+	r.Planted, r.Endless = w.ctx.planted, w.ctx.endless
 	r.Deferred, r.Guess, r.Background, r.Dir = w.ctx.deferred, w.ctx.guess, w.ctx.background, w.ctx.dir
 	if len(w.ctx.via) > 0 {
 		r.Via = append(append([]string(nil), w.ctx.via...), r.Via...)
@@ -75,11 +81,17 @@ func (w *walker) simple(words []Word, assigns []Assign, redirs []Redirect, stdin
 		return Source{}
 	}
 	w.start(i)
-	w.effects(&w.cmd.Runs[i])
+	if len(r.Assigns) > 0 {
+		w.chosen(i, r.Assigns, r.Stdin)
+	}
+	w.effects(i)
 	w.ctx.place = place
 	out := w.output(i)
 	w.keep(i, out)
 	w.capture(redirs, out)
+	if len(redirs) > 0 {
+		w.plantWritten(i, redirs, out)
+	}
 	if sends(redirs) {
 		return Source{Known: true, From: out.From}
 	}
@@ -149,7 +161,13 @@ func programName(word Word) string {
 	if i := strings.LastIndexByte(s, '\\'); i >= 0 {
 		s = s[i+1:]
 	}
-	s = strings.TrimSuffix(strings.TrimPrefix(s, "="), ".exe") // zsh: =rm is the path of rm
+	s = strings.TrimPrefix(s, "=") // zsh: =rm is the path of rm
+	if n := len(s) - len(".exe"); n > 0 && s[n] == '.' && strings.EqualFold(s[n:], ".exe") {
+		s = s[:n]
+	}
+	if rest, ok := strings.CutPrefix(s, "zf_"); ok && rest != "" { // zsh/files: zf_rm is rm
+		s = rest
+	}
 	if word.Glob {
 		s = globName(s)
 	}
@@ -205,19 +223,26 @@ func globName(s string) string {
 }
 
 // effects applies what builtins change for the rest of the line.
-func (w *walker) effects(r *Run) {
+func (w *walker) effects(i int) {
+	r := &w.cmd.Runs[i]
 	switch r.Name {
 	case "cd", "pushd", "chdir":
 		w.ctx.dir = resolveDir(w.ctx.dir, lastOperand(r))
 	case "popd":
 		w.ctx.dir = ""
 	case "export", "declare", "typeset", "local", "readonly":
-		for _, a := range r.Args {
-			if name, value, ok := strings.Cut(a.Text, "="); ok && isName(name) && !w.isSet(name) {
+		args := r.Args
+		for _, a := range args {
+			name, value, ok := strings.Cut(a.Text, "=")
+			if !ok || !isName(name) {
+				continue
+			}
+			if !w.isSet(name) {
 				v := a
 				v.Text = value
 				w.set(name, []Word{v})
 			}
+			w.plantAssigned(i, name, value)
 		}
 	case "unset":
 		for _, a := range r.Args {
@@ -226,7 +251,7 @@ func (w *walker) effects(r *Run) {
 	case "set":
 		w.setBuiltin(r)
 	case "read", "mapfile", "readarray":
-		w.readBuiltin(r)
+		w.readBuiltin(i)
 	case "printf":
 		if r.Arg(0) == "-v" && len(r.Args) > 2 {
 			text, known := formatted(r.Args[2:])
@@ -238,10 +263,15 @@ func (w *walker) effects(r *Run) {
 				w.aliases = append(w.aliases, variable{name, []Word{{Text: value}}})
 			}
 		}
-	case "cp", "mv", "ln":
+	case "cp", "mv", "ln", "install":
 		if n := len(r.Args); n >= 2 {
 			if f := w.file(r.Args[n-2].Text); f != nil {
-				w.write(r.Args[n-1].Text, f.content, false)
+				content, to := f.content, r.Args[n-1].Text
+				if strings.HasSuffix(to, "/") {
+					to += path.Base(f.name)
+				}
+				w.write(to, content, false)
+				w.plant(i, to, content)
 			}
 		}
 	}
@@ -271,12 +301,17 @@ func (w *walker) setBuiltin(r *Run) {
 }
 
 // readBuiltin sets the variables that read fills; from a here-string their values are known.
-func (w *walker) readBuiltin(r *Run) {
+func (w *walker) readBuiltin(run int) {
+	r := &w.cmd.Runs[run]
 	var names []string
+	from := r.Stdin.From
 	for i := 0; i < len(r.Args); i++ {
 		a := r.Args[i].Text
 		if strings.HasPrefix(a, "-") {
-			if len(a) == 2 && strings.Contains("dnNptu", a[1:]) {
+			if strings.IndexByte(a, 's') > 0 { // typed unseen: a password
+				from = append(from[:len(from):len(from)], run)
+			}
+			if takesNext(a, "dnNptui") {
 				i++
 			}
 			continue
@@ -285,7 +320,7 @@ func (w *walker) readBuiltin(r *Run) {
 	}
 	fields := splitAny(r.Stdin.Text, w.separators())
 	for i, name := range names {
-		v := Word{Text: "$" + name, Open: true, From: r.Stdin.From}
+		v := Word{Text: "$" + name, Open: true, From: from}
 		if r.Stdin.Known {
 			v = Word{}
 			if i < len(fields) {
@@ -315,57 +350,4 @@ func lastOperand(r *Run) string {
 		}
 	}
 	return "~"
-}
-
-// resolveDir is where cd leads from dir; empty if that cannot be told.
-func resolveDir(dir, to string) string {
-	switch {
-	case to == "-" || strings.HasPrefix(to, "$"):
-		return ""
-	case strings.HasPrefix(to, "/") || strings.HasPrefix(to, "~"):
-		return Clean(to)
-	case dir == "":
-		return Clean(to)
-	}
-	return Clean(dir + "/" + to)
-}
-
-// Clean shortens a path without looking at the disk: "//", "." and ".." are resolved as far as the text allows.
-// A leading ~ counts as a folder in a folder of /, so that ~/.. is "~/..".
-func Clean(p string) string {
-	if p == "" {
-		return ""
-	}
-	if strings.IndexByte(p, '.') < 0 && !strings.Contains(p, "//") && !strings.HasSuffix(p, "/") {
-		return p
-	}
-	rooted := p[0] == '/'
-	out := make([]string, 0, 8)
-	for _, part := range strings.Split(p, "/") {
-		switch part {
-		case "", ".":
-		case "..":
-			n := len(out)
-			switch {
-			case n > 0 && out[n-1] != ".." && !(n == 1 && strings.HasPrefix(out[0], "~")) &&
-				!strings.HasPrefix(out[n-1], "$"):
-				out = out[:n-1]
-			case !rooted:
-				out = append(out, part)
-			}
-		default:
-			out = append(out, part)
-		}
-	}
-	s := strings.Join(out, "/")
-	if rooted {
-		return "/" + s
-	}
-	if s == "" {
-		return "."
-	}
-	if s[0] == '~' && p[0] != '~' {
-		return "./" + s // a file that is called ~
-	}
-	return s
 }

@@ -19,7 +19,8 @@ func (w *walker) start(i int) {
 		}
 	case "trap":
 		if len(r.Args) > 1 {
-			w.childIn(i, r.Args[0], Source{}, nil, func(c *context) { c.deferred = true })
+			always := r.Has("DEBUG") || r.Has("ERR")
+			w.childIn(i, r.Args[0], Source{}, nil, func(c *context) { c.deferred, c.planted = true, always })
 		}
 	case "alias":
 		for _, a := range r.Args {
@@ -37,17 +38,18 @@ func (w *walker) start(i int) {
 	case "find", "gfind", "fd", "fdfind":
 		w.finder(i, r)
 	default:
+		if strings.Contains(r.Path, "/") {
+			if f := w.file(r.Path); f != nil { // what the line wrote is what runs, whatever it is called
+				w.runFile(i, Word{Text: r.Path}, r.Args)
+				return
+			}
+		}
 		if w.carrier(i, r) {
 			return
 		}
+		w.escape(i, r)
 		if lang := language(r.Name); lang != "" {
 			w.interpreter(i, r, lang)
-			return
-		}
-		if strings.Contains(r.Path, "/") {
-			if f := w.file(r.Path); f != nil {
-				w.runFile(i, Word{Text: r.Path}, r.Args)
-			}
 		}
 	}
 }
@@ -182,7 +184,12 @@ options:
 		if len(operands) > 2 {
 			args = operands[2:]
 		}
-		w.childIn(i, operands[0], r.Stdin, args, nil)
+		w.childIn(i, operands[0], r.Stdin, args, func(c *context) {
+			c.arg0 = Word{}
+			if len(operands) > 1 {
+				c.arg0 = operands[1]
+			}
+		})
 	case len(operands) > 0 && !fromInput:
 		w.runFile(i, operands[0], operands[1:])
 	case r.Stdin.Present():

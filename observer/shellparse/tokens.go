@@ -55,7 +55,7 @@ func (l *lexer) list(stdin Source) Source {
 		}
 		var out Source
 		switch {
-		case c.group:
+		case c.group && len(c.words) == 0:
 			out = c.out
 		case !c.empty():
 			l.w.ctx.background = c.op == "&"
@@ -163,7 +163,11 @@ func (l *lexer) command(stdin Source) parsed {
 				c.words = nil
 				continue
 			}
-			if len(c.words) == 0 && len(c.assigns) == 0 {
+			if len(c.words) == 0 && len(c.assigns) == 0 && !c.group {
+				if out, ok := l.functionHere(stdin); ok {
+					c.out, c.group = out, true
+					continue
+				}
 				c.out, c.group = l.group(stdin), true
 				continue
 			}
@@ -178,6 +182,12 @@ func (l *lexer) command(stdin Source) parsed {
 			if ch >= '0' && ch <= '9' && l.pos+1 < len(l.s) && (l.s[l.pos+1] == '>' || l.s[l.pos+1] == '<') &&
 				l.redirect(&c) {
 				continue
+			}
+			if len(c.words) == 0 && !c.group && !l.w.fish {
+				if out, ok := l.functionHere(stdin); ok {
+					c.out, c.group = out, true
+					continue
+				}
 			}
 			before := l.pos
 			c.words = append(c.words, l.word()...)

@@ -1,7 +1,11 @@
 package shellparse
 
 import (
+	"strings"
+
 	"mvdan.cc/sh/v3/syntax"
+
+	"github.com/caro-mesh/caro-node/protocol"
 )
 
 // walker carries the state of one resolution.
@@ -14,7 +18,8 @@ type walker struct {
 	funcs    []function
 	aliases  []variable
 	files    []file
-	joint    string // operator before the next run of depth 0
+	gitNames []variable // aliases of git
+	joint    string     // operator before the next run of depth 0
 	later    []*syntax.ProcSubst
 	steps    int
 	computed int
@@ -33,6 +38,9 @@ type context struct {
 	dir        string
 	args       []Word // positional parameters
 	argsSet    bool
+	arg0       Word // $0, where sh -c was given one
+	planted    bool
+	endless    bool
 	unknown    []int // the runs whose output stands as $() in the code
 }
 
@@ -156,9 +164,11 @@ func (w *walker) stmt(s *syntax.Stmt, stdin Source) Source {
 		}
 		out.Known = false
 	case *syntax.WhileClause:
-		w.endless(c)
+		before := w.ctx.endless
+		w.ctx.endless = before || w.endless(c)
 		w.stmts(c.Cond, input)
 		out = w.stmts(c.Do, Source{From: input.From, File: input.File})
+		w.ctx.endless = before
 		out.Known = false
 	case *syntax.ForClause:
 		out = w.loop(c, input)
@@ -253,8 +263,10 @@ func (w *walker) loop(c *syntax.ForClause, stdin Source) Source {
 		w.set(l.Name.Value, values)
 	case *syntax.CStyleLoop:
 		w.substitutions(l)
-		if l.Cond == nil {
-			w.endlessBody(c.Do)
+		if l.Cond == nil && w.endlessBody(c.Do) {
+			before := w.ctx.endless
+			w.ctx.endless = true
+			defer func() { w.ctx.endless = before }()
 		}
 	}
 	out := w.stmts(c.Do, stdin)
@@ -292,6 +304,11 @@ func (w *walker) call(c *syntax.CallExpr, rs []*syntax.Redirect, stdin Source) S
 			break
 		}
 	}
+	if w.cmd.Shell == protocol.ShellZsh {
+		for i := range words {
+			words[i].Text = unqualified(words[i].Text)
+		}
+	}
 	redirs, input := w.redirs(rs, stdin)
 	if len(words) == 0 {
 		return w.emitBare(assigns, redirs, input)
@@ -303,4 +320,17 @@ func (w *walker) call(c *syntax.CallExpr, rs []*syntax.Redirect, stdin Source) S
 		w.nested(nil, func() Source { return w.stmts(p.Stmts, out) })
 	}
 	return out
+}
+
+// unqualified removes the qualifiers of zsh behind a file pattern that leave it what it is, *(.D) and build(N), but not
+// those that pick single files by age, size or number.
+func unqualified(s string) string {
+	if !strings.HasSuffix(s, ")") {
+		return s
+	}
+	i := strings.LastIndexByte(s, '(')
+	if i < 1 || len(s)-i > 16 || strings.Trim(s[i+1:len(s)-1], "#q.DNoOnrwx/@=*^-") != "" {
+		return s
+	}
+	return s[:i]
 }

@@ -6,69 +6,6 @@ import (
 	"github.com/caro-mesh/caro-node/observer/wordset"
 )
 
-// wrapper describes how a program that starts another one is invoked, so that the other one can be found.
-type wrapper struct {
-	value  string // short options that take a value
-	long   string // long options that take a separate value, blank separated
-	skip   int    // operands before the command
-	sub    string // sub-commands that start one, blank separated: "exec run"
-	assign bool   // NAME=value operands before the command
-	root   bool   // gives another user's rights
-	place  Place
-	dashes bool // the command starts only behind "--"
-}
-
-// wrappers are transparent: what counts is the command behind them.
-var wrappers = map[string]wrapper{
-	"sudo": {value: "aCcDghprRtTuU",
-		long: "--user --group --prompt --chdir --host --close-from --role --type --chroot --command-timeout --other-user", assign: true, root: true},
-	"doas":   {value: "Cu", root: true},
-	"pkexec": {long: "--user", root: true},
-	"gosu":   {skip: 1, root: true}, "su-exec": {skip: 1, root: true},
-	"run0": {long: "--user --unit --chdir --property", value: "upD", root: true},
-	"env":  {value: "uCS", long: "--unset --chdir --split-string --argv0", assign: true}, "cross-env": {assign: true},
-	"dotenv": {value: "efv", assign: true}, "dotenvx": {sub: "run", value: "ef"},
-	"nohup": {}, "setsid": {}, "disown": {}, "command": {}, "builtin": {}, "exec": {value: "a"}, "noglob": {},
-	"nocorrect": {}, "-": {},
-	"repeat": {skip: 1}, "time": {value: "fo", long: "--format --output"}, "gtime": {value: "fo"},
-	"nice": {value: "n", long: "--adjustment"}, "ionice": {value: "cn", long: "--class --classdata"},
-	"renice": {dashes: true},
-	"chrt":   {skip: 1, value: "TPD"}, "taskset": {skip: 1}, "numactl": {value: "NmiCpl",
-		long: "--cpunodebind --membind --interleave --physcpubind"},
-	"timeout": {value: "ks", long: "--kill-after --signal", skip: 1}, "gtimeout": {value: "ks", skip: 1},
-	"stdbuf": {value: "ioe", long: "--input --output --error"}, "unbuffer": {}, "chronic": {}, "ifne": {},
-	"caffeinate": {value: "tw"}, "rlwrap": {value: "fHsSaC"},
-	"strace": {value: "aeEIopPsSuUbXO"}, "ltrace": {value: "aAeFlnopsuwx"}, "valgrind": {},
-	"perf":      {sub: "record stat trace", value: "eopFgICt"},
-	"catchsegv": {}, "setarch": {skip: 1}, "arch": {value: "e"}, "linux32": {}, "linux64": {},
-	"chroot":  {long: "--userspec --groups", place: PlaceChroot, skip: 1},
-	"unshare": {value: "RwSG", long: "--root --wd --setuid --setgid --map-user --map-group"}, "nsenter": {value: "tSG",
-		long: "--target --setuid --setgid"},
-	"setpriv": {long: "--reuid --regid --groups --securebits"}, "capsh": {dashes: true}, "prlimit": {},
-	"cgexec": {value: "g"}, "runcon": {value: "utrl"},
-	"systemd-run": {value: "pMHuE",
-		long: "--unit --property --description --slice --setenv --uid --gid --on-calendar --on-active --machine --host --working-directory"},
-	"systemd-inhibit": {long: "--what --who --why --mode"}, "dbus-run-session": {}, "xvfb-run": {value: "ewnsf"},
-	"fakeroot": {}, "proot": {value: "rbqw"},
-	"firejail": {}, "bwrap": {dashes: true}, "torsocks": {}, "torify": {}, "tsocks": {}, "proxychains": {value: "f"},
-	"proxychains4": {value: "f"},
-	"sshpass":      {value: "pfedP"}, "winpty": {}, "busybox": {}, "toybox": {}, "cpulimit": {dashes: true}, "eatmydata": {},
-	"ts":   {dashes: true},
-	"entr": {}, "with-contenv": {}, "tini": {}, "dumb-init": {}, "ssh-agent": {}, "start-stop-daemon": {dashes: true},
-	"poetry": {sub: "run"}, "pipenv": {sub: "run"}, "uv": {sub: "run", value: "p",
-		long: "--with --python --package --project --extra --env-file"}, "rye": {sub: "run"}, "pdm": {sub: "run"},
-	"hatch":  {sub: "run"},
-	"bundle": {sub: "exec"}, "conda": {sub: "run", value: "np"}, "mamba": {sub: "run", value: "np"},
-	"micromamba": {sub: "run", value: "np"}, "pixi": {sub: "run"},
-	"mise": {sub: "exec x", dashes: true}, "asdf": {sub: "exec"}, "rbenv": {sub: "exec"}, "pyenv": {sub: "exec"},
-	"nodenv": {sub: "exec"}, "volta": {sub: "run"}, "fnm": {sub: "exec", long: "--using"},
-	"op": {sub: "run", dashes: true}, "doppler": {sub: "run", dashes: true}, "infisical": {sub: "run", dashes: true},
-	"teller": {sub: "run", dashes: true}, "chamber": {sub: "exec", dashes: true},
-	"aws-vault": {sub: "exec", dashes: true}, "direnv": {sub: "exec", skip: 1}, "envchain": {skip: 1},
-	"envdir": {skip: 1}, "foreman": {sub: "run"}, "sops": {sub: "exec-env", skip: 1}, "rustup": {sub: "run",
-		skip: 1}, "nvm": {sub: "exec run", skip: 1},
-}
-
 // unwrap strips the wrappers in front of a command and notes them in r. It returns the words of the innermost program,
 // never none.
 func (w *walker) unwrap(r *Run, words []Word) []Word {
@@ -81,6 +18,15 @@ func (w *walker) unwrap(r *Run, words []Word) []Word {
 			rest, ok = w.xargs(r, words)
 		case "parallel":
 			rest, ok = w.parallel(r, words)
+		case "ip": // ip netns exec NAME command
+			k := 1
+			for k < len(words) && strings.HasPrefix(words[k].Text, "-") {
+				k++
+			}
+			if k+4 > len(words) || !strings.HasPrefix("netns", words[k].Text) || words[k+1].Text != "exec" {
+				return words
+			}
+			rest, ok = words[k+3:], true
 		case "python", "python3", "python2", "py":
 			if len(words) < 3 || words[1].Text != "-m" || !modules.Has(words[2].Text) {
 				return words
@@ -148,8 +94,14 @@ func behind(r *Run, name string, spec wrapper, words []Word) ([]Word, bool) {
 			ended = true
 			continue
 		case !ended && strings.HasPrefix(t, "--"):
+			if v, ok := strings.CutPrefix(t, "--user="); ok {
+				r.User = v
+			}
 			if !strings.Contains(t, "=") && hasField(spec.long, t) {
 				i++
+				if t == "--user" && i < len(words) {
+					r.User = words[i].Text
+				}
 			}
 			continue
 		case !ended && len(t) > 1 && t[0] == '-':
@@ -160,8 +112,14 @@ func behind(r *Run, name string, spec wrapper, words []Word) ([]Word, bool) {
 			if name == "env" && strings.HasPrefix(t, "-S") || name == "env" && strings.HasSuffix(t, "S") {
 				return splitString(words, i), true
 			}
+			if spec.root && len(t) > 1 && t[1] == 'u' {
+				r.User = t[2:]
+			}
 			if takesNext(t, spec.value) {
 				i++
+				if spec.root && strings.HasSuffix(t, "u") && i < len(words) {
+					r.User = words[i].Text
+				}
 			}
 			continue
 		case spec.assign && isAssignment(t):
