@@ -1,8 +1,6 @@
 package risk
 
 import (
-	"strings"
-
 	"github.com/caro-mesh/caro-node/observer/shellparse"
 	"github.com/caro-mesh/caro-node/observer/wordset"
 )
@@ -140,7 +138,7 @@ func (a *assessor) elevated() {
 	r := a.at
 	if !r.Root || r.Place == shellparse.PlaceThrowaway || readers.Has(r.Name) {
 		switch {
-		case r.Root && shells.Has(r.Name) && !r.Code.Known && len(r.Args) > 0 && !strings.HasPrefix(lastOperand(r), "-"):
+		case r.Root && shells[r.Name] && !r.Code.Known && !interactive(r):
 			a.hit("account.elevated") // a script of which nothing is known
 		case r.Root && interactive(r):
 			a.pick(r.Parent >= 0 && escapes(a.cmd.Runs[r.Parent].Name), "account.root-escape", "account.root-shell")

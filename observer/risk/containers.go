@@ -200,7 +200,11 @@ func dockerCommand(a *assessor, r *shellparse.Run) {
 
 // kubectlCommand judges deletions of what another command lists; docker's counterpart is in dockerCommand.
 func kubectlCommand(a *assessor, r *shellparse.Run) {
-	if sub, at := r.Operand(0); sub == "delete" {
+	sub, at := r.Operand(0)
+	if sub == "get" {
+		a.clusterSecrets(r, at)
+	}
+	if sub == "delete" {
 		for _, w := range r.Args[at+1:] {
 			if len(w.From) > 0 {
 				a.hit("kubernetes.delete-listed")

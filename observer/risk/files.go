@@ -39,6 +39,11 @@ var fileRules = []Rule{
 		Suggestion: "Move it aside with mv, and delete it later.",
 	},
 	{
+		ID: "file.remove-personal", Level: critical,
+		Reason:     "It deletes a folder with the documents, pictures or keys of a person.",
+		Suggestion: "Make a backup, and move it aside with mv.",
+	},
+	{
 		ID: "file.remove-unset", Level: high,
 		Reason:     "If the variable is empty, this deletes from the root folder.",
 		Suggestion: "Write ${NAME:?} so that the shell stops when the variable is empty.",

@@ -39,6 +39,9 @@ func (a *assessor) foreign() {
 			a.pick(r.Root, "code.remote-root", "code.remote")
 		}
 	}
+	if anyIn(flat, senders) {
+		a.foreignSecrets(code)
+	}
 	if anyIn(flat, connections) && anyIn(flat, starters) {
 		a.hit("network.reverse-shell")
 	}
@@ -63,6 +66,39 @@ var (
 		"system(", "os.execute", "cmd.exe", "|&getline", "shell_exec", "proc_open", "Runtime.getRuntime", "IO.popen",
 		"spawn(", "exec.Command(", "system$", "->fdopen("}
 )
+
+// senders are names of functions that send something over the network.
+var senders = []string{"urlopen(", "requests.post(", "requests.put(", "requests.get(", "http.client", "httpx.post(", "httpx.put(",
+	"fetch(", "axios.post(", "http.request(", "https.request(", "Net::HTTP.post", "HTTP::Tiny", "LWP::UserAgent", "curl_exec(",
+	"file_get_contents('http", `file_get_contents("http`, "socket.socket(", "create_connection(", "fsockopen(", "TCPSocket",
+	"smtplib", "ftplib", "paramiko", "storbinary(", "sendall(", "Net::FTP", "net.connect(", "boto3", "urlretrieve(", "http.post(",
+	"UploadFile(", "UploadString(", "http.Post("}
+
+// foreignSecrets looks for files with secrets among the constants of a program text that sends something.
+func (a *assessor) foreignSecrets(code string) {
+	for len(code) > 0 {
+		i := strings.IndexAny(code, "'\"`")
+		if i < 0 {
+			return
+		}
+		end := strings.IndexByte(code[i+1:], code[i])
+		if end < 0 {
+			return
+		}
+		text := code[i+1 : i+1+end]
+		code = code[i+end+2:]
+		if len(text) < 4 || len(text) > 256 || strings.Contains(text, "://") || strings.IndexByte("/~.", text[0]) < 0 {
+			continue
+		}
+		if text[0] == '/' && strings.HasPrefix(text, "/.") {
+			text = "~" + text
+		}
+		if secrecy(text, "") >= secret || hashes(text, "") {
+			a.hit("network.exfiltrate")
+			return
+		}
+	}
+}
 
 // anyIn reports whether the text holds one of the parts.
 func anyIn(text string, parts []string) bool {

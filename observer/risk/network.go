@@ -2,7 +2,7 @@ package risk
 
 var networkRules = []Rule{
 	{
-		ID: "network.reverse-shell", Level: critical,
+		ID: "network.reverse-shell", Level: critical, attack: true,
 		Reason:     "It gives somebody on the network a shell on this machine.",
 		Suggestion: "Use ssh for remote work.",
 	},
@@ -18,17 +18,17 @@ var networkRules = []Rule{
 		},
 	},
 	{
-		ID: "network.exfiltrate", Level: critical,
+		ID: "network.exfiltrate", Level: critical, attack: true,
 		Reason:     "It sends keys, passwords or other secrets to another machine.",
 		Suggestion: "Keep secrets where they are; make a new key for the other machine.",
 	},
 	{
-		ID: "network.send-secrets", Level: high,
+		ID: "network.send-secrets", Level: high, attack: true,
 		Reason:     "It copies keys or settings with secrets to another machine.",
 		Suggestion: "Use a secret store, or make a new key there.",
 	},
 	{
-		ID: "network.send-bulk", Level: high,
+		ID: "network.send-bulk", Level: high, attack: true,
 		Reason:     "It sends a whole home or system folder over an open connection.",
 		Suggestion: "Use an encrypted backup tool.",
 	},

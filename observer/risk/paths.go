@@ -325,7 +325,8 @@ func isDisposed(p string) bool {
 
 // diskPrefixes begin the names of block devices.
 var diskPrefixes = []string{"sd", "hd", "vd", "xvd", "nvme", "mmcblk", "disk", "rdisk", "dm-", "md", "mapper/", "loop",
-	"sr", "nbd", "zd", "vg", "ram", "rbd"}
+	"sr", "nbd", "zd", "vg", "ram", "rbd", "da", "ada", "nda", "nvd", "rsd", "rwd", "wd", "ld", "vtbd", "mfid", "aacd", "dsk/", "rdsk/",
+	"zvol/", "md/", "drbd", "pmem", "sg", "st0", "fd0", "gpt/", "label/", "ufs/", "mtd", "mtdblock", "bcache", "cciss/", "block/"}
 
 // isDisk reports whether a path names a block device, a partition, or the raw memory of the machine.
 func isDisk(p string) bool {

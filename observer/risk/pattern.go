@@ -16,10 +16,11 @@ import (
 //
 //	word|word    the next operand is one of these (operands are the words that are no options, in order)
 //	...          operands may be left out up to the next one named
-//	-x|--long    one of these options is given; -x is also found in a bundle such as -ax
+//	-x|--long    one of these options is given; -x is also found in a bundle such as -ax, and --long also cut short
+//	             where the program takes that
 //	=-word       exactly this word is given, for programs with long options behind one dash
 //	!-x|--long   none of these options is given
-//	~text        some word contains text
+//	~text        some word contains text; a second ~ stands for a blank
 //	$word|word   the last operand is one of these
 //	^word|word   no operand is one of these
 //
@@ -137,6 +138,11 @@ func compile(l line) pattern {
 			t.kind = '-'
 		case strings.IndexByte("!=~$^", f[0]) >= 0:
 			t = term{kind: f[0], words: strings.Split(f[1:], "|")}
+			if t.kind == '~' {
+				for i := range t.words {
+					t.words[i] = strings.ReplaceAll(t.words[i], "~", " ")
+				}
+			}
 		}
 		p.terms = append(p.terms, t)
 	}
@@ -245,6 +251,8 @@ func hasOption(r *shellparse.Run, options []string) bool {
 				}
 			case len(o) > 2 && len(t) > len(o) && t[len(o)] == '=' && t[:len(o)] == o:
 				return true
+			case len(t) > 2 && len(t) < len(o) && t[1] == '-' && abbreviating[r.Name] && !whole[t] && strings.HasPrefix(o, t):
+				return true
 			case strings.IndexByte(o, '*') >= 0 && shellparse.Match(o, t):
 				return true
 			}
@@ -252,6 +260,16 @@ func hasOption(r *shellparse.Run, options []string) bool {
 	}
 	return false
 }
+
+// abbreviating are programs that take long options cut short: rm --rec.
+var abbreviating = set(`rm chmod chown chgrp cp mv ln shred truncate tee git tar useradd usermod userdel groupdel passwd wipefs
+	wget iptables ip6tables journalctl systemctl mount umount swapoff sort sed grep grm gchmod gchown zf_rm gpg base64 sgdisk
+	cryptsetup parted sfdisk dpkg rpm pacman `)
+
+// whole are long options that are no abbreviations of longer ones.
+var whole = set(`--force --all --delete --prune --reset --hard --soft --mixed --keep --merge --mirror --tags --tag --remove --user
+	--group --append --create --list --help --version --directory --recursive --exclude --include --file --data --time --size --no
+	--output --quiet --verbose --now --cached --staged --abort --continue --output-document --decode --reference --vacuum`)
 
 // bundle reports whether a word can be a bundle of short options: letters and digits only, and not longer than such are.
 func bundle(t string) bool {

@@ -51,6 +51,16 @@ func (a *assessor) removal(w shellparse.Word, r *shellparse.Run, recursive bool)
 		return
 	}
 	wildcard := strings.HasSuffix(w.Text, "/*") || isStar(w.Text)
+	c := pathOf(strings.TrimSuffix(w.Text, "/*"), r.Dir)
+	switch {
+	case p == placeUnset && a.listsRoot(w):
+		a.hit("file.remove-root")
+		return
+	case p == placeDisposed:
+	case holdsData(c) && (recursive || wildcard), wholeStore(c) && recursive && p != placeSystem:
+		a.hit("file.remove-data")
+		return
+	}
 	switch p {
 	case placeNothing:
 	case placeRoot:
@@ -63,6 +73,8 @@ func (a *assessor) removal(w shellparse.Word, r *shellparse.Run, recursive bool)
 		a.hit("disk.remove-device")
 	case placeVital:
 		switch c := pathOf(w.Text, r.Dir); {
+		case personalFolders[c] && recursive:
+			a.hit("file.remove-personal")
 		case c[0] == '~' && (recursive || strings.HasPrefix(c, "~/.ssh/") || strings.HasPrefix(c, "~/.gnupg/")):
 			a.pick(strings.Contains(c, "known_hosts"), "file.remove", "file.remove-keys")
 		case c[0] == '~':
@@ -83,6 +95,24 @@ func (a *assessor) removal(w shellparse.Word, r *shellparse.Run, recursive bool)
 	case placePlain:
 		a.pick(recursive, "file.remove-tree", "file.remove")
 	}
+}
+
+// personalFolders hold what a person has made and cannot get again.
+var personalFolders = set(`~/Documents ~/Desktop ~/Pictures ~/Library ~/Photos ~/Movies ~/Videos ~/Music ~/.ssh ~/.gnupg
+	~/.password-store ~/Dropbox ~/OneDrive ~/Nextcloud`)
+
+// listsRoot reports whether a word stands for what a listing of the root folder gives.
+func (a *assessor) listsRoot(w shellparse.Word) bool {
+	for _, i := range a.cmd.Upstream(shellparse.Source{From: w.From}) {
+		if r := &a.cmd.Runs[i]; r.Name == "ls" || r.Name == "dir" || isFind(r.Name) || r.Name == "eza" || r.Name == "exa" {
+			for j := range r.Args {
+				if placeOf(r.Args[j], r.Dir) == placeRoot {
+					return true
+				}
+			}
+		}
+	}
+	return false
 }
 
 // pick records one of two findings.
@@ -110,6 +140,13 @@ func shredFiles(a *assessor, r *shellparse.Run) {
 		case placeHome:
 			a.hit("file.remove-home")
 		default:
+			if holdsData(pathOf(w.Text, r.Dir)) {
+				a.hit("file.remove-data")
+				continue
+			}
+			if isLog(w.Text, r.Dir) {
+				a.hit("log.wipe")
+			}
 			if isHistory(w.Text, r.Dir) {
 				a.hit("log.history-wipe")
 				continue

@@ -20,9 +20,11 @@ type Assessment struct {
 // Finding is one reason for a level.
 type Finding struct {
 	RuleID     string
-	Level      vocabulary.RiskLevel // of the rule, or lower where the place (a container, a definition) limits the damage
-	Reason     string               // one sentence
-	Suggestion string               // one sentence: what would be safer
+	// Level is that of the rule; lower where the place (a container, a definition) limits the damage, higher where data of
+	// production are lost.
+	Level      protocol.RiskLevel
+	Reason     string             // one sentence
+	Suggestion string             // one sentence: what would be safer
 }
 
 // Rule is one entry of the rule list.
@@ -31,6 +33,11 @@ type Rule struct {
 	Level      vocabulary.RiskLevel
 	Reason     string
 	Suggestion string
+	// attack marks what nobody does by accident: left behind to run later, it is worse.
+	attack bool
+	// data marks the loss of data that live elsewhere, behind a server: neither a container nor a function limits it, and it
+	// is critical where the line names production.
+	data bool
 	// when lists patterns of the commands that the rule means; see pattern.go for the notation.
 	when []string
 }
@@ -42,8 +49,9 @@ func Rules() []Rule {
 	return out
 }
 
-var ruleGroups = [...][]Rule{shellRules, fileRules, diskRules, gitRules, containerRules, cloudRules, dataRules,
-	networkRules, serviceRules, accountRules, packageRules}
+var allRules = slices.Concat(shellRules, fileRules, diskRules, gitRules, containerRules, cloudRules, dataRules,
+	networkRules, serviceRules, accountRules, packageRules, persistRules, harvestRules, escapeRules, attackRules, configRules,
+	storeRules, desktopRules, windowsRules, gearRules, cloudMoreRules)
 
 var ruleByID = sync.OnceValue(func() map[string]*Rule {
 	m := map[string]*Rule{}
@@ -80,6 +88,7 @@ type assessor struct {
 	at       *shellparse.Run // the run being judged
 	index    int
 	hits     int // findings on this run
+	names    naming
 }
 
 // hit records a finding of the named rule on the present run.
@@ -90,8 +99,17 @@ func (a *assessor) hit(id string) {
 	}
 	a.hits++
 	level := rule.Level
+	if rule.data {
+		level = a.weighed(level)
+	}
 	if a.at != nil {
-		level = limit(level, a.at)
+		level = limit(level, rule, a.at)
+		if a.at.Planted && rule.attack && id != "persist.code" {
+			at := a.at
+			a.at = nil
+			a.hit("persist.code")
+			a.at = at
+		}
 	}
 	for i := range a.findings {
 		if a.findings[i].RuleID == id {
@@ -106,11 +124,15 @@ func (a *assessor) hit(id string) {
 }
 
 // limit lowers a level where the run's surroundings limit the damage.
-func limit(level vocabulary.RiskLevel, r *shellparse.Run) vocabulary.RiskLevel {
-	if level <= vocabulary.RiskModerate {
+func limit(level protocol.RiskLevel, rule *Rule, r *shellparse.Run) protocol.RiskLevel {
+	if level <= protocol.RiskModerate {
 		return level
 	}
-	switch r.Place {
+	place := r.Place
+	if rule.data {
+		place = shellparse.PlaceHere
+	}
+	switch place {
 	case shellparse.PlaceThrowaway: // what it destroys is thrown away anyway; mounts are judged with the carrier
 		return vocabulary.RiskModerate
 	case shellparse.PlaceContainer:
@@ -151,7 +173,8 @@ func (a *assessor) run(i int) {
 	}
 	a.interpreted()
 	a.sending()
-	if a.hits == 0 && r.Guess && dangerous.Has(r.Name) {
+	a.anywhere()
+	if a.hits == 0 && r.Guess && dangerous[r.Name] {
 		a.hit("shell.unparsed")
 	}
 	if a.hits == 0 {
@@ -169,6 +192,7 @@ func (a *assessor) line() {
 		a.hit("shell.too-large")
 	}
 	a.sockets()
+	a.together()
 }
 
 // asksOnly reports whether a run only asks for help or a version, or shows what it would do.

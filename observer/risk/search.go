@@ -11,30 +11,23 @@ func findFiles(a *assessor, r *shellparse.Run) {
 	deletes, moves, trees := r.Has("-delete"), false, false
 	for j := a.index + 1; j < len(a.cmd.Runs); j++ {
 		c := &a.cmd.Runs[j]
-		if c.Parent != a.index {
+		if !a.startedBy(j, a.index) {
 			continue
+		}
+		if empties(c) {
+			deletes = true
+			a.emptiedLogs(r)
 		}
 		switch c.Name {
 		case "rm", "shred", "unlink", "rmdir", "srm", "grm":
 			deletes = true
 			trees = trees || hasOption(c, []string{"-r", "-R", "--recursive"})
-		case "truncate":
-			for _, s := range starts(r) {
-				if isLog(s.Text, r.Dir) {
-					a.hit("log.wipe")
-				}
-			}
 		case "mv":
 			moves = moves || lastIs(c, "/dev/null")
-		case "sh", "bash":
-			for k := j + 1; k < len(a.cmd.Runs); k++ {
-				if d := &a.cmd.Runs[k]; d.Parent == j && (d.Name == "rm" || d.Name == "shred") {
-					deletes = true
-				}
-			}
 		case "chmod", "chown":
 			for _, s := range starts(r) {
-				if p := placeOf(s, r.Dir); (p == placeRoot || p == placeSystem) && !limited(r) {
+				p := placeOf(s, r.Dir)
+				if (p == placeRoot || p == placeSystem && !served[s.Text]) && !limited(r) {
 					a.hit("file.permissions-root")
 				}
 			}
@@ -42,6 +35,53 @@ func findFiles(a *assessor, r *shellparse.Run) {
 	}
 	if deletes || moves {
 		a.foundRemoval(r, trees)
+	}
+}
+
+// startedBy reports whether run j was started by run i, directly or through a shell.
+func (a *assessor) startedBy(j, i int) bool {
+	for range 3 {
+		p := a.cmd.Runs[j].Parent
+		if p == i {
+			return true
+		}
+		if p < 0 || !shells[a.cmd.Runs[p].Name] {
+			return false
+		}
+		j = p
+	}
+	return false
+}
+
+// empties reports whether a run that a search starts empties the file that it is given.
+func empties(r *shellparse.Run) bool {
+	found := func(t string) bool { return strings.Contains(t, "{}") || t == "$1" || t == "$f" || t == "$0" || t == "$@" }
+	for i := range r.Redirs {
+		if rd := &r.Redirs[i]; rd.Writes() && !rd.Appends() && rd.FD != "2" && found(rd.Target.Text) {
+			return true
+		}
+	}
+	switch r.Name {
+	case "truncate":
+		return true
+	case "cp":
+		return r.Has("/dev/null") || r.Stdin.File == "/dev/null"
+	case "dd", "tee":
+		for i := range r.Args {
+			if found(strings.TrimPrefix(r.Args[i].Text, "of=")) && (r.Name == "dd" || emptied(r)) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// emptiedLogs notes searches among the system's logs.
+func (a *assessor) emptiedLogs(r *shellparse.Run) {
+	for _, s := range starts(r) {
+		if isLog(s.Text, r.Dir) {
+			a.hit("log.wipe")
+		}
 	}
 }
 
@@ -60,12 +100,20 @@ func (a *assessor) searchBehind(w shellparse.Word) *shellparse.Run {
 
 // foundRemoval judges the deletion of what a search finds, whole folders if trees is set.
 func (a *assessor) foundRemoval(r *shellparse.Run, trees bool) {
+	if i := indexOf(r, "-delete"); i >= 0 { // tests behind the action come too late
+		before := *r
+		before.Args = r.Args[:i]
+		r = &before
+	}
 	trees = trees && !disposedNames(r) && !(indexOf(r, "-type") >= 0 && r.Arg(indexOf(r, "-type")+1) == "f")
 	for _, s := range starts(r) {
 		p := placeOf(s, r.Dir)
+		c := pathOf(s.Text, r.Dir)
 		switch {
 		case isLog(s.Text, r.Dir):
 			a.pick(aged(r), "file.find-delete-named", "log.wipe")
+		case (holdsData(c) || wholeStore(c)) && !limited(r):
+			a.hit("file.remove-data")
 		case p == placeRoot || p == placeSystem || p == placeHome || p == placeVital || p == placeUnset:
 			switch {
 			case !limited(r):

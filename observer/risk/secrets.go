@@ -79,7 +79,17 @@ var templates = wordset.Of(`.env.example .env.sample .env.template .env.dist .en
 // carries grades what a run prints or reads: files with secrets, or the environment.
 func carries(r *shellparse.Run) secretKind {
 	best := notSecret
+	if printsSecrets(r) {
+		best = secret
+	}
+	if fetchers[r.Name] && asksMetadata(r) {
+		return grave
+	}
 	switch r.Name {
+	case "read":
+		if option(r, 's') {
+			return secret
+		}
 	case "env", "printenv", "set", "history", "declare", "export":
 		if len(r.Args) == 0 || r.Has("-p") || r.Name == "history" {
 			best = secret
@@ -116,6 +126,16 @@ func carries(r *shellparse.Run) secretKind {
 		best = max(best, secrecy(r.Args[i].Text, r.Dir))
 	}
 	return max(best, secrecy(r.Stdin.File, r.Dir))
+}
+
+// option reports whether a short option is given, alone or in a bundle, be its value in the same word.
+func option(r *shellparse.Run, letter byte) bool {
+	for i := range r.Args {
+		if t := r.Args[i].Text; len(t) > 1 && t[0] == '-' && t[1] != '-' && strings.IndexByte(t, letter) > 0 {
+			return true
+		}
+	}
+	return false
 }
 
 // secretName reports whether a variable's name says that it holds a secret.

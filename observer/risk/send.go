@@ -92,12 +92,14 @@ func (a *assessor) uploaded(r *shellparse.Run) secretKind {
 		t := r.Args[i].Text
 		prev := r.Arg(i - 1)
 		value := t
+		if option, attached := clustered(prev); option != "" && attached == "" {
+			prev = option
+		}
 		if _, v, ok := strings.Cut(t, "="); ok && strings.HasPrefix(t, "--") {
 			prev, value = t[:strings.IndexByte(t, '=')], v
 		}
-		if len(t) > 2 && (strings.HasPrefix(t, "-d") || strings.HasPrefix(t, "-F") || strings.HasPrefix(t, "-T")) &&
-			t[1] != '-' {
-			prev, value = t[:2], t[2:]
+		if option, attached := clustered(t); attached != "" {
+			prev, value = option, attached
 		}
 		switch prev {
 		case "-d", "--data", "--data-binary", "--data-raw", "--data-urlencode", "-F", "--form", "--json":
@@ -118,9 +120,7 @@ func (a *assessor) uploaded(r *shellparse.Run) secretKind {
 			if r.Args[i].Open && len(value) > 1 && value[0] == '$' && secretName(value[1:]) {
 				kind = secret
 			}
-			if strings.Contains(value, "$AWS_SECRET") || strings.Contains(value, "$AWS_ACCESS_KEY") ||
-				strings.Contains(value, "$GITHUB_TOKEN") && !strings.Contains(strings.Join(texts(r), " "),
-					"github.com") {
+			if r.Args[i].Open && misdirected(value, r) {
 				kind = secret
 			}
 		case "--post-data", "--body-data":
@@ -136,6 +136,9 @@ func (a *assessor) uploaded(r *shellparse.Run) secretKind {
 		default:
 			if !strings.HasPrefix(t, "-") { // a URL with the output of a command in it
 				kind = max(kind, a.upstreamSecrets(r.Args[i].From))
+				if r.Args[i].Open && misdirected(t, r) {
+					kind = secret
+				}
 				if r.Name == "http" || r.Name == "xh" {
 					if _, file, ok := strings.Cut(t, "@"); ok {
 						kind = max(kind, secrecy(file, r.Dir))
@@ -150,12 +153,50 @@ func (a *assessor) uploaded(r *shellparse.Run) secretKind {
 	return kind
 }
 
-func texts(r *shellparse.Run) []string {
-	out := make([]string, len(r.Args))
-	for i := range r.Args {
-		out[i] = r.Args[i].Text
+// clustered splits a bundle of curl's short options whose last one takes a value: -sd is -d, -sdx is -d with x.
+func clustered(t string) (option, attached string) {
+	if len(t) < 2 || t[0] != '-' || t[1] == '-' {
+		return "", ""
 	}
-	return out
+	for i := 1; i < len(t); i++ {
+		if strings.IndexByte("dFTHuobAeEKcCmPQrtUwxXyYzD", t[i]) >= 0 {
+			return "-" + t[i:i+1], t[i+1:]
+		}
+		if strings.IndexByte("sSkLfvigGIjnNaBqR0123456#OJpM", t[i]) < 0 {
+			return "", ""
+		}
+	}
+	return "", ""
+}
+
+// owners are parts of the addresses to which a secret of the environment may go.
+var owners = []struct{ name, hosts string }{
+	{"GITHUB_TOKEN", "github"}, {"GH_TOKEN", "github"}, {"GITLAB_TOKEN", "gitlab"}, {"CI_JOB_TOKEN", "gitlab $CI"}, {"NPM_TOKEN", "npm"},
+	{"AWS_SECRET", "amazonaws"}, {"AWS_ACCESS_KEY", "amazonaws"}, {"AWS_SESSION", "amazonaws"}, {"VAULT_TOKEN", "vault $VAULT"},
+	{"OPENAI_API_KEY", "openai"}, {"ANTHROPIC_API_KEY", "anthropic"}, {"STRIPE_SECRET", "stripe"}, {"DIGITALOCEAN_TOKEN", "digitalocean"},
+	{"CLOUDFLARE_API", "cloudflare"}, {"HEROKU_API_KEY", "heroku"}, {"DOCKER_PASSWORD", "docker"}, {"PYPI_TOKEN", "pypi"},
+	{"KUBE_TOKEN", "kube"}, {"AZURE_CLIENT_SECRET", "microsoft azure"}, {"GOOGLE_APPLICATION_CREDENTIALS", "google"}, {"SSH_PRIVATE_KEY", "~"},
+	{"DATABASE_URL", "~"}, {"DB_PASSWORD", "~"}, {"SECRET_KEY_BASE", "~"}, {"PGPASSWORD", "~"}, {"MYSQL_PWD", "~"}, {"JWT_SECRET", "~"},
+}
+
+// misdirected reports whether a value holds a well-known secret of the environment and goes to somebody else than its owner.
+func misdirected(value string, r *shellparse.Run) bool {
+	for _, o := range owners {
+		i := strings.Index(value, o.name)
+		if i < 1 || value[i-1] != '$' && value[i-1] != '{' && value[i-1] != '_' {
+			continue
+		}
+		own := false
+		for hosts := o.hosts; hosts != ""; {
+			var h string
+			h, hosts, _ = strings.Cut(hosts, " ")
+			own = own || containsText(r, []string{h})
+		}
+		if !own {
+			return true
+		}
+	}
+	return false
 }
 
 // copied judges scp, rsync and sftp: secrets that leave this machine.

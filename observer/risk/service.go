@@ -145,7 +145,7 @@ var serviceRules = []Rule{
 
 func init() {
 	register(shutdownCommand, "shutdown")
-	register(stopService, "systemctl", "service", "rc-service", "launchctl", "sv", "initctl")
+	register(stopService, "service", "rc-service", "launchctl", "sv", "initctl")
 	register(killCommand, "kill", "killall", "pkill", "killall5", "skill", "fuser", "xkill", "taskkill")
 	register(cronCommand, "crontab")
 }
@@ -265,7 +265,11 @@ func cronCommand(a *assessor, r *shellparse.Run) {
 	if hasOption(r, []string{"-l", "-e", "-r", "-V"}) {
 		return
 	}
-	if len(operandsOf(r, "-u")) > 0 || r.Stdin.Present() {
+	ops := operandsOf(r, "-u")
+	switch {
+	case len(ops) > 0 && ops[0].Text == "/dev/null", len(ops) <= 1 && emptied(r):
+		a.hit("service.cron-remove")
+	case len(ops) > 0 || r.Stdin.Present():
 		a.hit("service.cron")
 	}
 }

@@ -19,27 +19,27 @@ var shellRules = []Rule{
 		Suggestion: "Write the line in a simpler way.",
 	},
 	{
-		ID: "code.remote", Level: high,
+		ID: "code.remote", Level: high, attack: true,
 		Reason:     "It runs a program from the network that nobody has looked at.",
 		Suggestion: "Download it to a file, read it, and run it then.",
 	},
 	{
-		ID: "code.remote-root", Level: critical,
+		ID: "code.remote-root", Level: critical, attack: true,
 		Reason:     "It runs a program from the network with root's rights.",
 		Suggestion: "Download it to a file, check its signature or read it, and run it then.",
 	},
 	{
-		ID: "code.remote-plain", Level: critical,
+		ID: "code.remote-plain", Level: critical, attack: true,
 		Reason:     "It runs a program that arrives without protection, so that anybody on the way can replace it.",
 		Suggestion: "Use https with certificate checks, and read the program before running it.",
 	},
 	{
-		ID: "code.decoded", Level: high,
+		ID: "code.decoded", Level: high, attack: true,
 		Reason:     "It runs text that was encoded, so that nobody can see what it does.",
 		Suggestion: "Decode it to the screen first.",
 	},
 	{
-		ID: "code.decoded-root", Level: critical,
+		ID: "code.decoded-root", Level: critical, attack: true,
 		Reason:     "It runs encoded text with root's rights.",
 		Suggestion: "Decode it to the screen first.",
 	},
@@ -87,6 +87,11 @@ var shellRules = []Rule{
 		ID: "log.edit", Level: high,
 		Reason:     "It removes entries from a log or a history.",
 		Suggestion: "Leave logs as they are.",
+	},
+	{
+		ID: "log.timestamp", Level: high,
+		Reason:     "It sets a file's time back, which hides that it was changed.",
+		Suggestion: "Leave times as they are; rsync -t and cp -p keep them where they must be kept.",
 	},
 	{
 		ID: "log.rotate", Level: moderate,

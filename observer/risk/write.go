@@ -86,9 +86,15 @@ func (a *assessor) written(w shellparse.Word, r *shellparse.Run, appends bool) {
 		return
 	}
 	c := pathOf(w.Text, r.Dir)
+	if optionNamed(w.Text) {
+		a.hit("persist.option-name")
+	}
+	a.planting(w, r)
 	switch p := placeOf(w, r.Dir); {
 	case p == placeDisk:
 		a.hit("disk.overwrite")
+	case holdsData(c) && !appends && redirected(r):
+		a.hit("file.remove-data")
 	case c == "/proc/sysrq-trigger":
 		a.hit("kernel.sysrq")
 	case strings.HasPrefix(c, "/sys/firmware/efi"):
@@ -111,20 +117,44 @@ func (a *assessor) written(w shellparse.Word, r *shellparse.Run, appends bool) {
 	case p == placeVital && !appends && redirected(r) && c[0] != '~':
 		a.hit("file.overwrite-vital")
 	case strings.HasSuffix(c, "/.ssh/authorized_keys"):
-		a.pick(strings.HasPrefix(w.Text, "/root") || r.Root, "account.root-key", "account.key")
-	case accountFiles.Has(c) && !appends && redirected(r):
+		if !appends && emptied(r) {
+			a.hit("file.overwrite-account")
+		}
+	case accountFiles[c] && !appends && redirected(r):
 		a.hit("file.overwrite-account")
 	case strings.HasPrefix(c, "/etc/cron") || strings.HasPrefix(c, "/var/spool/cron"):
 		a.hit("service.cron-write")
 	case isHistory(w.Text, r.Dir) && !appends:
 		a.hit("log.history-wipe")
 	case isLog(w.Text, r.Dir) && !appends:
-		a.pick(redirected(r) && !strings.HasPrefix(r.Name, "tee"), "log.wipe", "file.write-system")
+		a.pick(redirected(r) && (!strings.HasPrefix(r.Name, "tee") || emptied(r) || recordsLogins(c)), "log.wipe", "file.write-system")
 	case strings.HasPrefix(c, "/etc/") || strings.HasPrefix(c, "/usr/") || strings.HasPrefix(c, "/lib") ||
 		strings.HasPrefix(c, "/sys/") || strings.HasPrefix(c, "/proc/") || strings.HasPrefix(c, "/opt/") && r.Root ||
 		strings.HasPrefix(c, "/bin/") || strings.HasPrefix(c, "/sbin/"):
 		a.hit("file.write-system")
 	}
+}
+
+// emptied reports whether nothing is written, so that only the old content goes.
+func emptied(r *shellparse.Run) bool {
+	switch {
+	case r.Stdin.File == "/dev/null" || r.Has("/dev/null"):
+		return true
+	case r.Name == "" || r.Name == ":" || r.Name == "true":
+		return !r.Stdin.Present()
+	case r.Name == "echo" || r.Name == "printf":
+		return len(r.Args) == 0 || len(r.Args) == 1 && (r.Arg(0) == "" || r.Arg(0) == "-n")
+	}
+	return r.Stdin.Known && strings.TrimSpace(r.Stdin.Text) == ""
+}
+
+// recordsLogins reports whether a log is one that says who logged in and what they did.
+func recordsLogins(c string) bool {
+	switch c[strings.LastIndexByte(c, '/')+1:] {
+	case "auth.log", "secure", "wtmp", "btmp", "lastlog", "faillog", "audit.log", "utmp", "syslog", "messages", "kern.log":
+		return true
+	}
+	return false
 }
 
 // redirected reports whether a run writes by replacing content, as redirections and tee do, and not by copying a file.
@@ -186,10 +216,15 @@ func truncateFiles(a *assessor, r *shellparse.Run) {
 			a.hit("log.history-wipe")
 		case isLog(w.Text, r.Dir):
 			a.hit("log.wipe")
-		case placeOf(w, r.Dir) == placeVital:
-			a.hit("file.overwrite-vital")
 		case placeOf(w, r.Dir) == placeDisk:
 			a.hit("disk.overwrite")
+		case holdsData(pathOf(w.Text, r.Dir)):
+			a.hit("file.remove-data")
+		case accountFiles[pathOf(w.Text, r.Dir)]:
+			a.hit("file.overwrite-account")
+		case placeOf(w, r.Dir) == placeVital:
+			a.hit("file.overwrite-vital")
+		case strings.Contains(w.Text, "{}") && r.Parent >= 0 && isFind(a.cmd.Runs[r.Parent].Name):
 		default:
 			a.hit("file.truncate")
 		}

@@ -115,13 +115,16 @@ func (w *walker) toolCommands(i int, code string) {
 var runners = []string{"exec", "eval", "system", "popen", "Popen", "subprocess", "spawn", "compile(", "Function(", "passthru",
 	"os.cmd", "import_module", "assert(", "loads("}
 
+// decoderCalls begin calls that turn encoded text back.
+var decoderCalls = []string{"b64decode(", "base64_decode(", "decode_base64(", "atob(", "Buffer.from(", "decode64(", "fromhex(",
+	"unhexlify(", "hex2bin("}
+
 // decoded looks into constants that the program text decodes and runs: they are commands, or program text again.
 func (w *walker) decoded(i int, code, lang string) {
 	if w.ctx.depth >= maxDepth || !containsAny(code, runners) {
 		return
 	}
-	for _, name := range [...]string{"b64decode(", "base64_decode(", "decode_base64(", "atob(", "Buffer.from(", "decode64(",
-		"fromhex(", "unhexlify(", "hex2bin("} {
+	for _, name := range decoderCalls {
 		at := strings.Index(code, name)
 		if at < 0 {
 			continue

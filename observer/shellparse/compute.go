@@ -118,8 +118,21 @@ func (w *walker) programText(r *Run, lang string) (string, bool) {
 		}
 		return strings.Join(args, " ") + "\n", true
 	}
+	for _, name := range decoderCalls {
+		if k := strings.Index(code, name); k >= 0 && containsAny(code, printCalls) && !strings.Contains(code, "open(") {
+			list, _ := argument(code, k+len(name), false)
+			if len(list) == 1 && !list[0].Open {
+				if strings.Contains(name, "hex") {
+					return unhex(list[0].Text)
+				}
+				return decode(list[0].Text, true)
+			}
+		}
+	}
 	return "", false
 }
+
+var printCalls = []string{"print", "puts", "echo", "write(", "console.log", "say "}
 
 // constants reads a list of strings, numbers and chr(number) up to the end; false if there is anything else.
 func constants(s string) ([]string, bool) {

@@ -103,6 +103,10 @@ func (w *walker) input(r *Run, ignoreOperands bool) (string, bool) {
 			if a.Text == "-" || strings.HasPrefix(a.Text, "-") || isFD(a.Text) {
 				continue
 			}
+			if a.Text == "/dev/null" {
+				found = true
+				continue
+			}
 			f := w.file(a.Text)
 			if f == nil || !f.content.Known {
 				return "", false

@@ -11,14 +11,18 @@ func (w *walker) emitBare(assigns []Assign, redirs []Redirect, stdin Source) Sou
 	if len(assigns) == 0 && len(redirs) == 0 {
 		return stdin
 	}
+	i := -1
 	if len(redirs) > 0 || w.ctx.depth == 0 {
-		i := w.emit(Run{Assigns: assigns, Redirs: redirs, Stdin: stdin})
+		i = w.emit(Run{Assigns: assigns, Redirs: redirs, Stdin: stdin})
 		for _, as := range assigns {
 			w.plantAssigned(i, as.Name, as.Value.Text)
 		}
 		w.plantWritten(i, redirs, stdin)
 	}
 	if len(redirs) == 1 && redirs[0].Op == "<" {
+		if i >= 0 {
+			stdin.From = append(stdin.From[:len(stdin.From):len(stdin.From)], i)
+		}
 		return stdin
 	}
 	w.capture(redirs, stdin)

@@ -1,0 +1,90 @@
+package risk
+
+import (
+	"strings"
+
+	"github.com/caro-mesh/caro-node/protocol"
+)
+
+// naming says whether a line names production, or something that is there to be thrown away.
+type naming uint8
+
+const (
+	namesUnknown naming = iota
+	namesNothing
+	namesProduction
+	namesScratch
+)
+
+// maxNamed bounds the text that is searched for such names.
+const maxNamed = 8 << 10
+
+// weighed raises the level of a loss of data where the line names production, and lowers it from critical where it names a
+// test or a scratch copy.
+func (a *assessor) weighed(level protocol.RiskLevel) protocol.RiskLevel {
+	if level < protocol.RiskHigh {
+		return level
+	}
+	if a.names == namesUnknown {
+		a.names = nameOf(a.cmd.Text)
+	}
+	switch a.names {
+	case namesProduction:
+		return protocol.RiskCritical
+	case namesScratch:
+		return protocol.RiskHigh
+	}
+	return level
+}
+
+func nameOf(text string) naming {
+	if len(text) > maxNamed {
+		text = text[:maxNamed]
+	}
+	text = strings.ToLower(text)
+	if production(text) {
+		return namesProduction
+	}
+	for _, w := range [...]string{"test", "tests", "testing", "tmp", "scratch", "sandbox", "playground", "demo", "local", "localhost",
+		"dev", "development", "throwaway", "staging", "ci"} {
+		if standsAlone(text, w) {
+			return namesScratch
+		}
+	}
+	return namesNothing
+}
+
+// production reports whether a text in lower case names production: prod, db-prod, acmeprod, production, but not products.
+func production(text string) bool {
+	for at := 0; ; {
+		i := strings.Index(text[at:], "prod")
+		if i < 0 {
+			return standsAlone(text, "prd")
+		}
+		at += i + len("prod")
+		rest := strings.TrimPrefix(text[at:], "uction")
+		if rest == "" || rest[0] < 'a' || rest[0] > 'z' {
+			if len(rest) == len(text[at:]) || at == len("prod") || !isLetter(text[at-len("prod")-1]) {
+				return true
+			}
+		}
+	}
+}
+
+// standsAlone reports whether a word stands in a text without letters or digits beside it.
+func standsAlone(text, word string) bool {
+	for at := 0; ; {
+		i := strings.Index(text[at:], word)
+		if i < 0 {
+			return false
+		}
+		start, end := at+i, at+i+len(word)
+		folder := start > 0 && text[start-1] == '/' && end < len(text) && text[end] == '/' // /dev/null, /usr/local/bin
+		if !folder && (start == 0 || !isLetter(text[start-1])) && (end == len(text) || !isLetter(text[end])) {
+			return true
+		}
+		at = end
+	}
+}
+
+func isLetter(c byte) bool { return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' }
