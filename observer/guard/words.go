@@ -38,6 +38,19 @@ func Words() map[string][]string {
 		add(w, strings.Fields(code)...)
 	}
 	add("bin", strings.Fields("cp ln install tee tar unzip rsync touch")...)
+	for _, w := range strings.Fields(rewriters) {
+		add(w, strings.Fields("* ? $ -r -R")...)
+	}
+	for _, w := range strings.Fields(plainTools) {
+		add(w, strings.Fields("sh bash zsh dash ksh fish")...)
+	}
+	add("ssh", ":", "-R", "RemoteForward")
+	add("autossh", ":", "-R", "RemoteForward")
+	add("sudo", "-1", "4294967295", "ed", "ftp")
+	add("rsync", "-e", "--rsh")
+	for _, w := range strings.Fields(searchers) {
+		add(w, strings.Fields("api-key ssh-rsa begin BEGIN keytab ovpn wp-config")...)
+	}
 	for _, w := range strings.Fields(alone) {
 		add(w)
 	}
@@ -58,7 +71,13 @@ const never = "~"
 // coded says what must stand beside a program whose rules are code, where that code needs certain words. What concerns
 // paths and secrets is among the words that need nothing else, or among [Parts].
 var coded = map[string]string{
-	"git": "push branch tag checkout", "g": "push branch tag checkout",
+	"git": "push branch tag checkout config help -c", "g": "push branch tag checkout config help -c",
+	"touch": "-r -t -d --reference --date --time -rf", "aws": "rm rb sync", "gcloud": "rm rb rsync", "gsutil": "rm rb rsync", "az": "delete-batch",
+	"rclone": "delete purge sync", "mc": "rm rb mirror", "s3cmd": "del rb sync rm", "s5cmd": "rm rb sync", "oci": "bulk-delete",
+	"b2": "rm sync", "obsutil": "rm sync", "ossutil": "rm sync", "cos": "rm sync", "coscli": "rm sync", "etcdctl": "del", "consul": "delete",
+	"python": "", "python3": "", "node": "", "ruby": "", "php": framework, "rails": framework, "rake": framework, "artisan": framework,
+	"wp": framework, "bin/rails": framework, "manage.py": framework, "mix": framework, "iex": framework, "drush": framework, "bundle": framework,
+	"heroku": framework, "flask": framework,
 	"docker": "rm rmi stop kill run create exec", "podman": "rm rmi stop kill run create exec",
 	"nerdctl": "rm rmi stop kill run create exec", "docker-compose": "rm stop kill run create exec",
 	"podman-compose": "rm stop kill run create exec",
@@ -72,6 +91,9 @@ var coded = map[string]string{
 	"tar": "-C --directory --remove-files", "bsdtar": "-C --directory", "unzip": "-d",
 	"rsync": "--delete --delete-after --delete-before --delete-during --delete-excluded --del",
 }
+
+// framework are marks with which a framework's console is given program text.
+const framework = `' " ( | <`
 
 // opaque are marks with which the command behind a wrapper can be anything.
 const opaque = "$ * ? [ {"
@@ -91,13 +113,25 @@ const alone = `eval xargs parallel pwsh powershell iex Invoke-Expression at batc
 	mknod yes trap alias complete coproc enable hash function abbr
 	etc dev boot sys proc usr var sbin lib lib64 root Windows System32 System Library efi
 	curl wget fetch aria2c http https xh lynx nc ncat netcat telnet socat tftp ftp mail mailx mutt sendmail scp sftp
-	uudecode rev gpg openssl`
+	uudecode rev gpg openssl zf_rm zf_mv zf_chmod zf_chown zf_ln abbr`
+
+// rewriters change files in place, and matter when they are given many.
+const rewriters = `gzip bzip2 xz zstd lzma compress lz4 pigz pbzip2 lzip brotli gunzip bunzip2 unxz dos2unix unix2dos convmv detox
+	rename prename mmv file-rename recode strip upx ccrypt chcon setfattr sd awk gawk ruby`
+
+// plainTools start other programs; a shell behind them and sudo is a way around sudo's rules.
+const plainTools = `env nice ionice timeout stdbuf setarch strace ltrace taskset flock watch time nohup setsid unshare chrt
+	start-stop-daemon rlwrap script cpulimit valgrind perf gdb unbuffer linux32 linux64 choom prlimit nsenter chroot`
+
+// searchers look for secrets, if they do, by the words of [Parts] and by some more.
+const searchers = `rg ag ack grep egrep zgrep locate plocate mdfind findstr`
 
 // Parts are texts that make a line suspect wherever they stand: names of what is secret, of logs and of histories.
 func Parts() []string { return strings.Fields(parts) }
 
 const parts = `history HIST hist .ssh id_ .env secret .pem .key .p12 .kdbx credential passw shadow token .aws .gnupg .kube
-	.netrc .config .docker keychain wallet PRELOAD cookie Cookie Login`
+	.netrc .config .docker keychain wallet PRELOAD cookie Cookie Login --checkpoint --use-compress --no-preserve api_key apikey
+	AKIA akia private Private stratum --donate tmp/. _GET _POST _REQUEST getRuntime ext:: EDITOR PAGER ASKPASS PROMPT VISUAL --receive-pack --upload-pack`
 
 // Marks are the characters that count as words of their own, wherever they stand.
-func Marks() string { return "$*?[{|<;&'\"(\\" }
+func Marks() string { return "$*?[{|<;&'\"(\\:" }

@@ -141,8 +141,12 @@ func (a *assessor) elevated() {
 		case r.Root && shells[r.Name] && !r.Code.Known && !interactive(r):
 			a.hit("account.elevated") // a script of which nothing is known
 		case r.Root && interactive(r):
-			a.pick(r.Parent >= 0 && escapes(a.cmd.Runs[r.Parent].Name), "account.root-escape", "account.root-shell")
-		case r.Root && editors.Has(r.Name):
+			p := r.Parent
+			for p >= 0 && shells[a.cmd.Runs[p].Name] && a.cmd.Runs[p].Root {
+				p = a.cmd.Runs[p].Parent
+			}
+			a.pick(p >= 0 && escapes(a.cmd.Runs[p].Name), "account.root-escape", "account.root-shell")
+		case r.Root && editors[r.Name]:
 			a.hit("account.elevated")
 		}
 		return

@@ -2,7 +2,7 @@ package risk
 
 var cloudRules = []Rule{
 	{
-		ID: "iac.destroy", Level: high,
+		ID: "iac.destroy", Level: high, data: true,
 		Reason:     "It destroys infrastructure.",
 		Suggestion: "Run the plan first (terraform plan -destroy) and read what goes.",
 		when: []string{
@@ -42,12 +42,12 @@ var cloudRules = []Rule{
 			"terraform apply|refresh|taint|untaint|import", "terraform state mv",
 			"pulumi up|update|refresh|import|cancel", "cdk deploy", "sls|serverless deploy", "sam|sst deploy",
 			"ansible-playbook ... !--check|-C|--syntax-check|--list-tasks|--list-hosts",
-			"ansible -b|-m|--become|--module-name !-C|--check ^ping", "packer build", "salt|salt-call ...",
+			"ansible -b|-m|--become|--module-name !-C|--check ^ping|setup|debug|gather_facts|stat", "packer build", "salt|salt-call ...",
 			"puppet apply|agent", "chef-client ...",
 		},
 	},
 	{
-		ID: "cloud.delete", Level: high,
+		ID: "cloud.delete", Level: high, data: true,
 		Reason:     "It deletes cloud resources, often with their data.",
 		Suggestion: "List the resource first, and take a snapshot or export.",
 		when: []string{
@@ -117,7 +117,7 @@ var cloudRules = []Rule{
 		},
 	},
 	{
-		ID: "backup.delete", Level: high,
+		ID: "backup.delete", Level: high, data: true,
 		Reason:     "It deletes backups.",
 		Suggestion: "List them first, and keep the newest.",
 		when: []string{
@@ -129,7 +129,7 @@ var cloudRules = []Rule{
 		},
 	},
 	{
-		ID: "queue.purge", Level: high,
+		ID: "queue.purge", Level: high, data: true,
 		Reason:     "It throws away messages or their record.",
 		Suggestion: "Look at the queue's length and take an export first.",
 		when: []string{

@@ -25,7 +25,7 @@ var containerRules = []Rule{
 		},
 	},
 	{
-		ID: "docker.volume-remove", Level: high,
+		ID: "docker.volume-remove", Level: high, data: true,
 		Reason:     "It deletes data volumes.",
 		Suggestion: "Copy the data out first with docker run and tar.",
 		when: []string{
@@ -96,7 +96,7 @@ var containerRules = []Rule{
 			"kubectl delete ... --all|-A|--all-namespaces", "kubectl replace --force",
 			"kubectl delete --force|--now", "kubectl delete --grace-period=0|--grace-period ~force",
 			"kubectl drain ... !--dry-run|--dry-run=client", "kubectl delete -k|-f !--dry-run|--dry-run=client",
-			"kind|k3d|minikube delete", "k3d|kind cluster delete", "k3d cluster delete", "eksctl delete",
+			"eksctl delete",
 			"kubeadm reset", "k3s-uninstall.sh|k3s-killall.sh ...", "velero backup|restore delete",
 			"argocd app|appset|proj|cluster delete", "flux uninstall", "kops delete", "rke remove",
 			"istioctl uninstall", "kubectl patch ... ~finalizers", "talosctl reset", "nomad job stop|purge",
@@ -104,7 +104,7 @@ var containerRules = []Rule{
 		},
 	},
 	{
-		ID: "kubernetes.delete-listed", Level: high,
+		ID: "kubernetes.delete-listed", Level: high, data: true,
 		Reason:     "It deletes every object that another command lists.",
 		Suggestion: "Print the list first, and delete with a label selector.",
 	},
@@ -138,7 +138,7 @@ var containerRules = []Rule{
 		},
 	},
 	{
-		ID: "helm.uninstall", Level: high,
+		ID: "helm.uninstall", Level: high, data: true,
 		Reason:     "It removes a release with everything that belongs to it.",
 		Suggestion: "Run helm get manifest first, and keep the values.",
 		when: []string{

@@ -8,17 +8,17 @@ import (
 
 var dataRules = []Rule{
 	{
-		ID: "sql.drop", Level: high,
+		ID: "sql.drop", Level: high, data: true,
 		Reason:     "It deletes a database, a table or a schema with its data.",
 		Suggestion: "Take a dump first, and rename before dropping.",
 		when: []string{
-			"dropdb|dropuser ...", "mysqladmin drop|shutdown", "mongosh ~dropDatabase", "influx delete|bucket",
+			"dropuser ...", "mysqladmin shutdown",
 			"clickhouse-client ~DROP|TRUNCATE", "cqlsh ~DROP|TRUNCATE|drop|truncate", "curator_cli ~delete",
 			"neo4j-admin database|unbind drop",
 		},
 	},
 	{
-		ID: "sql.delete-all", Level: high,
+		ID: "sql.delete-all", Level: high, data: true,
 		Reason:     "Without a WHERE, the statement changes or deletes every row.",
 		Suggestion: "Add a WHERE, and run it inside a transaction.",
 	},
@@ -33,7 +33,7 @@ var dataRules = []Rule{
 		Suggestion: "Try it on a copy first.",
 	},
 	{
-		ID: "sql.column-drop", Level: high,
+		ID: "sql.column-drop", Level: high, data: true,
 		Reason:     "It drops a column with its data.",
 		Suggestion: "Rename it first, and drop it when nothing misses it.",
 	},
@@ -52,7 +52,7 @@ var dataRules = []Rule{
 		Reason:     "It loads a dump over a database.",
 		Suggestion: "Load it into a new database first.",
 		when: []string{
-			"pg_restore !-l|--list", "mongorestore ...", "mysqlimport ...", "pgloader ...", "sqlcmd ~RESTORE",
+			"createdb|createuser ...", "pg_restore !-l|--list", "mongorestore ...", "mysqlimport ...", "pgloader ...", "sqlcmd ~RESTORE",
 		},
 	},
 	{
@@ -64,12 +64,12 @@ var dataRules = []Rule{
 		},
 	},
 	{
-		ID: "mongo.delete", Level: high,
+		ID: "mongo.delete", Level: high, data: true,
 		Reason:     "It deletes a database, a collection or all documents.",
 		Suggestion: "Run mongodump first.",
 	},
 	{
-		ID: "redis.flush", Level: high,
+		ID: "redis.flush", Level: high, data: true,
 		Reason:     "It deletes all keys or stops the server.",
 		Suggestion: "Delete keys by name, and check the database number.",
 		when: []string{
@@ -87,7 +87,7 @@ var dataRules = []Rule{
 		},
 	},
 	{
-		ID: "app.database-reset", Level: high,
+		ID: "app.database-reset", Level: high, data: true,
 		Reason:     "It drops and makes anew the application's database.",
 		Suggestion: "Check which environment it is connected to, and take a dump.",
 		when: []string{
@@ -126,7 +126,7 @@ var dataRules = []Rule{
 		},
 	},
 	{
-		ID: "search.delete", Level: high,
+		ID: "search.delete", Level: high, data: true,
 		Reason:     "It deletes an index of a search server.",
 		Suggestion: "Take a snapshot first, and name the index.",
 	},
@@ -195,6 +195,8 @@ func (a *assessor) statement(words []string, stmt string) {
 		case "INDEX", "VIEW", "FUNCTION", "TRIGGER", "PROCEDURE", "POLICY", "EXTENSION", "CONSTRAINT", "RULE", "TYPE",
 			"AGGREGATE", "OPERATOR", "STATISTICS", "PUBLICATION", "SUBSCRIPTION", "TEMPORARY":
 			a.hit("sql.schema")
+		case "DATABASE", "SCHEMA", "KEYSPACE", "TABLESPACE", "CATALOG", "WAREHOUSE", "ACCOUNT", "BUCKET":
+			a.hit("sql.drop-database")
 		default:
 			a.hit("sql.drop")
 		}

@@ -18,7 +18,7 @@ var desktopRules = []Rule{
 		Reason:     "It deletes or resets settings of the whole system or of all programs, or turns a protection off.",
 		Suggestion: "Export them first with defaults export, and change the one key that is meant.",
 		when: []string{
-			"defaults delete NSGlobalDomain|-g|-globalDomain|com.apple.dock|com.apple.finder ^-",
+			"defaults delete NSGlobalDomain", "defaults delete -g|-globalDomain",
 			"defaults delete-all ...", "tccutil reset All|all", "dscl ... =-delete|delete", "dscl ... =-passwd|passwd ~/Users/",
 			"csrutil disable|clear|authenticated-root", "spctl --master-disable|--global-disable|--add|--disable", "spctl kext-consent disable",
 			"tmutil disable|delete|deletelocalsnapshots|thinlocalsnapshots|removedestination", "fdesetup disable|removerecovery|remove",

@@ -57,7 +57,7 @@ var diskRules = []Rule{
 		},
 	},
 	{
-		ID: "disk.volume", Level: high,
+		ID: "disk.volume", Level: high, data: true,
 		Reason:     "It destroys or shrinks a volume, a data set or a snapshot.",
 		Suggestion: "Take a snapshot or a backup first.",
 		when: []string{

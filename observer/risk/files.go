@@ -204,6 +204,15 @@ var fileRules = []Rule{
 		Suggestion: "Unpack into an empty folder and look at it first.",
 	},
 	{
+		ID: "file.immutable-vital", Level: high,
+		Reason:     "It takes the protection from change off a file that decides who may log in or what is loaded.",
+		Suggestion: "Check who set it; change the file with its own tool.",
+		when: []string{
+			"chattr ~-i ~/etc/passwd|/etc/shadow|/etc/sudoers|/etc/ld.so|/etc/group|/etc/pam|/etc/ssh|/boot|authorized_keys",
+			"chattr ~-a ~/var/log|history|audit",
+		},
+	},
+	{
 		ID: "file.immutable", Level: moderate,
 		Reason:     "It changes file attributes below the permissions.",
 		Suggestion: "Check with lsattr first.",

@@ -31,7 +31,12 @@ func (a *assessor) foreign() {
 	if anyIn(flat, forkLoops) || strings.Contains(flat, "os.fork()") && anyIn(flat, []string{"while", "for"}) {
 		a.hit("shell.fork-bomb")
 	}
-	if anyIn(flat, []string{"exec(", "eval(", "system(", "popen(", "subprocess.", "execSync(", "shell_exec("}) {
+	if anyIn(flat, []string{"setuid(0)", "setreuid(0", "setresuid(0", "setgid(0)", "POSIX::setuid"}) && anyIn(flat, starters) {
+		a.hit("account.root-escape")
+	}
+	if anyIn(flat, []string{"exec(", "eval(", "system(", "popen(", "subprocess.", "execSync(", "shell_exec(", "Function(",
+		"runInThisContext(", "runInNewContext(", "instance_eval", "class_eval", "loadstring(", "load(", "compile(", "spawn(", "include",
+		"IEX", "Invoke-Expression", "eval$", "evalget"}) {
 		switch {
 		case anyIn(flat, decoders):
 			a.pick(r.Root, "code.decoded-root", "code.decoded")
@@ -57,7 +62,11 @@ var (
 		"while(true){require('child_process')"}
 	decoders = []string{"b64decode(", "base64_decode(", "decode_base64(", "'base64'", `"base64"`, "fromhex(",
 		"Base64.decode", "atob(", "unhexlify("}
-	loaders     = []string{"urlopen(", "requests.get(", "file_get_contents('http", `file_get_contents("http`, "http.get("}
+	loaders = []string{"urlopen(", "requests.get(", "file_get_contents('http", `file_get_contents("http`, "http.get(",
+		`.get("http`, `.get('http`, `fetch("http`, "fetch('http", "fetch(`http", `open("http`, "open('http", "URI.open(", "Net::HTTP.get",
+		"LWP::Simple", "urlretrieve(", "DownloadString(", "HTTP.get(", "httpx.get(", "urllib2.urlopen(", "http.Get(", "axios.get(",
+		"axios(", `request("http`, "request('http", "include'http", `include"http`, "getstore(", "import('http", `import("http`,
+		"socket.http", "HTTP::Tiny->new->get", `get"http`, "get'http", `get("http`, "get('http"}
 	connections = []string{"socket.socket(", "socket(S,", "socket(SOCKET", "Socket::INET", "IO::Socket", "TCPSocket",
 		"fsockopen(", "net.connect(", "net.Socket(", "net.createConnection", "createServer(", "socket.tcp(",
 		"/inet/tcp/", "socket.create_connection(", "java.net.Socket", "TCPClient", "stream_socket_client(", "usesocket",

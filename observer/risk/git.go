@@ -25,6 +25,15 @@ var gitRules = []Rule{
 		},
 	},
 	{
+		ID: "git.push", Level: moderate,
+		Reason:     "It publishes commits, tags or pull requests where others get them.",
+		Suggestion: "Look at what goes with git log first.",
+		when: []string{
+			"git push !-n|--dry-run|-f|--force|--mirror|--prune|-d|--delete|--force-with-lease", "gh pr merge|close", "gh workflow run", "gh release create", "glab mr merge|close", "gh issue close",
+			"hub push|release", "jj git push", "hg push", "svn commit|ci", "git svn dcommit", "git lfs push", "gt submit|sync",
+		},
+	},
+	{
 		ID: "git.push-delete", Level: high,
 		Reason:     "It deletes a branch or tag on the server.",
 		Suggestion: "Check with git log that it is merged.",
@@ -127,6 +136,11 @@ var gitRules = []Rule{
 		},
 	},
 	{
+		ID: "code.git-transport", Level: critical, attack: true,
+		Reason:     "It makes git run a command in place of a connection.",
+		Suggestion: "Clone over https or ssh.",
+	},
+	{
 		ID: "git.repo-delete", Level: high,
 		Reason:     "It deletes or opens up a repository or its releases on the server.",
 		Suggestion: "Archive it instead.",
@@ -144,6 +158,11 @@ func init() { register(gitCommand, "git") }
 // gitCommand judges refspecs, which no option shows.
 func gitCommand(a *assessor, r *shellparse.Run) {
 	sub, at := r.Operand(0)
+	for i := range r.Args {
+		if strings.HasPrefix(r.Args[i].Text, "ext::") {
+			a.hit("code.git-transport")
+		}
+	}
 	switch sub {
 	case "push":
 		_, next := r.Operand(at + 1)

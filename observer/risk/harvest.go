@@ -37,17 +37,17 @@ var harvestRules = []Rule{
 		Suggestion: "Pass it straight to the program that needs it.",
 		when: []string{
 			"aws secretsmanager get-secret-value|batch-get-secret-value", "aws ssm get-parameter|get-parameters|get-parameters-by-path --with-decryption",
-			"aws configure get|export-credentials", "aws sts get-session-token|assume-role", 
+			"aws configure get|export-credentials", "aws sts get-session-token|assume-role",
 			"gcloud secrets versions access",
 			"gcloud auth application-default print-access-token", "az account get-access-token", "az keyvault secret show|download",
 			"az storage account keys list", "az acr credential show", "vault kv get", "vault read ~secret|database|aws|pki",
 			"vault print token", "op read|item|document get", "op read", "bw get", "bw export", "pass show|-c|*/*", "gopass show|*/*",
 			"lpass show|export", "keepassxc-cli show|export|clip", "secret-tool lookup|search", "doppler secrets get|download",
-			"infisical secrets|export ...", "chamber read|export|env", "age -d|--decrypt", 
+			"infisical secrets|export ...", "chamber read|export|env", "age -d|--decrypt",
 			"fly|flyctl secrets|tokens ...", "vercel env pull", "netlify env:get|env:list", "railway variables", "wrangler secret list",
 			"gh auth token", "glab auth status -t|--show-token", "git credential fill", "npm token create|list", "kubectl config view --raw",
 			"security find-generic-password|find-internet-password -w|-g|-wa|-ga", "kubectl create token", "oc whoami -t|--show-token",
-			"argocd admin initial-password", "terraform output ~password|secret|token|-raw", 
+			"argocd admin initial-password", "terraform output ~password|secret|token|-raw",
 			"nmcli ... --show-secrets|-s", "wg showconf|genkey", "docker swarm join-token|unlock-key", "kubeadm token create|list",
 			"consul acl token ...", "nomad acl token ...", "gpg --export-secret-subkeys", "rails credentials:show|credentials:edit",
 			"mokutil ~--password", "netsh wlan show ~key=clear", "cmdkey /list",
@@ -218,11 +218,16 @@ func (a *assessor) anywhere() {
 	if fetchers[r.Name] && asksMetadata(r) {
 		a.hit("secret.metadata")
 	}
+	if r.Endless && fills[r.Name] && (r.Name != "mkdir" || a.descends()) && (r.Name != "dd" || !r.Has("of=/dev/null")) {
+		a.hit("service.exhaust")
+	}
 	for i := range r.Args {
 		t := r.Args[i].Text
 		switch {
 		case strings.Contains(t, "/etc/") && !lookers[r.Name] && hashes(t, r.Dir):
 			a.hit("secret.read-system")
+		case fetchers[r.Name] && strings.Contains(t, "/api/v1/") && strings.Contains(t, "/secrets"):
+			a.hit("secret.cluster")
 		case strings.HasPrefix(t, "/proc/") && a.foreignProcess(t):
 			a.hit("secret.process")
 		case r.Args[i].Glob && t[0] == '/' && strings.ContainsAny(t, "?[") && !lookers[r.Name] && (shellparse.Match(t, "/etc/shadow") ||
@@ -230,6 +235,19 @@ func (a *assessor) anywhere() {
 			a.hit("secret.read-system")
 		}
 	}
+}
+
+// fills are programs that use up a disk when they are repeated without end.
+var fills = set(`fallocate mkfile truncate dd mkdir`)
+
+// descends reports whether the line changes into folders that it makes.
+func (a *assessor) descends() bool {
+	for i := range a.cmd.Runs {
+		if r := &a.cmd.Runs[i]; r.Endless && (r.Name == "cd" || r.Name == "pushd") {
+			return true
+		}
+	}
+	return false
 }
 
 // hashes reports whether a word names the password hashes of the system.

@@ -55,7 +55,7 @@ var networkRules = []Rule{
 			"gpg --export-secret-keys|--export-secret-key|--export-secret-subkeys|--delete-secret-keys",
 			"gpg --delete-secret-key|--delete-secret-and-public-key",
 			"security dump-keychain|delete-keychain|export",
-			"secretsdump.py|mimikatz|lazagne|hashdump|pypykatz ...", "unshadow|john|hashcat ...",
+			"secretsdump.py|mimikatz|lazagne|hashdump|pypykatz ...", "unshadow ...", "john|hashcat * !--list|--list=*|--help|-I|--version|-b",
 			"keyctl purge|clear", "lsadump ...", "reg save", "procdump|gcore ~lsass",
 		},
 	},

@@ -33,7 +33,7 @@ var persistRules = []Rule{
 		Suggestion: "Leave these settings to the system.",
 	},
 	{
-		ID: "persist.disguise", Level: high,
+		ID: "persist.disguise", Level: high, attack: true,
 		Reason:     "It makes the name of an everyday command do something else that destroys or listens.",
 		Suggestion: "Use another name.",
 	},

@@ -93,8 +93,14 @@ func (a *assessor) sockets() {
 	}
 	for i := range a.cmd.Runs {
 		r := &a.cmd.Runs[i]
-		if socket && carries(r) >= secret && r.Name != "" {
-			a.hit("network.exfiltrate")
+		if socket && r.Name != "" {
+			kind := carries(r)
+			for j := range r.Args {
+				kind = max(kind, a.upstreamSecrets(r.Args[j].From))
+			}
+			if kind >= secret {
+				a.hit("network.exfiltrate")
+			}
 		}
 		switch {
 		case socket && (interactive(r) || strings.HasPrefix(r.Path, "$") && r.Path != "$()" && r.Name != "sh"):

@@ -19,12 +19,12 @@ type Assessment struct {
 
 // Finding is one reason for a level.
 type Finding struct {
-	RuleID     string
+	RuleID string
 	// Level is that of the rule; lower where the place (a container, a definition) limits the damage, higher where data of
 	// production are lost.
 	Level      protocol.RiskLevel
-	Reason     string             // one sentence
-	Suggestion string             // one sentence: what would be safer
+	Reason     string // one sentence
+	Suggestion string // one sentence: what would be safer
 }
 
 // Rule is one entry of the rule list.
@@ -104,7 +104,7 @@ func (a *assessor) hit(id string) {
 	}
 	if a.at != nil {
 		level = limit(level, rule, a.at)
-		if a.at.Planted && rule.attack && id != "persist.code" {
+		if a.at.Planted && rule.attack && !strings.HasPrefix(id, "persist.") {
 			at := a.at
 			a.at = nil
 			a.hit("persist.code")
@@ -138,8 +138,8 @@ func limit(level protocol.RiskLevel, rule *Rule, r *shellparse.Run) protocol.Ris
 	case shellparse.PlaceContainer:
 		level = min(level, vocabulary.RiskHigh)
 	}
-	if r.Deferred && level == vocabulary.RiskHigh { // defined here, run later or never
-		level = vocabulary.RiskModerate
+	if r.Deferred && level == protocol.RiskHigh && !(r.Planted && rule.attack) { // defined here, run later or never
+		level = protocol.RiskModerate
 	}
 	return level
 }
@@ -195,8 +195,32 @@ func (a *assessor) line() {
 	a.together()
 }
 
+// simulates reports whether a package manager only says what it would do.
+func simulates(r *shellparse.Run) bool {
+	switch r.Name {
+	case "apt", "apt-get", "aptitude", "nala":
+		return hasOption(r, []string{"-s", "--simulate", "--just-print", "--dry-run", "--recon", "--no-act"})
+	case "dnf", "yum", "microdnf":
+		return r.Has("--assumeno")
+	case "zypper":
+		return hasOption(r, []string{"-D", "--dry-run"})
+	case "dpkg":
+		return hasOption(r, []string{"--simulate", "--no-act", "--dry-run"})
+	case "rpm":
+		return r.Has("--test")
+	case "pacman":
+		return hasOption(r, []string{"-p", "--print"})
+	case "pkg":
+		return r.Has("-n") || r.Has("--dry-run")
+	}
+	return false
+}
+
 // asksOnly reports whether a run only asks for help or a version, or shows what it would do.
 func asksOnly(r *shellparse.Run) bool {
+	if simulates(r) {
+		return true
+	}
 	for i := range r.Args {
 		switch t := r.Args[i].Text; t {
 		case "--":

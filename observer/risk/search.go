@@ -55,7 +55,9 @@ func (a *assessor) startedBy(j, i int) bool {
 
 // empties reports whether a run that a search starts empties the file that it is given.
 func empties(r *shellparse.Run) bool {
-	found := func(t string) bool { return strings.Contains(t, "{}") || t == "$1" || t == "$f" || t == "$0" || t == "$@" }
+	found := func(t string) bool {
+		return strings.Contains(t, "{}") || t == "$1" || t == "$f" || t == "$0" || t == "$@"
+	}
 	for i := range r.Redirs {
 		if rd := &r.Redirs[i]; rd.Writes() && !rd.Appends() && rd.FD != "2" && found(rd.Target.Text) {
 			return true
@@ -161,7 +163,7 @@ func limited(r *shellparse.Run) bool {
 	}
 	for i := range r.Args { // in "-name x -o -delete" the action belongs to what is not named
 		if t := r.Args[i].Text; t == "-o" || t == "-or" {
-			if next := r.Arg(i + 1); next == "-delete" || strings.HasPrefix(next, "-exec") || strings.HasPrefix(next, "-ok") {
+			if next := r.Arg(i + 1); next == "" || next == "-delete" || strings.HasPrefix(next, "-exec") || strings.HasPrefix(next, "-ok") {
 				return false
 			}
 		}

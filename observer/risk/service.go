@@ -80,6 +80,10 @@ var serviceRules = []Rule{
 		ID: "process.kill", Level: moderate,
 		Reason:     "It ends processes.",
 		Suggestion: "Look with ps or pgrep first.",
+		when: []string{
+			"tmux kill-session|kill-server|kill-window|kill-pane", "screen -X ~quit|kill", "zellij kill-session|kill-all-sessions|ka|k", "kill-port|fkill|killport ...",
+			"am force-stop|kill|kill-all", "scancel|qdel|bkill|condor_rm ...", "wmctrl -c", "gh run cancel", "adb kill-server", "xkill ...", "jobs -x", "bkill 0",
+		},
 	},
 	{
 		ID: "kernel.sysrq", Level: critical,
@@ -105,7 +109,7 @@ var serviceRules = []Rule{
 			"kernel-install|plymouth-set-default-theme ...",
 			"localectl|hostnamectl set-locale|set-keymap|set-hostname",
 			"update-alternatives --set|--config|--install|--remove", "tuned-adm profile", "cpupower ...",
-			"pmset|nvram|systemsetup|scutil|defaults write|delete|-a|--set", "defaults write|delete",
+			"udevadm control|trigger --reload*|-R|*", "udevadm control|trigger", "pmset|nvram|systemsetup|scutil|defaults write|delete|-a|--set", "defaults write|delete",
 			"bless|softwareupdate -i|--install",
 		},
 	},
@@ -225,8 +229,9 @@ func killCommand(a *assessor, r *shellparse.Run) {
 			switch {
 			case vitalProcesses.Has(w.Text):
 				a.hit("process.kill-all")
-			case user && (w.Text == "root" || w.Text == "$USER" || w.Text == "0" || strings.HasPrefix(r.Arg(i-1),
-				"-u") && countOperands(r) <= 1):
+			case user && countOperands(r) <= 1 && (w.Text == "root" || w.Text == "$USER" || w.Text == "0" ||
+				strings.HasPrefix(r.Arg(i-1), "-u") || strings.HasPrefix(r.Arg(i-1), "-U") || r.Arg(i-1) == "--user"),
+				user && w.Text == "root":
 				a.hit("process.kill-all")
 			case (r.Name == "pkill") && (w.Text == "." || w.Text == ".*" || w.Text == ""):
 				a.hit("process.kill-all")
