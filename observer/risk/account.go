@@ -98,7 +98,7 @@ var accountRules = []Rule{
 		Suggestion: "Use sudo for the single command.",
 		when: []string{
 			"su !-c|--command|--help", "sudo -i|-s|--login|--shell|-Es|-Hi", "doas -s", "machinectl shell",
-			"pkexec bash|sh|zsh",
+			"pkexec bash|sh|zsh|/bin/sh|/bin/bash",
 		},
 	},
 	{
@@ -145,7 +145,8 @@ func (a *assessor) elevated() {
 			for p >= 0 && shells[a.cmd.Runs[p].Name] && a.cmd.Runs[p].Root {
 				p = a.cmd.Runs[p].Parent
 			}
-			a.pick(p >= 0 && escapes(a.cmd.Runs[p].Name), "account.root-escape", "account.root-shell")
+			a.pick(p >= 0 && (escapes(a.cmd.Runs[p].Name) || a.cmd.Runs[p].Name == "ssh" && r.Place == shellparse.PlaceHere) ||
+				r.Started("pkexec"), "account.root-escape", "account.root-shell")
 		case r.Root && editors[r.Name]:
 			a.hit("account.elevated")
 		}

@@ -59,24 +59,34 @@ func creates(r *shellparse.Run) bool {
 
 // editFiles judges editing in place.
 func editFiles(a *assessor, r *shellparse.Run) {
-	inPlace := false
-	for _, w := range r.Args {
-		t := w.Text
-		inPlace = inPlace || strings.HasPrefix(t, "-i") || t == "--in-place" || r.Name == "perl" && strings.HasPrefix(t,
-			"-pi")
-	}
-	if !inPlace {
+	if !editsInPlace(r) {
 		return
 	}
+	deletes, whole := strings.Contains(r.Line(), "/d"), erasesAll(r)
 	for _, w := range operandsOf(r, "-e -f") {
 		c := pathOf(w.Text, r.Dir)
 		switch {
-		case c == "/etc/passwd" || c == "/etc/shadow" || c == "/etc/sudoers":
+		case whole && (vitalFiles[c] || holdsData(c)):
+			a.hit("file.overwrite-vital")
+		case c == "/etc/passwd" || c == "/etc/shadow" || c == "/etc/sudoers" || strings.HasPrefix(c, "/etc/sudoers.d/"):
 			a.hit("account.edit")
+		case isHistory(w.Text, r.Dir) || isLog(w.Text, r.Dir) && (deletes || whole || strings.Contains(r.Line(), "s/")):
+			a.hit("log.edit")
 		case strings.HasPrefix(c, "/etc/") || strings.HasPrefix(c, "/usr/") || strings.HasPrefix(c, "/boot/"):
 			a.hit("file.write-system")
-		case isHistory(w.Text, r.Dir) || isLog(w.Text, r.Dir) && strings.Contains(r.Line(), "/d"):
-			a.hit("log.edit")
+		case whole && c != "" && c[0] == '/':
+			a.hit("file.truncate")
 		}
 	}
+}
+
+// erasesAll reports whether an edit leaves nothing of a file.
+func erasesAll(r *shellparse.Run) bool {
+	for i := range r.Args {
+		switch r.Args[i].Text {
+		case "d", "1,$d", "0,$d", "/./d", "/.*/d", "/^/d", "s/.*//", "s/.*//g", "s/^.*$//", "/$/d", "2,$d":
+			return true
+		}
+	}
+	return false
 }

@@ -153,6 +153,9 @@ func (a *assessor) setting(c, text string) {
 			a.hit("protection.off")
 		}
 	}
+	if strings.HasSuffix(c, "/release_agent") {
+		a.hit("persist.system-hook")
+	}
 	if strings.HasPrefix(c, "/sys/block/") && strings.HasSuffix(c, "/delete") {
 		a.hit("disk.remove-device")
 	}

@@ -171,6 +171,7 @@ var containerRules = []Rule{
 func init() {
 	register(dockerCommand, "docker")
 	register(kubectlCommand, "kubectl")
+	register(lxcCommand, "lxc", "incus")
 }
 
 func dockerCommand(a *assessor, r *shellparse.Run) {
@@ -209,6 +210,21 @@ func kubectlCommand(a *assessor, r *shellparse.Run) {
 			if len(w.From) > 0 {
 				a.hit("kubernetes.delete-listed")
 			}
+		}
+	}
+}
+
+// lxcCommand judges what a container of lxc is given of the machine.
+func lxcCommand(a *assessor, r *shellparse.Run) {
+	if !(r.Has("init") || r.Has("launch") || r.Has("config") || r.Has("create")) {
+		return
+	}
+	for i := range r.Args {
+		switch t := r.Args[i].Text; {
+		case t == "source=/":
+			a.hit("docker.host-root")
+		case strings.HasSuffix(t, "security.privileged=true") || t == "security.privileged" && r.Arg(i+1) == "true":
+			a.hit("docker.privileged")
 		}
 	}
 }
@@ -259,6 +275,20 @@ func (a *assessor) dockerRun(r *shellparse.Run) {
 	}
 	if privileged {
 		a.hit("docker.privileged")
+	}
+}
+
+// dockerAPI judges requests to docker's own interface.
+func (a *assessor) dockerAPI(r *shellparse.Run) {
+	if !containsText(r, []string{"docker.sock", "podman.sock", ":2375/", ":2376/", "containers/create", "/exec"}) || !containsText(r,
+		[]string{"containers/create", "/exec", "containers/"}) {
+		return
+	}
+	for i := range r.Args {
+		flat := strings.ReplaceAll(r.Args[i].Text, " ", "")
+		if strings.Contains(flat, `"Privileged":true`) || strings.Contains(flat, `"Binds":["/:`) || strings.Contains(flat, `"PidMode":"host"`) {
+			a.hit("docker.host-root")
+		}
 	}
 }
 

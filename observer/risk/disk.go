@@ -31,7 +31,7 @@ var diskRules = []Rule{
 			"parted ... mklabel|mktable|rm|mkpart|resizepart", "parted =mklabel|mktable|rm",
 			"sgdisk -Z|-z|-o|-d|-n|-g|--zap-all|--zap|--clear|--delete*|--new*|--load-backup*|-l",
 			"sfdisk --delete|--wipe*|--force|-f",
-			"diskutil eraseDisk|eraseVolume|zeroDisk|randomDisk|secureErase|partitionDisk|reformat|apfs",
+			"diskutil eraseDisk|eraseVolume|zeroDisk|randomDisk|secureErase|partitionDisk|reformat",
 			"diskpart", "format.com|format C:|c:|D:|d:",
 			"Clear-Disk|Format-Volume|Initialize-Disk|Remove-Partition",
 		},

@@ -44,6 +44,10 @@ func (a *assessor) foreign() {
 			a.pick(r.Root, "code.remote-root", "code.remote")
 		}
 	}
+	if r.Name == "osascript" && anyIn(code, []string{"delete every", "delete (every", "delete folder", "delete POSIX", "empty the trash",
+		"delete item", "delete (POSIX", "delete disk item", "move (every", "delete file"}) {
+		a.hit("code.foreign-remove")
+	}
 	if anyIn(flat, senders) {
 		a.foreignSecrets(code)
 	}

@@ -28,7 +28,7 @@ var harvestRules = []Rule{
 		Suggestion: "Name the one secret and the one key in it.",
 		when: []string{
 			"talosctl ... ~secrets.yaml", "etcdctl get /registry/secrets*",
-			"vault kv get -r|-recursive|--recursive", "consul kv export",
+			"vault kv get -r|-recursive|--recursive", "consul kv export", "etcdctl get --prefix|--from-key /|", "etcdctl get --prefix|--from-key",
 		},
 	},
 	{
@@ -205,7 +205,7 @@ var printers = set(`cat less more head tail bat strings xxd base64 nl tac od hex
 var lookers = set(`ls stat chmod chown chgrp chattr lsattr test [ [[ file wc getfacl setfacl restorecon rm shred unlink touch exa eza
 	ll namei realpath readlink dirname basename du find fd echo printf cd sha256sum md5sum sha1sum cmp mv passwd chage inotifywait
 	auditctl lsof fuser git vipw pwck grpck mount umount aide tripwire dpkg rpm cksum b2sum id export set declare alias which type
-	man getent truncate sed tee ln install mkdir`)
+	man getent truncate sed tee mkdir`)
 
 // anywhere judges what concerns a run of any program.
 func (a *assessor) anywhere() {
@@ -228,6 +228,10 @@ func (a *assessor) anywhere() {
 			a.hit("secret.read-system")
 		case fetchers[r.Name] && strings.Contains(t, "/api/v1/") && strings.Contains(t, "/secrets"):
 			a.hit("secret.cluster")
+		case !lookers[r.Name] && !isFind(r.Name) && anyIn(t, browserFiles) && (strings.Contains(t, "/") || printers[r.Name]):
+			a.hit("secret.browser")
+		case (r.Name == "gcore" || r.Name == "gdb" || r.Name == "procdump" || r.Name == "memdump") && anyIn(a.cmd.Text, keepers):
+			a.hit("secret.process")
 		case strings.HasPrefix(t, "/proc/") && a.foreignProcess(t):
 			a.hit("secret.process")
 		case r.Args[i].Glob && t[0] == '/' && strings.ContainsAny(t, "?[") && !lookers[r.Name] && (shellparse.Match(t, "/etc/shadow") ||
@@ -249,6 +253,14 @@ func (a *assessor) descends() bool {
 	}
 	return false
 }
+
+// browserFiles hold passwords and sessions.
+var browserFiles = []string{"/Login Data", "key4.db", "logins.json", "cookies.sqlite", "/Local State", "Default/Cookies", "login.keychain",
+	"Network/Cookies", "Login.keychain-db", "/Web Data"}
+
+// keepers are programs that keep keys in memory.
+var keepers = []string{"sshd", "ssh-agent", "gpg-agent", "keyring", "vault", "chrome", "firefox", "lsass", "kwallet", "1password", "keepass",
+	"passw"}
 
 // hashes reports whether a word names the password hashes of the system.
 func hashes(text, dir string) bool {

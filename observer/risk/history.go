@@ -101,6 +101,10 @@ func (a *assessor) assigned(name, value string) {
 		if strings.HasPrefix(value, "/tmp/") || strings.HasPrefix(value, "./") || strings.HasPrefix(value, "/dev/shm") {
 			a.hit("account.preload")
 		}
+	case "http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY", "all_proxy", "ALL_PROXY":
+		if bareAddress(value) && !private(strings.TrimPrefix(strings.TrimPrefix(value, "http://"), "https://")) {
+			a.hit("network.poison")
+		}
 	case "NODE_TLS_REJECT_UNAUTHORIZED":
 		if value == "0" {
 			a.hit("network.no-tls-check")

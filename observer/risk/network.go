@@ -18,6 +18,17 @@ var networkRules = []Rule{
 		},
 	},
 	{
+		ID: "network.serve-home", Level: high,
+		Reason:     "It offers a home folder, the root folder or keys to everybody who can reach the machine.",
+		Suggestion: "Serve the one folder that is meant, and bind to 127.0.0.1.",
+	},
+	{
+		ID: "secret.sniff", Level: high,
+		Reason:     "It listens on the network for names and passwords of others.",
+		Suggestion: "Capture headers only, and only with the owners' consent.",
+		when:       []string{"dsniff|urlsnarf|mailsnarf|filesnarf|net-creds|PCredz|sslstrip|sslsplit ...", "bettercap|mitmproxy ~arp.spoof|net.sniff"},
+	},
+	{
 		ID: "network.exfiltrate", Level: critical, attack: true,
 		Reason:     "It sends keys, passwords or other secrets to another machine.",
 		Suggestion: "Keep secrets where they are; make a new key for the other machine.",
@@ -157,5 +168,8 @@ func init() {
 	register(netcat, "nc", "socat", "telnet", "openssl")
 	register(showFile, "cat", "less", "more", "head", "tail", "bat", "strings", "xxd", "base64", "nl", "tac", "od",
 		"hexdump", "grep", "cut", "awk", "getent")
+	register(serveFiles, "python", "python3", "php", "ruby", "npx", "busybox", "httpd", "darkhttpd", "serve", "http-server", "caddy", "twistd",
+		"miniserve", "webfsd", "simple-http-server", "updog", "uploadserver", "droopy")
+	register(listenTo, "tcpdump", "tshark", "ngrep", "ettercap", "snoop")
 	register(curlCommand, "curl", "wget", "http", "xh")
 }

@@ -55,6 +55,7 @@ var disposed = wordset.Of(`node_modules dist build out target coverage .cache .n
 	CMakeFiles CMakeCache.txt
 	.nyc_output .sass-cache .bundle cache caches .coverage test-results playwright-report storybook-static .expo .output
 	.webpack .rollup.cache
+	.terraform.lock.hcl Cargo.lock poetry.lock Gemfile.lock go.sum composer.lock uv.lock bun.lockb Pipfile.lock mix.lock Podfile.lock
 	.eslintcache .stylelintcache .tsbuildinfo tsconfig.tsbuildinfo package-lock.json yarn.lock pnpm-lock.yaml
 	.ipynb_checkpoints target-docker lib-cov .hypothesis
 	.yarn .pnp.cjs .docusaurus .mypy .bazel bazel-out bazel-bin zig-cache zig-out .zig-cache nimcache Debug Release x64
@@ -185,6 +186,9 @@ func placeOfPartlyOpen(p string) place {
 		return placeHome
 	case strings.HasPrefix(head, "/tmp") || strings.HasPrefix(head, "/var/tmp") || strings.HasPrefix(head, "~/.cache"):
 		return placeDisposed
+	case strings.HasPrefix(head, "/boot/") || strings.HasPrefix(head, "/lib/modules/") || strings.HasPrefix(head, "/usr/bin/") ||
+		strings.HasPrefix(head, "/usr/sbin/"):
+		return placeVital
 	case head[0] == '/':
 		if top, _, _ := strings.Cut(head[1:], "/"); systemTop.Has(top) && top != "home" && top != "Users" {
 			return placeDeep
@@ -292,7 +296,7 @@ func placeOfHome(p string) place {
 		return placeVital
 	}
 	if strings.HasPrefix(p, "~/.cache") || strings.HasPrefix(p, "~/Library/Caches") || strings.HasPrefix(p, "~/.npm") ||
-		strings.HasPrefix(p, "~/.local/share/Trash") || isDisposed(p) {
+		strings.HasPrefix(p, "~/.local/share/Trash") || strings.HasPrefix(p, "~/Downloads/") || isDisposed(p) {
 		return placeDisposed
 	}
 	return placePlain
@@ -300,7 +304,7 @@ func placeOfHome(p string) place {
 
 func isDisposed(p string) bool {
 	base := path.Base(p)
-	if disposed.Has(base) || strings.HasPrefix(base, "cmake-build-") || strings.HasPrefix(base, "bazel-") {
+	if disposed[base] || strings.HasPrefix(base, "cmake-build-") || strings.HasPrefix(base, "bazel-") || discarded(base) {
 		return true
 	}
 	for _, s := range disposedSuffixes {
@@ -321,6 +325,28 @@ func isDisposed(p string) bool {
 			return true
 		}
 	}
+}
+
+// discarded reports whether a name says that it is not needed any more: debug_3, site.bak, try-tmp.
+func discarded(base string) bool {
+	if len(base) > 64 {
+		return false
+	}
+	first := base
+	if i := strings.IndexAny(base, "-_."); i > 0 {
+		first = base[:i]
+	}
+	switch strings.ToLower(first) {
+	case "tmp", "temp", "debug", "scratch", "junk", "trash", "foo", "bar":
+		return len(first) < len(base)
+	}
+	if i := strings.LastIndexByte(base, '.'); i > 0 {
+		switch strings.ToLower(base[i+1:]) {
+		case "old", "tmp", "temp", "bak", "scratch", "copy", "orig":
+			return true
+		}
+	}
+	return false
 }
 
 // diskPrefixes begin the names of block devices.

@@ -115,7 +115,8 @@ func touchFiles(a *assessor, r *shellparse.Run) {
 func unitCommand(a *assessor, r *shellparse.Run) {
 	if r.Has("link") || r.Has("enable") || r.Has("start") {
 		for i := range r.Args {
-			if temporary(r.Args[i].Text) {
+			t := r.Args[i].Text
+			if temporary(t) || len(t) > 1 && t[0] == '.' && t[1] != '/' && t[1] != '.' {
 				a.hit("persist.unit")
 			}
 		}
@@ -131,6 +132,9 @@ func temporary(p string) bool {
 
 // hiddenPlace reports whether a program lies hidden in a folder for temporary files.
 func hiddenPlace(p string) bool {
+	if strings.HasPrefix(p, "/dev/tty") || strings.HasPrefix(p, "/dev/pts/") || strings.HasPrefix(p, "/dev/cu.") || isDisk(p) {
+		return false
+	}
 	return temporary(p) && strings.Contains(p, "/.") && !strings.Contains(p, "/./") && !strings.Contains(p, "/../") ||
 		strings.HasPrefix(p, "/dev/") && !strings.HasPrefix(p, "/dev/fd/") && !strings.HasPrefix(p, "/dev/shm/") &&
 			!strings.HasPrefix(p, "/dev/std")
@@ -172,6 +176,21 @@ func (a *assessor) planting(w shellparse.Word, r *shellparse.Run) {
 		a.key(w, r, remote)
 	case remote && shellparse.RunsLater(c) && (c[0] == '/' || !strings.Contains(c, "fish")):
 		a.hit("persist.code")
+	}
+}
+
+// installed judges files that are copied from a folder where everybody can write to where they run later.
+func (a *assessor) installed(from []shellparse.Word, to shellparse.Word, r *shellparse.Run) {
+	for _, w := range from {
+		src := pathOf(w.Text, r.Dir)
+		if !temporary(src) {
+			continue
+		}
+		name := src[strings.LastIndexByte(src, '/')+1:]
+		c := pathOf(to.Text, r.Dir)
+		if shellparse.RunsLater(c) || shellparse.RunsLater(strings.TrimSuffix(c, "/")+"/"+name) {
+			a.hit("persist.unit")
+		}
 	}
 }
 

@@ -221,6 +221,11 @@ func asksOnly(r *shellparse.Run) bool {
 	if simulates(r) {
 		return true
 	}
+	if n := len(r.Args); n == 1 && (r.Arg(0) == "-h" || r.Arg(0) == "-V" || r.Arg(0) == "help") && sameAs[r.Name] != "shutdown" &&
+		r.Name != "shutdown" && r.Name != "history" || n > 0 && (r.Name == "aws" || r.Name == "az" || r.Name == "gcloud") && r.Arg(n-1) == "help" ||
+		n > 0 && r.Arg(0) == "help" && len(patternsByName[r.Name]) > 0 && !r.Root {
+		return true
+	}
 	for i := range r.Args {
 		switch t := r.Args[i].Text; t {
 		case "--":

@@ -125,7 +125,7 @@ func (a *assessor) foundRemoval(r *shellparse.Run, trees bool) {
 			default:
 				a.pick(precise(r) && p != placeRoot, "file.find-delete-named", "file.find-delete")
 			}
-		case p == placeDisposed:
+		case p == placeDisposed, (c == "/tmp" || c == "/var/tmp" || c == "/var/cache" || c == "~/.cache") && limited(r):
 			a.hit("file.find-delete-named")
 		case limited(r) && !trees:
 			a.hit("file.find-delete-named")

@@ -39,6 +39,10 @@ func (a *assessor) sending() {
 			a.hit("network.exfiltrate")
 		case secret:
 			a.hit("network.send-secrets")
+		default:
+			if host := hostOf(r); bareAddress(host) && !private(host) && a.bulk(r.Stdin.From) {
+				a.hit("network.send-bulk")
+			}
 		}
 		return
 	case "scp", "rsync", "sftp":
@@ -75,6 +79,17 @@ func (a *assessor) sending() {
 	case kind == personal:
 		a.hit("network.send-secrets")
 	}
+}
+
+// private reports whether an address belongs to a private network or this machine.
+func private(host string) bool {
+	for _, p := range [...]string{"10.", "192.168.", "127.", "169.254.", "172.16.", "172.17.", "172.18.", "172.19.", "172.20.", "172.2",
+		"172.30.", "172.31."} {
+		if strings.HasPrefix(host, p) {
+			return true
+		}
+	}
+	return false
 }
 
 // foundSecrets grades what a search looks for whose results the run is given one by one.
@@ -249,6 +264,7 @@ func (a *assessor) bulk(from []int) bool {
 }
 
 func curlCommand(a *assessor, r *shellparse.Run) {
+	a.dockerAPI(r)
 	for i := range r.Args {
 		switch t := r.Args[i].Text; {
 		case t == "-o" || t == "--output" || t == "-O" && r.Name == "wget" || t == "--output-document":

@@ -225,7 +225,8 @@ func killCommand(a *assessor, r *shellparse.Run) {
 			return
 		}
 		for i, w := range r.Args {
-			user := hasOption(r, []string{"-u", "-U", "--user", "--euid", "--uid"})
+			user := r.Has("-u") || r.Has("-U") || hasOption(r, []string{"--user", "--euid", "--uid"}) || option(r, 'u') &&
+				!strings.HasPrefix(r.Arg(0), "-USR")
 			switch {
 			case vitalProcesses.Has(w.Text):
 				a.hit("process.kill-all")
@@ -238,9 +239,38 @@ func killCommand(a *assessor, r *shellparse.Run) {
 			}
 		}
 	}
+	if a.hits == 0 && r.Name == "kill" && a.allProcesses(r) {
+		a.hit("process.kill-all")
+	}
 	if a.hits == 0 {
 		a.hit("process.kill")
 	}
+}
+
+// allProcesses reports whether what is killed is a list of all processes that nothing has narrowed down.
+func (a *assessor) allProcesses(r *shellparse.Run) bool {
+	var from []int
+	for i := range r.Args {
+		from = append(from, r.Args[i].From...)
+	}
+	lists := false
+	for _, i := range a.cmd.Upstream(shellparse.Source{From: from}) {
+		switch u := &a.cmd.Runs[i]; u.Name {
+		case "ps":
+			lists = !hasOption(u, []string{"-C", "--pid", "-p", "--ppid", "-u", "-U", "-t"})
+		case "pgrep":
+			lists = len(u.Args) > 0 && (u.Arg(len(u.Args)-1) == "." || u.Arg(len(u.Args)-1) == ".*")
+		case "ls":
+			lists = u.Has("/proc")
+		case "grep", "rg", "egrep", "head", "tail", "fzf", "pidof", "lsof", "fuser", "jobs", "ag", "sort", "ss", "netstat":
+			return false
+		case "awk", "gawk", "mawk", "sed":
+			if strings.ContainsAny(u.Code.Text+u.Arg(0), "/~=><") {
+				return false
+			}
+		}
+	}
+	return lists
 }
 
 // gentle reports whether kill sends a signal that asks for a reload or a report and ends nothing.

@@ -105,7 +105,7 @@ var storeRules = []Rule{
 func init() {
 	register(objectStore, "aws", "s3cmd", "s5cmd", "mc", "rclone", "gcloud", "b2", "az", "oci", "obsutil", "ossutil", "cos", "coscli")
 	register(keyValue, "etcdctl", "consul")
-	register(appConsole, "rails", "rake", "php", "artisan", "python", "python3", "ruby", "node", "wp", "bin/rails", "manage.py", "mix", "iex",
+	register(appConsole, "rails", "rake", "artisan", "node", "wp", "bin/rails", "manage.py", "mix", "iex",
 		"drush", "bundle", "heroku", "flask")
 }
 

@@ -31,6 +31,7 @@ func moveFiles(a *assessor, r *shellparse.Run) {
 			a.hit("file.move-to-null")
 		}
 	}
+	a.installed(ops, shellparse.Word{Text: target}, r)
 	a.written(shellparse.Word{Text: target}, r, false)
 	if a.hits == 0 && hasOption(r, []string{"-f", "--force"}) {
 		a.hit("file.move-over")
@@ -74,6 +75,7 @@ func copyFiles(a *assessor, r *shellparse.Run) {
 	if i := indexOf(r, "-m"); r.Name == "install" && i >= 0 && setsUserID(r.Arg(i+1)) {
 		a.pick(shells.Has(path.Base(ops[0].Text)), "file.setuid-shell", "file.setuid")
 	}
+	a.installed(ops[:len(ops)-1], target, r)
 	a.written(target, r, false)
 	if ops[0].Text == "/dev/null" {
 		a.pick(isLog(target.Text, r.Dir) || isHistory(target.Text, r.Dir), "log.wipe", "file.truncate")

@@ -263,7 +263,7 @@ func (w *walker) remoteAfter(i int, r Run, subs ...string) {
 func (w *walker) multiplexer(i int, r Run) {
 	if r.Name == "screen" {
 		if words, ok := behind(&Run{}, "screen", wrapper{value: "SceshtTp"}, append([]Word{{}}, r.Args...)); ok &&
-			!r.Has("-X") {
+			!r.Has("-X") && !strings.HasPrefix(words[0].Text, "/dev/") {
 			w.childWords(i, words, Source{}, nil)
 		}
 		for j, a := range r.Args {

@@ -37,6 +37,8 @@ type Run struct {
 	Via []string
 	// Root is set where a wrapper (sudo, doas, su, …) gives it the rights of another user, root if nothing else is said.
 	Root bool
+	// Host is set where nsenter gives it the file systems of the machine's first process.
+	Host bool
 	// User is the user whom sudo was told, as it was written; empty if none was.
 	User string
 	// Place says where it runs.
@@ -89,6 +91,9 @@ type Word struct {
 	Glob bool
 	// Guarded is set where every unknown part was written ${NAME:?}, so that it cannot be empty.
 	Guarded bool
+	// Again is set where a loop gives the word another value: it stands beside the value before it, and only one of them is
+	// there at a time.
+	Again bool
 	// From are the runs whose output stands in Text as $().
 	From []int
 }

@@ -17,10 +17,8 @@ var typical = map[string]string{ //nolint:gosec // G101 takes "user" for a crede
 }
 
 func (w *walker) param(b *builder, p *syntax.ParamExp, quoted, split bool) {
-	if p.Param == nil {
-		if p.NestedParam != nil {
-			w.part(b, p.NestedParam, quoted, split, false)
-		}
+	if p.Param == nil || p.Flags != nil || len(p.Modifiers) > 0 {
+		w.zshParam(b, p, quoted)
 		return
 	}
 	name := p.Param.Value

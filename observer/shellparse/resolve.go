@@ -175,6 +175,9 @@ func programName(word Word) string {
 	if word.Glob {
 		s = globName(s)
 	}
+	if s == "" {
+		return word.Text[strings.LastIndexByte(word.Text, '/')+1:]
+	}
 	return s
 }
 
@@ -315,12 +318,22 @@ func (w *walker) readBuiltin(run int) {
 			if strings.IndexByte(a, 's') > 0 { // typed unseen: a password
 				from = append(from[:len(from):len(from)], run)
 			}
-			if takesNext(a, "dnNptui") {
+			if r.Name == "read" && takesNext(a, "dnNptui") || r.Name != "read" && takesNext(a, "dnOsuCc") {
 				i++
 			}
 			continue
 		}
 		names = append(names, a)
+	}
+	if r.Name != "read" && len(names) > 0 && r.Stdin.Known { // an array of lines
+		var lines []Word
+		for _, line := range splitAny(r.Stdin.Text, "\n") {
+			if len(lines) < maxFields {
+				lines = append(lines, Word{Text: line, From: from})
+			}
+		}
+		w.set(names[len(names)-1], lines)
+		return
 	}
 	fields := splitAny(r.Stdin.Text, w.separators())
 	for i, name := range names {

@@ -108,6 +108,9 @@ func (l *lexer) double(b *builder) {
 	}
 }
 
+// maxBraced bounds the text between the brackets of an expansion.
+const maxBraced = 1 << 10
+
 // dollar reads an expansion.
 func (l *lexer) dollar(b *builder, quoted bool) {
 	l.pos++
@@ -133,15 +136,24 @@ func (l *lexer) dollar(b *builder, quoted bool) {
 		l.pos = min(end+1, len(l.s))
 		return
 	case ch == '{':
-		end := l.index(l.pos, '}')
-		if end < 0 {
+		if l.index(l.pos, '}') < 0 {
 			b.add("$")
 			return
 		}
-		inner := l.s[l.pos+1 : l.pos+end]
-		l.pos += end + 1
+		end := l.pos + matching(l.s[l.pos:min(len(l.s), l.pos+maxBraced)], 0)
+		inner := l.s[l.pos+1 : min(end, len(l.s))]
+		l.pos = min(end+1, len(l.s))
 		for len(name) < len(inner) && isNameByte(inner[len(name)]) {
 			name = inner[:len(name)+1]
+		}
+		if len(name) < len(inner) || name == "" {
+			for i, v := range l.braced(inner, 0) {
+				if i > 0 {
+					b.flush()
+				}
+				l.w.insert(b, v, quoted, false)
+			}
+			return
 		}
 	case strings.IndexByte("@*#?$!-", ch) >= 0:
 		name = l.s[l.pos : l.pos+1]

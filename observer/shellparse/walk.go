@@ -260,6 +260,10 @@ func (w *walker) loop(c *syntax.ForClause, stdin Source) Source {
 		if !l.InPos.IsValid() {
 			values = []Word{{Text: "$@", Open: true}}
 		}
+		values = append([]Word(nil), values...)
+		for i := 1; i < len(values); i++ {
+			values[i].Again = true
+		}
 		w.set(l.Name.Value, values)
 	case *syntax.CStyleLoop:
 		w.substitutions(l)

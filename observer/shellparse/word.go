@@ -16,6 +16,7 @@ type builder struct {
 	unsafe  bool // an unknown part that is not guarded
 	guarded bool
 	from    []int
+	again   bool
 	tail    int // where an unknown variable at the end of cur begins, plus one
 }
 
@@ -35,6 +36,7 @@ func (b *builder) flush() {
 	if b.has {
 		b.fields = append(b.fields, Word{
 			Text: string(b.cur), Open: b.open, Glob: b.glob, Guarded: b.guarded && !b.unsafe, From: b.from,
+			Again: b.again,
 		})
 	}
 	*b = builder{fields: b.fields, cur: b.cur[:0]}
@@ -50,6 +52,7 @@ func (b *builder) addWord(v Word, quoted bool) {
 		b.tail = len(b.cur) - len(v.Text) + 1
 	}
 	b.open = b.open || v.Open
+	b.again = b.again || v.Again
 	b.glob = b.glob || (v.Glob && !quoted)
 	if v.Open {
 		if v.Guarded {

@@ -16,6 +16,8 @@ func (w *walker) unwrap(r *Run, words []Word) []Word {
 		switch name {
 		case "xargs":
 			rest, ok = w.xargs(r, words)
+		case "zargs": // zsh: zargs -- files -- command
+			rest, ok = zargs(words)
 		case "parallel":
 			rest, ok = w.parallel(r, words)
 		case "ip": // ip netns exec NAME command
@@ -41,6 +43,9 @@ func (w *walker) unwrap(r *Run, words []Word) []Word {
 				return words
 			}
 			rest, ok = behind(r, name, spec, words)
+			if ok && name == "nsenter" {
+				r.Host = r.Host || hostSpaces(words[:len(words)-len(rest)])
+			}
 			if ok && spec.root {
 				r.Root = true
 			}
@@ -133,11 +138,30 @@ func behind(r *Run, name string, spec wrapper, words []Word) ([]Word, bool) {
 		}
 		if skip > 0 {
 			skip--
+			for i+1 < len(words) && words[i+1].Again {
+				i++
+			}
 			continue
 		}
 		return words[i:], true
 	}
 	return nil, false
+}
+
+// hostSpaces reports whether the options of nsenter name the first process and its file systems.
+func hostSpaces(options []Word) bool {
+	first, mount := false, false
+	for i, o := range options {
+		switch t := o.Text; {
+		case (t == "-t" || t == "--target") && i+1 < len(options):
+			first = options[i+1].Text == "1"
+		case t == "-t1" || t == "--target=1":
+			first = true
+		case t == "--mount" || t == "--all" || len(t) > 1 && t[0] == '-' && t[1] != '-' && strings.ContainsAny(t, "ma"):
+			mount = true
+		}
+	}
+	return first && mount
 }
 
 // splitString resolves env -S 'cmd args' rest.
@@ -248,6 +272,22 @@ func (w *walker) xargs(r *Run, words []Word) ([]Word, bool) {
 		return append(rest, extra...), true
 	}
 	return substituteMark(rest, replace, extra), true
+}
+
+// zargs returns the command of zsh's zargs with the words that it is given.
+func zargs(words []Word) ([]Word, bool) {
+	first := -1
+	for i := 1; i < len(words); i++ {
+		if words[i].Text != "--" && words[i].Text != "-i--" {
+			continue
+		}
+		if first >= 0 && i+1 < len(words) {
+			rest := append([]Word(nil), words[i+1:]...)
+			return append(rest, words[first:i]...), true
+		}
+		first = i + 1
+	}
+	return nil, false
 }
 
 // substituteMark replaces the mark in every word by the first value, and appends the others where the word is the mark.
