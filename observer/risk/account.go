@@ -80,7 +80,7 @@ var accountRules = []Rule{
 		Suggestion: "Log in as a user, and use sudo.",
 	},
 	{
-		ID: "account.preload", Level: high,
+		ID: "account.preload", Level: high, attack: true,
 		Reason:     "It loads foreign code into programs.",
 		Suggestion: "Do not load libraries from folders that others can write to.",
 	},

@@ -51,6 +51,22 @@ func unpackFiles(a *assessor, r *shellparse.Run) {
 	}
 }
 
+// packAndRemove judges archives that the originals are moved into.
+func packAndRemove(a *assessor, r *shellparse.Run) {
+	if !(r.Name == "zip" && option(r, 'm') || r.Has("-sdel") || r.Name == "rar" && (r.Has("m") || r.Has("-df"))) {
+		return
+	}
+	for _, w := range operandsOf(r, "-x -i") {
+		switch p := placeOf(w, r.Dir); {
+		case p == placeVital || p == placeHome || p == placeSystem || p == placeRoot || p == placeWhole:
+			a.hit("file.remove-here")
+		}
+	}
+	if a.hits == 0 {
+		a.hit("file.remove")
+	}
+}
+
 // creates reports whether tar or unzip writes or lists an archive instead of unpacking one.
 func creates(r *shellparse.Run) bool {
 	return hasOption(r, []string{"-c", "--create", "-t", "--list", "-l", "-p"}) || r.Name == "tar" &&

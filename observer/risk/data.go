@@ -43,6 +43,11 @@ var dataRules = []Rule{
 		Suggestion: "Run the program yourself.",
 	},
 	{
+		ID: "sql.read-file", Level: high, attack: true,
+		Reason:     "It reads files of the machine with the database server's rights.",
+		Suggestion: "Read the file yourself.",
+	},
+	{
 		ID: "sql.grant-all", Level: high,
 		Reason:     "It gives an account all rights in the database.",
 		Suggestion: "Give the rights that are needed.",
@@ -171,6 +176,9 @@ func (a *assessor) sql(text string) {
 	}
 	for _, stmt := range strings.Split(plainSQL(text), ";") {
 		words := strings.Fields(stmt)
+		if len(words) > 1 && words[0] == "EXPLAIN" && !strings.HasPrefix(words[1], "ANALYZE") && !strings.Contains(words[1], "ANALYZE") {
+			continue
+		}
 		for len(words) > 0 && (words[0] == "BEGIN" || words[0] == "EXPLAIN" || strings.HasSuffix(words[0], ".EXE") ||
 			strings.HasPrefix(words[0], "--")) {
 			words = words[1:]
@@ -241,6 +249,9 @@ func (a *assessor) statement(words []string, stmt string) {
 		}
 	case "SELECT", "WITH":
 		switch {
+		case strings.Contains(stmt, "LOAD_FILE(") || strings.Contains(stmt, "PG_READ_FILE(") || strings.Contains(stmt,
+			"PG_READ_BINARY_FILE(") || strings.Contains(stmt, "LO_IMPORT(") || strings.Contains(stmt, "PG_LS_DIR("):
+			a.hit("sql.read-file")
 		case strings.Contains(stmt, " INTO OUTFILE ") || strings.Contains(stmt, " INTO DUMPFILE ") ||
 			strings.Contains(stmt, "SYS_EXEC(") || strings.Contains(stmt, "LO_EXPORT("):
 			a.hit("sql.program")

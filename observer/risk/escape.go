@@ -110,6 +110,14 @@ func (a *assessor) opened() {
 	a.escaped()
 	r := a.at
 	switch r.Name {
+	case "socat":
+		if t := r.Line(); strings.Contains(t, "LISTEN:") && strings.Contains(t, "0.0.0.0") {
+			a.hit("network.tunnel")
+		}
+	case "tcpdump":
+		if r.Root && r.Has("-z") {
+			a.hit("account.root-escape")
+		}
 	case "ssh", "autossh":
 		a.forwarded(r)
 	case "nsenter", "chroot":
@@ -148,6 +156,10 @@ func (a *assessor) forwarded(r *shellparse.Run) {
 			spec = t[2:]
 		case len(t) > 1 && t[0] == '-' && t[1] != '-' && strings.HasSuffix(t, "R") && bundle(t):
 			spec = r.Arg(i + 1)
+		case t == "-D" && (strings.HasPrefix(r.Arg(i+1), "0.0.0.0:") || strings.HasPrefix(r.Arg(i+1), "*:")), strings.HasPrefix(t,
+			"-D0.0.0.0"), t == "-L" && (strings.HasPrefix(r.Arg(i+1), "0.0.0.0:") || strings.HasPrefix(r.Arg(i+1), "*:")) &&
+			bareAddress(hostOf(r)):
+			a.hit("network.tunnel")
 		case strings.HasPrefix(t, "RemoteForward"):
 			spec = strings.ReplaceAll(strings.TrimLeft(t[len("RemoteForward"):], " ="), " ", ":")
 		}

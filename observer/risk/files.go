@@ -235,6 +235,7 @@ func init() {
 	register(teeFiles, "tee", "sponge")
 	register(truncateFiles, "truncate")
 	register(unpackFiles, "tar", "unzip", "cpio", "bsdtar")
+	register(packAndRemove, "zip", "7z", "7za", "7zz", "rar")
 	register(editFiles, "sed", "perl", "ed", "ex")
 }
 

@@ -36,7 +36,7 @@ func (a *assessor) foreign() {
 	}
 	if anyIn(flat, []string{"exec(", "eval(", "system(", "popen(", "subprocess.", "execSync(", "shell_exec(", "Function(",
 		"runInThisContext(", "runInNewContext(", "instance_eval", "class_eval", "loadstring(", "load(", "compile(", "spawn(", "include",
-		"IEX", "Invoke-Expression", "eval$", "evalget"}) {
+		"IEX", "Invoke-Expression", "eval"}) {
 		switch {
 		case anyIn(flat, decoders):
 			a.pick(r.Root, "code.decoded-root", "code.decoded")
@@ -131,7 +131,9 @@ var removers = []struct {
 	{"rmtree(", false}, {"rmtree ", false}, {"rm_rf(", false}, {"rm_rf ", false}, {"rm_r(", false}, {"rm_r ", false},
 	{"rmSync(", false}, {"rmdirSync(", false}, {"removeSync(", false}, {"remove_tree(", false}, {"rimraf(", false},
 	{"rimraf.sync(", false}, {"fs.rm(", false}, {"fs.rmdir(", false}, {"deltree(", false}, {"os.removedirs(", false},
-	{"os.RemoveAll(", false}, {"unlinkSync(", true}, {"os.remove(", true}, {"os.unlink(", true}, {"unlink glob", true},
+	{"os.RemoveAll(", false}, {"delete-directory ", false}, {"file delete -force ", false}, {"Deno.removeSync(", false},
+	{"Deno.remove(", false}, {"FileUtils.rm_rf ", false}, {"remove_dir_all(", false}, {"deleteDirectory(", false}, {"deleteDir(", false},
+	{"shutil.rmtree ", false}, {"rm.sync(", false}, {"Directory.Delete(", false}, {"FileUtils.remove_dir ", false}, {"unlink_tree", false}, {"unlinkSync(", true}, {"os.remove(", true}, {"os.unlink(", true}, {"unlink glob", true},
 	{"unlink(", true}, {"File.delete(", true},
 }
 

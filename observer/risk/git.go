@@ -169,6 +169,9 @@ func gitCommand(a *assessor, r *shellparse.Run) {
 		if next < 0 || hasOption(r, []string{"-n", "--dry-run"}) {
 			return
 		}
+		if r.Has("--force") || r.Has("-f") { // stronger than a lease
+			a.hit("git.push-force")
+		}
 		for i := next + 1; i < len(r.Args); i++ {
 			switch t := r.Args[i].Text; {
 			case strings.HasPrefix(t, "+") && len(t) > 1:

@@ -232,6 +232,8 @@ func (a *assessor) anywhere() {
 			a.hit("secret.browser")
 		case (r.Name == "gcore" || r.Name == "gdb" || r.Name == "procdump" || r.Name == "memdump") && anyIn(a.cmd.Text, keepers):
 			a.hit("secret.process")
+		case (t == "/dev/mem" || t == "/dev/kmem" || t == "/proc/kcore" || t == "if=/dev/mem") && !lookers[r.Name]:
+			a.hit("secret.process")
 		case strings.HasPrefix(t, "/proc/") && a.foreignProcess(t):
 			a.hit("secret.process")
 		case r.Args[i].Glob && t[0] == '/' && strings.ContainsAny(t, "?[") && !lookers[r.Name] && (shellparse.Match(t, "/etc/shadow") ||
@@ -285,7 +287,7 @@ func (a *assessor) foreignProcess(p string) bool {
 	}
 	switch what {
 	case "environ":
-		return strings.ContainsAny(who, "*?[") || a.at.Root
+		return strings.ContainsAny(who, "*?[$") || who == "1" || a.at.Root
 	case "mem":
 		return true
 	}

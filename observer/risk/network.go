@@ -75,8 +75,7 @@ var networkRules = []Rule{
 		Reason:     "It scans or listens to other machines on the network.",
 		Suggestion: "Ask the owner of the network first.",
 		when: []string{
-			"nmap|masscan|zmap|rustscan|nikto|arp-scan|netdiscover|wpscan|dirb|gobuster|ffuf ...",
-			"arpspoof|ettercap|bettercap|responder ...",
+			"nmap|masscan|zmap|rustscan|nikto|arp-scan|netdiscover|wpscan|dirb|gobuster|ffuf ... ^localhost|127.0.0.1|::1",
 		},
 	},
 	{
@@ -171,5 +170,6 @@ func init() {
 	register(serveFiles, "python", "python3", "php", "ruby", "npx", "busybox", "httpd", "darkhttpd", "serve", "http-server", "caddy", "twistd",
 		"miniserve", "webfsd", "simple-http-server", "updog", "uploadserver", "droopy")
 	register(listenTo, "tcpdump", "tshark", "ngrep", "ettercap", "snoop")
+	register(filterRule, "nft")
 	register(curlCommand, "curl", "wget", "http", "xh")
 }

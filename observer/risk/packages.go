@@ -1,5 +1,9 @@
 package risk
 
+import (
+	"github.com/caro-mesh/caro-node/observer/shellparse"
+)
+
 var packageRules = []Rule{
 	{
 		ID: "package.remove-vital", Level: critical,
@@ -36,6 +40,11 @@ var packageRules = []Rule{
 			"emerge -C|--unmerge|--depclean|-c", "pkg delete|remove|autoremove|purge", "helm plugin uninstall",
 			"code --uninstall-extension",
 		},
+	},
+	{
+		ID: "package.remove-all", Level: high,
+		Reason:     "It removes everything that another command lists as installed.",
+		Suggestion: "Print the list first, and name what shall go.",
 	},
 	{
 		ID: "package.install", Level: moderate,
@@ -176,4 +185,28 @@ var packageRules = []Rule{
 			"apk add --allow-untrusted", "gem install ~http://", "go env ~GONOSUMCHECK|GONOSUMDB|GOFLAGS=-insecure",
 		},
 	},
+}
+
+func init() {
+	register(removeListed, "brew", "pip", "apt", "dnf", "pacman", "snap", "flatpak", "gem", "npm", "zypper", "apk", "pkg", "port", "cargo", "dpkg", "rpm")
+}
+
+// removeListed judges removals of what a list of everything installed holds.
+func removeListed(a *assessor, r *shellparse.Run) {
+	if !(r.Has("uninstall") || r.Has("remove") || r.Has("purge") || r.Has("rm") || r.Has("erase") || r.Has("del") || r.Has("-e") ||
+		r.Has("-R") || r.Has("-Rns") || r.Has("-P")) {
+		return
+	}
+	for i := range r.Args {
+		for _, f := range a.cmd.Upstream(shellparse.Source{From: r.Args[i].From}) {
+			u := &a.cmd.Runs[f]
+			if u.Name == "grep" || u.Name == "head" || u.Name == "fzf" || u.Name == "egrep" || u.Name == "rg" || u.Has("-Qdtq") ||
+				u.Has("-Qtdq") || u.Has("leaves") || u.Has("--outdated") || u.Has("-q") && u.Name == "deborphan" {
+				return
+			}
+			if u.Has("list") || u.Has("freeze") || u.Has("-l") || u.Has("-qa") || u.Has("-Qq") || u.Has("ls") || u.Has("info") {
+				a.hit("package.remove-all")
+			}
+		}
+	}
 }

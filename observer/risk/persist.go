@@ -194,6 +194,27 @@ func (a *assessor) installed(from []shellparse.Word, to shellparse.Word, r *shel
 	}
 }
 
+// replaced are programs and libraries whose replacement gives everything to who replaces them.
+var replaced = set(`sshd sudo su login passwd bash sh dash zsh ls ps netstat ss top systemd init cron crond libc.so.6 pam_unix.so
+	ld-linux-x86-64.so.2 libpam.so.0 ssh agetty getty systemd-logind dbus-daemon kubelet dockerd containerd libcrypto.so.3`)
+
+// replaces judges copying over a program of the system.
+func (a *assessor) replaces(from []shellparse.Word, to shellparse.Word, r *shellparse.Run) {
+	c := pathOf(to.Text, r.Dir)
+	if !strings.HasPrefix(c, "/usr/sbin") && !strings.HasPrefix(c, "/usr/bin") && !strings.HasPrefix(c, "/bin") && !strings.HasPrefix(c,
+		"/sbin") && !strings.HasPrefix(c, "/lib") && !strings.HasPrefix(c, "/usr/lib") {
+		return
+	}
+	base := c[strings.LastIndexByte(c, '/')+1:]
+	for _, w := range from {
+		src := pathOf(w.Text, r.Dir)
+		name := src[strings.LastIndexByte(src, '/')+1:]
+		if replaced[base] || replaced[name] && (base == "bin" || base == "sbin" || base == "security") {
+			a.hit("file.overwrite-vital")
+		}
+	}
+}
+
 // key judges an additional key for logging in.
 func (a *assessor) key(w shellparse.Word, r *shellparse.Run, remote bool) {
 	literal := r.Stdin.Known && strings.Contains(r.Stdin.Text, "ssh-") || strings.Contains(r.Line(), "ssh-rsa A") ||

@@ -27,6 +27,9 @@ func removeFiles(a *assessor, r *shellparse.Run) {
 		}
 		a.removal(w, r, recursive)
 	}
+	if !seen && recursive && (r.Name == "Remove-Item" || r.Name == "ri") {
+		a.pick(a.listsRoot(shellparse.Word{From: r.Stdin.From}), "windows.destroy", "file.remove-unknown")
+	}
 	if !seen && r.Has("--no-preserve-root") {
 		a.hit("file.remove-unknown")
 	}
@@ -104,7 +107,7 @@ var personalFolders = set(`~/Documents ~/Desktop ~/Pictures ~/Library ~/Photos ~
 // listsRoot reports whether a word stands for what a listing of the root folder gives.
 func (a *assessor) listsRoot(w shellparse.Word) bool {
 	for _, i := range a.cmd.Upstream(shellparse.Source{From: w.From}) {
-		if r := &a.cmd.Runs[i]; r.Name == "ls" || r.Name == "dir" || isFind(r.Name) || r.Name == "eza" || r.Name == "exa" {
+		if r := &a.cmd.Runs[i]; r.Name == "ls" || r.Name == "dir" || r.Name == "gci" || r.Name == "Get-ChildItem" || isFind(r.Name) || r.Name == "eza" || r.Name == "exa" {
 			for j := range r.Args {
 				if placeOf(r.Args[j], r.Dir) == placeRoot {
 					return true

@@ -120,6 +120,8 @@ func (a *assessor) foundRemoval(r *shellparse.Run, trees bool) {
 			switch {
 			case !limited(r):
 				a.hit("file.find-delete-root")
+			case programs[topOf(c)] && !disposedNames(r), p == placeSystem && trees && !aged(r):
+				a.hit("file.find-delete")
 			case p == placeHome || p == placeVital:
 				a.pick(precise(r), "file.find-delete-named", "file.find-delete")
 			default:
@@ -133,6 +135,15 @@ func (a *assessor) foundRemoval(r *shellparse.Run, trees bool) {
 			a.hit("file.find-delete")
 		}
 	}
+}
+
+// programs are folders at the top that hold what the system runs.
+var programs = set(`usr bin sbin lib lib32 lib64 boot etc System Library Applications Windows`)
+
+// topOf is the folder below the root folder in which a path lies.
+func topOf(c string) string {
+	top, _, _ := strings.Cut(strings.TrimPrefix(c, "/"), "/")
+	return top
 }
 
 // starts are the folders in which a search begins; the current one if none is named.

@@ -167,6 +167,9 @@ func showFile(a *assessor, r *shellparse.Run) {
 		case c == "/etc/shadow" || c == "/etc/gshadow" || c == "/etc/master.passwd" || r.Name == "getent" &&
 			c == "shadow":
 			a.hit("secret.read-system")
+		case strings.HasPrefix(c, "/var/run/secrets/kubernetes.io") || strings.HasPrefix(c, "/run/secrets/kubernetes.io") ||
+			c == "/etc/kubernetes/admin.conf":
+			a.hit("secret.read-system")
 		case secrecy(r.Arg(i), r.Dir) >= secret && (i > 0 || r.Name != "grep"):
 			a.hit("secret.read")
 		}
@@ -181,6 +184,6 @@ func showFile(a *assessor, r *shellparse.Run) {
 
 // endlessMemory reports whether a run collects endless input in memory.
 func endlessMemory(r *shellparse.Run) bool {
-	return (r.Name == "tail" || r.Name == "tac" || r.Name == "grep") && (r.Has("/dev/zero") ||
-		r.Stdin.File == "/dev/zero")
+	return (r.Name == "tail" || r.Name == "tac" || r.Name == "grep" || r.Name == "sort") && (r.Has("/dev/zero") || r.Has("/dev/urandom") ||
+		r.Stdin.File == "/dev/zero" || r.Stdin.File == "/dev/urandom")
 }

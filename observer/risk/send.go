@@ -23,6 +23,9 @@ func (a *assessor) sending() {
 		}
 		kind = max(a.upstreamSecrets(r.Stdin.From), secrecy(r.Stdin.File, r.Dir))
 		for i := range r.Args {
+			if strings.Contains(r.Args[i].Text, "$().") && a.reads(r.Args[i].From) {
+				a.hit("network.send-secrets")
+			}
 			kind = max(kind, a.upstreamSecrets(r.Args[i].From))
 			if r.Name == "mail" || r.Name == "mailx" || r.Name == "mutt" || r.Name == "socat" {
 				kind = max(kind, secrecy(strings.TrimPrefix(strings.TrimPrefix(r.Args[i].Text, "FILE:"), "OPEN:"),
@@ -79,6 +82,17 @@ func (a *assessor) sending() {
 	case kind == personal:
 		a.hit("network.send-secrets")
 	}
+}
+
+// reads reports whether the content of a file flows in.
+func (a *assessor) reads(from []int) bool {
+	for _, i := range a.cmd.Upstream(shellparse.Source{From: from}) {
+		switch a.cmd.Runs[i].Name {
+		case "cat", "head", "tail", "base64", "base32", "xxd", "od", "hexdump", "tar", "sed", "grep":
+			return true
+		}
+	}
+	return false
 }
 
 // private reports whether an address belongs to a private network or this machine.
@@ -245,7 +259,8 @@ func (a *assessor) bulkUpload(r *shellparse.Run) {
 func (a *assessor) bulk(from []int) bool {
 	for _, i := range a.cmd.Upstream(shellparse.Source{From: from}) {
 		u := &a.cmd.Runs[i]
-		if u.Name == "mysqldump" || u.Name == "pg_dump" || u.Name == "pg_dumpall" || u.Name == "mongodump" {
+		if u.Name == "mysqldump" || u.Name == "pg_dump" || u.Name == "pg_dumpall" || u.Name == "mongodump" || u.Name == "mariadb-dump" ||
+			u.Name == "docker" && u.Has("save") || u.Name == "tcpdump" || u.Name == "tshark" || u.Name == "slapcat" || u.Name == "redis-dump" || u.Name == "etcdctl" {
 			return true
 		}
 		if u.Name != "tar" && u.Name != "zip" && u.Name != "cpio" && u.Name != "dd" {

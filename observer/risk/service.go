@@ -14,7 +14,7 @@ var serviceRules = []Rule{
 		Suggestion: "Check with who and uptime, and announce it with shutdown +5.",
 		when: []string{
 			"systemctl reboot|poweroff|halt|kexec|rescue|emergency|suspend|hibernate|soft-reboot",
-			"systemctl isolate", "init|telinit 0|1|6|s|S", "pm-suspend|pm-hibernate ...",
+			"systemctl isolate", "systemctl set-default rescue*|emergency*|poweroff*|reboot*|halt*|shutdown*", "init|telinit 0|1|6|s|S", "pm-suspend|pm-hibernate ...",
 			"Stop-Computer|Restart-Computer ...", "kexec -e|-f", "ipmitool ... off|cycle|reset",
 			"loginctl terminate-user|terminate-session|kill-user|poweroff|reboot",
 		},
@@ -149,7 +149,7 @@ var serviceRules = []Rule{
 
 func init() {
 	register(shutdownCommand, "shutdown")
-	register(stopService, "service", "rc-service", "launchctl", "sv", "initctl")
+	register(stopService, "update-rc.d", "chkconfig", "rc-update", "insserv", "service", "rc-service", "launchctl", "sv", "initctl")
 	register(killCommand, "kill", "killall", "pkill", "killall5", "skill", "fuser", "xkill", "taskkill")
 	register(cronCommand, "crontab")
 }
@@ -170,7 +170,8 @@ var vitalServices = []string{"ssh", "sshd", "networking", "network", "NetworkMan
 
 func stopService(a *assessor, r *shellparse.Run) {
 	stops := false
-	for _, v := range [...]string{"stop", "disable", "mask", "kill", "down", "unload", "bootout"} {
+	for _, v := range [...]string{"stop", "disable", "mask", "kill", "down", "unload", "bootout", "remove", "off",
+		"del", "delete"} {
 		stops = stops || r.Has(v)
 	}
 	if !stops {
@@ -259,10 +260,20 @@ func (a *assessor) allProcesses(r *shellparse.Run) bool {
 		case "ps":
 			lists = !hasOption(u, []string{"-C", "--pid", "-p", "--ppid", "-u", "-U", "-t"})
 		case "pgrep":
+			if vitalProcesses[lastOperand(u)] {
+				return true
+			}
 			lists = len(u.Args) > 0 && (u.Arg(len(u.Args)-1) == "." || u.Arg(len(u.Args)-1) == ".*")
 		case "ls":
 			lists = u.Has("/proc")
-		case "grep", "rg", "egrep", "head", "tail", "fzf", "pidof", "lsof", "fuser", "jobs", "ag", "sort", "ss", "netstat":
+		case "pidof":
+			for k := range u.Args {
+				if vitalProcesses[u.Args[k].Text] {
+					return true
+				}
+			}
+			return false
+		case "grep", "rg", "egrep", "head", "tail", "fzf", "lsof", "fuser", "jobs", "ag", "sort", "ss", "netstat":
 			return false
 		case "awk", "gawk", "mawk", "sed":
 			if strings.ContainsAny(u.Code.Text+u.Arg(0), "/~=><") {

@@ -27,11 +27,14 @@ func moveFiles(a *assessor, r *shellparse.Run) {
 		case p == placeRoot || p == placeSystem || p == placeHome || p == placeVital &&
 			!strings.HasPrefix(pathOf(w.Text, r.Dir), "~"):
 			a.hit("file.move-system")
+		case p == placeVital && temporary(target+"/"):
+			a.hit("file.remove-keys")
 		case target == "/dev/null":
 			a.hit("file.move-to-null")
 		}
 	}
 	a.installed(ops, shellparse.Word{Text: target}, r)
+	a.replaces(ops, shellparse.Word{Text: target}, r)
 	a.written(shellparse.Word{Text: target}, r, false)
 	if a.hits == 0 && hasOption(r, []string{"-f", "--force"}) {
 		a.hit("file.move-over")
@@ -76,6 +79,7 @@ func copyFiles(a *assessor, r *shellparse.Run) {
 		a.pick(shells.Has(path.Base(ops[0].Text)), "file.setuid-shell", "file.setuid")
 	}
 	a.installed(ops[:len(ops)-1], target, r)
+	a.replaces(ops[:len(ops)-1], target, r)
 	a.written(target, r, false)
 	if ops[0].Text == "/dev/null" {
 		a.pick(isLog(target.Text, r.Dir) || isHistory(target.Text, r.Dir), "log.wipe", "file.truncate")

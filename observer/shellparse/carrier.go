@@ -44,6 +44,9 @@ func (w *walker) carrier(i int, r Run) bool {
 		w.git(i, r)
 	case "tar", "gtar", "bsdtar":
 		w.tar(i, r)
+	case "make", "gmake":
+		w.recipes(i, r)
+		return false
 	case "rsync":
 		w.option(i, r, PlaceHere, "-e", "--rsh")
 	case "vim", "vi", "nvim", "ex", "view":

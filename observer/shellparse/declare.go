@@ -1,6 +1,9 @@
 package shellparse
 
 import (
+	"strconv"
+	"strings"
+
 	"mvdan.cc/sh/v3/syntax"
 )
 
@@ -105,13 +108,46 @@ func (w *walker) endless(c *syntax.WhileClause) bool {
 	return w.endlessBody(c.Do)
 }
 
+// manyTurns is how often a loop has to turn to count as one without end where processes are started.
+const manyTurns = 5000
+
+// longList reports whether the list of a for loop is a long sequence of numbers: {1..100000}, $(seq 100000).
+func longList(items []*syntax.Word) bool {
+	if len(items) != 1 {
+		return false
+	}
+	for _, p := range items[0].Parts {
+		switch p := p.(type) {
+		case *syntax.Lit: // braces are split later
+			if _, last, ok := strings.Cut(strings.Trim(p.Value, "{}"), ".."); ok {
+				n, err := strconv.Atoi(last)
+				return err == nil && n >= manyTurns
+			}
+		case *syntax.CmdSubst:
+			if len(p.Stmts) != 1 {
+				return false
+			}
+			call, ok := p.Stmts[0].Cmd.(*syntax.CallExpr)
+			if !ok || len(call.Args) < 2 || call.Args[0].Lit() != "seq" {
+				return false
+			}
+			n, err := strconv.Atoi(call.Args[len(call.Args)-1].Lit())
+			return err == nil && n >= manyTurns
+		}
+	}
+	return false
+}
+
 func (w *walker) endlessBody(body []*syntax.Stmt) bool {
 	spawns, waits := false, false
 	for _, s := range body {
 		syntax.Walk(s, func(n syntax.Node) bool {
 			switch n := n.(type) {
 			case *syntax.Stmt:
-				spawns = spawns || n.Background
+				if n.Background { // what waits there holds nothing up
+					spawns = true
+					return false
+				}
 			case *syntax.CallExpr:
 				if len(n.Args) > 0 {
 					switch n.Args[0].Lit() {

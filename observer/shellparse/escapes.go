@@ -64,6 +64,30 @@ func (w *walker) escape(i int, r Run) {
 	}
 }
 
+// recipes runs the commands of a makefile that the line itself tells.
+func (w *walker) recipes(i int, r Run) {
+	src := Source{}
+	for j, a := range r.Args {
+		if (a.Text == "-f" || a.Text == "--file") && j+1 < len(r.Args) {
+			src = w.fileSource(r.Args[j+1])
+			if name := r.Args[j+1].Text; name == "-" || name == "/dev/stdin" {
+				src = r.Stdin
+			}
+		}
+	}
+	if f := w.file("Makefile"); f != nil && src.Text == "" {
+		src = f.content
+	}
+	if src.Text == "" || len(src.Text) > maxForeign {
+		return
+	}
+	for n, line := range strings.Split(src.Text, "\n") {
+		if code, ok := strings.CutPrefix(line, "\t"); ok && n < maxFields {
+			w.childCode(i, strings.TrimLeft(code, "@-+ "), Source{}, nil, nil)
+		}
+	}
+}
+
 func (w *walker) marked(i int, a Word, marks []string) {
 	for _, m := range marks {
 		if code, ok := strings.CutPrefix(strings.TrimLeft(a.Text, " "), m); ok && code != "" {

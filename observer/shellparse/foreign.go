@@ -19,7 +19,9 @@ func language(program string) string {
 		return "node"
 	case strings.HasPrefix(program, "php") && len(program) <= len("php8.3"):
 		return "php"
-	case strings.HasPrefix(program, "lua"), program == "osascript", program == "tclsh", program == "expect",
+	case strings.HasPrefix(program, "lua"):
+		return "lua"
+	case program == "osascript", program == "tclsh", program == "expect",
 		program == "Rscript",
 		program == "groovy", program == "pwsh", program == "powershell", program == "elixir", program == "raku",
 		program == "julia":
@@ -69,8 +71,8 @@ func (w *walker) interpreter(i int, r Run, lang string) {
 				continue
 			}
 		case "perl", "ruby", "lua", "luajit", "julia", "elixir", "Rscript", "osascript", "groovy", "raku":
-			inline = len(t) > 1 && t[0] == '-' && t[1] != '-' && (strings.HasSuffix(t, "e") || strings.HasSuffix(t,
-				"E"))
+			inline = len(t) > 1 && len(t) < 8 && t[0] == '-' && strings.IndexByte("-MmIr", t[1]) < 0 && (strings.HasSuffix(t,
+				"e") || strings.HasSuffix(t, "E"))
 		case "node":
 			inline = t == "-e" || t == "-p" || t == "-pe" || t == "--eval" || t == "--print" || t == "eval"
 		case "php":

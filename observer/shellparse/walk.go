@@ -260,6 +260,9 @@ func (w *walker) loop(c *syntax.ForClause, stdin Source) Source {
 		if !l.InPos.IsValid() {
 			values = []Word{{Text: "$@", Open: true}}
 		}
+		if longList(l.Items) {
+			w.endlessBody(c.Do)
+		}
 		values = append([]Word(nil), values...)
 		for i := 1; i < len(values); i++ {
 			values[i].Again = true
