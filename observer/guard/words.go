@@ -48,6 +48,9 @@ func Words() map[string][]string {
 	add("autossh", ":", "-R", "RemoteForward")
 	add("sudo", "-1", "4294967295", "ed", "ftp")
 	add("rsync", "-e", "--rsh")
+	for _, w := range strings.Fields(removing) {
+		add(w, strings.Fields(forcing)...)
+	}
 	for _, w := range strings.Fields(searchers) {
 		add(w, strings.Fields("api-key ssh-rsa begin BEGIN keytab ovpn wp-config")...)
 	}
@@ -75,7 +78,11 @@ var coded = map[string]string{
 	"touch": "-r -t -d --reference --date --time -rf", "aws": "rm rb sync", "gcloud": "rm rb rsync", "gsutil": "rm rb rsync", "az": "delete-batch",
 	"rclone": "delete purge sync", "mc": "rm rb mirror", "s3cmd": "del rb sync rm", "s5cmd": "rm rb sync", "oci": "bulk-delete",
 	"b2": "rm sync", "obsutil": "rm sync", "ossutil": "rm sync", "cos": "rm sync", "coscli": "rm sync", "etcdctl": "del", "consul": "delete",
-	"python": "", "python3": "", "node": "", "ruby": "", "php": framework, "rails": framework, "rake": framework, "artisan": framework,
+	"python": "http.server --directory -d SimpleHTTPServer", "python3": "http.server --directory -d", "npx": "serve http-server",
+	"npm": unlisted, "pip": unlisted, "brew": unlisted, "gem": unlisted, "cargo": unlisted, "apt": unlisted, "apt-get": unlisted, "dnf": unlisted,
+	"yum": unlisted, "pacman": unlisted, "snap": unlisted, "flatpak": unlisted, "zypper": unlisted, "apk": unlisted, "pkg": unlisted,
+	"port": unlisted, "dpkg": unlisted, "rpm": unlisted, "pnpm": unlisted, "pip3": unlisted, "yay": unlisted, "paru": unlisted,
+	"aptitude": unlisted, "nala": unlisted, "microdnf": unlisted, "caddy": "file-server", "ping": "", "node": "", "ruby": "", "php": framework, "rails": framework, "rake": framework, "artisan": framework,
 	"wp": framework, "bin/rails": framework, "manage.py": framework, "mix": framework, "iex": framework, "drush": framework, "bundle": framework,
 	"heroku": framework, "flask": framework,
 	"docker": "rm rmi stop kill run create exec", "podman": "rm rmi stop kill run create exec",
@@ -91,6 +98,9 @@ var coded = map[string]string{
 	"tar": "-C --directory --remove-files", "bsdtar": "-C --directory", "unzip": "-d",
 	"rsync": "--delete --delete-after --delete-before --delete-during --delete-excluded --del",
 }
+
+// unlisted are the sub-commands and options with which package managers remove.
+const unlisted = `uninstall remove purge rm erase del -e -R -Rns -P --remove --purge --erase autoremove`
 
 // framework are marks with which a framework's console is given program text.
 const framework = `' " ( | <`
@@ -113,7 +123,9 @@ const alone = `eval xargs parallel pwsh powershell iex Invoke-Expression at batc
 	mknod yes trap alias complete coproc enable hash function abbr
 	etc dev boot sys proc usr var sbin lib lib64 root Windows System32 System Library efi
 	curl wget fetch aria2c http https xh lynx nc ncat netcat telnet socat tftp ftp mail mailx mutt sendmail scp sftp
-	uudecode rev gpg openssl zf_rm zf_mv zf_chmod zf_chown zf_ln abbr`
+	uudecode rev gpg openssl zf_rm zf_mv zf_chmod zf_chown zf_ln abbr
+	delete del terminate drop erase forget flush truncate yank unpublish deregister deprovision flushall flushdb shred deleteall dropdb rmall wipedb
+	bulk-delete`
 
 // rewriters change files in place, and matter when they are given many.
 const rewriters = `gzip bzip2 xz zstd lzma compress lz4 pigz pbzip2 lzip brotli gunzip bunzip2 unxz dos2unix unix2dos convmv detox
@@ -123,6 +135,13 @@ const rewriters = `gzip bzip2 xz zstd lzma compress lz4 pigz pbzip2 lzip brotli 
 const plainTools = `env nice ionice timeout stdbuf setarch strace ltrace taskset flock watch time nohup setsid unshare chrt
 	start-stop-daemon rlwrap script cpulimit valgrind perf gdb unbuffer linux32 linux64 choom prlimit nsenter chroot`
 
+// removing are sub-commands that are dangerous beside a word of forcing, whatever the program.
+const removing = `remove rm uninstall prune evict revoke disable stop kill clear clean gc unlink detach unregister expire rollback revert
+	drain suspend pause down shutdown reload cleanup undo cancel abort invalidate rotate restart cordon`
+
+const forcing = `--all -A --force --yes --recursive --purge --no-prompt --confirm --hard --all-namespaces --auto-approve --noconfirm --cascade
+	-y --force-delete --yes-i-really-mean-it`
+
 // searchers look for secrets, if they do, by the words of [Parts] and by some more.
 const searchers = `rg ag ack grep egrep zgrep locate plocate mdfind findstr`
 
@@ -131,7 +150,10 @@ func Parts() []string { return strings.Fields(parts) }
 
 const parts = `history HIST hist .ssh id_ .env secret .pem .key .p12 .kdbx credential passw shadow token .aws .gnupg .kube
 	.netrc .config .docker keychain wallet PRELOAD cookie Cookie Login --checkpoint --use-compress --no-preserve api_key apikey
-	AKIA akia private Private stratum --donate tmp/. _GET _POST _REQUEST getRuntime ext:: EDITOR PAGER ASKPASS PROMPT VISUAL --receive-pack --upload-pack`
+	AKIA akia private Private stratum --donate tmp/. _GET _POST _REQUEST getRuntime ext:: EDITOR PAGER ASKPASS PROMPT VISUAL --receive-pack --upload-pack
+	delete- -delete delete_ _delete delete: :delete destroy purge wipe nuke teardown tear-down drop- -drop drop: :drop drop_
+	db:reset db-reset reset-db resetdb -reset db:fresh -flush flush- decommission undeploy zeroize factory obliterate -terminate terminate- erase- -erase
+	forget- clear-all clean-db reset- recreate`
 
 // Marks are the characters that count as words of their own, wherever they stand.
 func Marks() string { return "$*?[{|<;&'\"(\\:" }

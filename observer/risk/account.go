@@ -12,7 +12,7 @@ var accountRules = []Rule{
 		Suggestion: "Lock it with usermod -L first, and keep its files.",
 		when: []string{
 			"userdel|groupdel|delgroup|rmuser ...", "dscl ... ~-delete", "net user|localgroup ~/delete",
-			"Remove-LocalUser ...", "realm leave", "ipa user-del|group-del|host-del", "ldapdelete|samba-tool ...",
+			"Remove-LocalUser ...", "realm leave", "ipa user-del|group-del|host-del", "ldapdelete ...",
 			"smbpasswd -x",
 		},
 	},

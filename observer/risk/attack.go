@@ -15,7 +15,7 @@ var attackRules = []Rule{
 			"masscan|zmap ~0.0.0.0/0", "masscan|zmap ~--rate", "zmap -p", "arpspoof|ettercap|bettercap|responder|dnsspoof|dnschef ...",
 			"macof|yersinia|dhcpstarv|thc-ssl-dos|slowhttptest|t50|mdk3|airbase-ng|wifite|reaver|bully|fluxion|mitm6 ...",
 			"nmap --script ~exploit|brute|dos !--script-help", "nmap ~--script=*exploit|--script=exploit|--script=brute|--script=dos", "nping --flood|--rate", "hping3 --flood",
-			"ping -f", "fping -f ~--loop", "Responder.py|responder.py ...", "scapy ~sendp", "tcpkill|tcpnice ...", "siege ~-c1000",
+			"ping|ping6 =-f", "fping -f ~--loop", "Responder.py|responder.py ...", "scapy ~sendp", "tcpkill|tcpnice ...", "siege ~-c1000",
 		},
 	},
 	{

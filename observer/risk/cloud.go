@@ -29,7 +29,7 @@ var cloudRules = []Rule{
 		Reason:     "It changes infrastructure without showing the plan and asking.",
 		Suggestion: "Leave out the automatic approval and read the plan.",
 		when: []string{
-			"terraform apply =-auto-approve|--auto-approve|-auto-approve=true", "terraform run-all apply",
+			"az deployment ... ~--mode=Complete|Complete", "terraform apply =-auto-approve|--auto-approve|-auto-approve=true", "terraform run-all apply",
 			"pulumi up|update --yes|-y|--skip-preview",
 			"cdk deploy --require-approval=never|--require-approval ~never",
 		},

@@ -57,7 +57,7 @@ var dataRules = []Rule{
 		Reason:     "It loads a dump over a database.",
 		Suggestion: "Load it into a new database first.",
 		when: []string{
-			"createdb|createuser ...", "pg_restore !-l|--list", "mongorestore ...", "mysqlimport ...", "pgloader ...", "sqlcmd ~RESTORE",
+			"createdb|createuser ...", "psql -f|--file", "mysqlcheck ~--optimize|--repair|--auto-repair", "pg_restore !-l|--list", "mongorestore ...", "mysqlimport ...", "pgloader ...", "sqlcmd ~RESTORE",
 		},
 	},
 	{
@@ -78,7 +78,7 @@ var dataRules = []Rule{
 		Reason:     "It deletes all keys or stops the server.",
 		Suggestion: "Delete keys by name, and check the database number.",
 		when: []string{
-			"redis-cli flushall|FLUSHALL|flushdb|FLUSHDB|FlushAll|shutdown|SHUTDOWN", "memcached-tool ... flush",
+			"redis-cli XTRIM|xtrim", "redis-cli ... debug|DEBUG segfault|SEGFAULT|sleep", "redis-cli flushall|FLUSHALL|flushdb|FLUSHDB|FlushAll|shutdown|SHUTDOWN", "memcached-tool ... flush",
 			"memcflush|memcrm ...",
 		},
 	},
@@ -218,6 +218,8 @@ func (a *assessor) statement(words []string, stmt string) {
 		}
 	case "ALTER":
 		switch {
+		case strings.Contains(stmt, " DELETE WHERE ") || strings.Contains(stmt, " UPDATE ") && where:
+			a.pick(!trivial(stmt), "sql.delete", "sql.delete-all")
 		case strings.Contains(stmt, " DROP ") && !strings.Contains(stmt, "DROP CONSTRAINT") && !strings.Contains(stmt,
 			"DROP INDEX") && !strings.Contains(stmt, "DROP DEFAULT") && !strings.Contains(stmt, "DROP NOT NULL"):
 			a.hit("sql.column-drop")

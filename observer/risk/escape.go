@@ -39,7 +39,7 @@ var escapeRules = []Rule{
 			"tmate ...", "upterm host", "gs-netcat -l", "sshd ~PermitEmptyPasswords=yes|PermitRootLogin=yes", "telnetd|in.telnetd ...",
 			"rpcbind|rshd|rlogind ...", "adb tcpip", "systemsetup ~-setremotelogin ~on", "telnetd -l", "busybox telnetd",
 			"postgres ~trust", "nbd-server ...", "rsync --daemon ~0.0.0.0", "dlv ~--listen=0.0.0.0|--listen=:",
-			"node ~--inspect=0.0.0.0|--inspect-brk=0.0.0.0", "etcd ~--listen-client-urls=http://0.0.0.0|http://0.0.0.0:2379",
+			"node --inspect=0.0.0.0*|--inspect-brk=0.0.0.0*", "etcd ~--listen-client-urls=http://0.0.0.0|http://0.0.0.0:2379",
 			"consul agent ~enable_script_checks|0.0.0.0", "memcached ~0.0.0.0 -l", "smbd ~guest", "filebrowser ~--noauth",
 		},
 	},

@@ -11,7 +11,7 @@ var gearRules = []Rule{
 			"/system reset-configuration", "/system/reset-configuration ...", "system reset-configuration", "reset saved-configuration", "factory-reset all", "restore factory-defaults|default",
 			"configure ~factory", "load factory-default", "nvram erase", "nvram clear ~reset", "firstboot -y", "firstboot ...", "jffs2reset -y|-r", "mtd erase|write|-r|unlock",
 			"sysupgrade -n|-F", "ubiformat|flash_eraseall|nandwrite ...", "set-default ~--confirm", "mca-cli-op set-default", "syswrapper.sh restore-default", "vtysh ~write~erase|erase~startup",
-			"ipmitool ... ~raw~0x06", "racadm racresetcfg|systemerase|set ~BIOS", "perccli|perccli64|ssacli|hpssacli|arcconf ~delete|del", "ssacli ... delete", "clear config all",
+			"ipmitool ... ~raw~0x06", "racadm racresetcfg|systemerase", "perccli|perccli64|ssacli|hpssacli|arcconf ~delete|del", "ssacli ... delete", "clear config all",
 			"format flash:|disk0:|bootflash:", "no vlan|router|interface|ip ...", "undo interface|vlan|bgp|ospf ...", "snmpset ~ciscoFlash|reset", "wlc-reset ...",
 		},
 	},

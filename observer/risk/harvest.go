@@ -28,7 +28,7 @@ var harvestRules = []Rule{
 		Suggestion: "Name the one secret and the one key in it.",
 		when: []string{
 			"talosctl ... ~secrets.yaml", "etcdctl get /registry/secrets*",
-			"vault kv get -r|-recursive|--recursive", "consul kv export", "etcdctl get --prefix|--from-key /|", "etcdctl get --prefix|--from-key",
+			"vault kv get -r|-recursive|--recursive", "consul kv export",
 		},
 	},
 	{
@@ -85,10 +85,14 @@ func printsSecrets(r *shellparse.Run) bool {
 		return hasOption(r, []string{"-d", "--decrypt"}) || r.Has("decrypt")
 	}
 	patterns := patternsByName[r.Name]
+	var ops []int
 	for i := range patterns {
 		switch patterns[i].rule {
 		case "secret.store-read", "secret.cluster", "secret.browser", "secret.dump":
-			if patterns[i].matches(r) {
+			if ops == nil {
+				ops = r.Operands(make([]int, 0, 8))
+			}
+			if patterns[i].matches(r, ops) {
 				return true
 			}
 		}

@@ -158,7 +158,7 @@ var networkRules = []Rule{
 			"nmcli con|connection|c|device|dev|d up|add|modify|connect|reload", "route add",
 			"hostnamectl set-hostname|hostname", "resolvectl dns|flush-caches", "netplan try|generate",
 			"wg|wg-quick set|up", "tc qdisc|filter|class add|del|replace", "iwconfig|iw ...", "ethtool -s|-K|-G",
-			"brctl addbr|addif", "networksetup ...", "tailscale up|down|logout",
+			"brctl addbr|addif", "networksetup ... !-list*|-get*|-showpppoestatus|-printcommands", "tailscale up|down|logout",
 		},
 	},
 }
@@ -167,7 +167,7 @@ func init() {
 	register(netcat, "nc", "socat", "telnet", "openssl")
 	register(showFile, "cat", "less", "more", "head", "tail", "bat", "strings", "xxd", "base64", "nl", "tac", "od",
 		"hexdump", "grep", "cut", "awk", "getent")
-	register(serveFiles, "python", "python3", "php", "ruby", "npx", "busybox", "httpd", "darkhttpd", "serve", "http-server", "caddy", "twistd",
+	register(serveFiles, "python", "python3", "php", "ruby", "npx", "busybox", "httpd", "darkhttpd", "http-server", "caddy", "twistd",
 		"miniserve", "webfsd", "simple-http-server", "updog", "uploadserver", "droopy")
 	register(listenTo, "tcpdump", "tshark", "ngrep", "ettercap", "snoop")
 	register(filterRule, "nft")

@@ -89,7 +89,9 @@ var packageRules = []Rule{
 			"conan install", "bower|jspm install", "nimble install", "shards install|update", "rebar3 get-deps|upgrade", "lein deps|ancient",
 			"helm dependency|dep update|build", "terraform init -upgrade", "pre-commit install|autoupdate",
 			"corepack enable|prepare|use", "asdf|mise|proto|rtx local|reshim|plugin-add", "krew install", "kubectl krew install",
-			"gh extension install|upgrade", "apm install", "spack install", "buf dep|mod update", "opkg install|upgrade",
+			"gh extension install|upgrade", "apm install", "spack install", "buf dep|mod update", "opkg install|upgrade", "ansible-galaxy install", "ansible-galaxy collection|role install",
+			"playwright install", "npx playwright install", "rustup target|component add", "Rscript|R ~install.packages", "adb install|uninstall|push",
+			"julia ~Pkg.add|Pkg.instantiate|Pkg.update",
 		},
 	},
 	{

@@ -233,6 +233,9 @@ func placeOfAbsolute(p string, whole bool) place {
 		if len(parts) == 1 {
 			return placeWhole
 		}
+		if parts[0] == "mnt" && len(parts) > 2 && len(parts[1]) == 1 && strings.EqualFold(parts[2], "windows") {
+			return placeSystem
+		}
 		if parts[0] == "mnt" && len(parts) <= 3 && len(parts[1]) == 1 { // a Windows drive
 			if len(parts) == 2 || strings.EqualFold(parts[2], "windows") || strings.EqualFold(parts[2], "users") {
 				return placeSystem

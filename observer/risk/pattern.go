@@ -149,7 +149,8 @@ func compile(l line) pattern {
 	return p
 }
 
-func (p *pattern) matches(r *shellparse.Run) bool {
+// matches reports whether the pattern means a run; ops are the positions of its operands.
+func (p *pattern) matches(r *shellparse.Run, ops []int) bool {
 	next, gap := 0, false
 	for i := range p.terms {
 		t := &p.terms[i]
@@ -158,17 +159,11 @@ func (p *pattern) matches(r *shellparse.Run) bool {
 			gap = true
 		case 'o':
 			found := false
-			for {
-				w, at := r.Operand(next)
-				if at < 0 {
-					break
-				}
-				next = at + 1
-				if t.any(w) {
-					found = true
-					break
-				}
-				if !gap {
+			for next < len(ops) && !found {
+				at := ops[next]
+				found = t.any(r.Args[at].Text)
+				next++
+				if !gap && (at == 0 || !mayTakeValue(r.Args[at-1].Text)) {
 					break
 				}
 			}
@@ -197,19 +192,19 @@ func (p *pattern) matches(r *shellparse.Run) bool {
 				return false
 			}
 		case '^':
-			for at := 0; ; {
-				w, i := r.Operand(at)
-				if i < 0 {
-					break
-				}
-				if t.any(w) {
+			for _, at := range ops {
+				if t.any(r.Args[at].Text) {
 					return false
 				}
-				at = i + 1
 			}
 		}
 	}
 	return true
+}
+
+// mayTakeValue reports whether a word is an option whose value may be the next word: of most programs that is not known.
+func mayTakeValue(t string) bool {
+	return len(t) > 1 && t[0] == '-' && t != "--" && strings.IndexByte(t, '=') < 0
 }
 
 // maxList bounds the words that are taken apart at commas.

@@ -41,6 +41,10 @@ func (a *assessor) removal(w shellparse.Word, r *shellparse.Run, recursive bool)
 		a.foundRemoval(f, recursive)
 		return
 	}
+	if a.listsTracked(w) {
+		a.hit("file.remove-here")
+		return
+	}
 	if strings.Contains(w.Text, "{}") && r.Started("find") && r.Parent >= 0 && isFind(a.cmd.Runs[r.Parent].Name) {
 		return // judged with the search
 	}
@@ -103,6 +107,17 @@ func (a *assessor) removal(w shellparse.Word, r *shellparse.Run, recursive bool)
 // personalFolders hold what a person has made and cannot get again.
 var personalFolders = set(`~/Documents ~/Desktop ~/Pictures ~/Library ~/Photos ~/Movies ~/Videos ~/Music ~/.ssh ~/.gnupg
 	~/.password-store ~/Dropbox ~/OneDrive ~/Nextcloud`)
+
+// listsTracked reports whether a word stands for all files that git knows.
+func (a *assessor) listsTracked(w shellparse.Word) bool {
+	for _, i := range w.From {
+		if r := &a.cmd.Runs[i]; r.Name == "git" && r.Has("ls-files") && !hasOption(r, []string{"-o", "--others", "-d", "--deleted", "-m",
+			"-u", "-i"}) && countOperands(r) == 1 {
+			return true
+		}
+	}
+	return false
+}
 
 // listsRoot reports whether a word stands for what a listing of the root folder gives.
 func (a *assessor) listsRoot(w shellparse.Word) bool {

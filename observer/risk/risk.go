@@ -51,7 +51,7 @@ func Rules() []Rule {
 
 var allRules = slices.Concat(shellRules, fileRules, diskRules, gitRules, containerRules, cloudRules, dataRules,
 	networkRules, serviceRules, accountRules, packageRules, persistRules, harvestRules, escapeRules, attackRules, configRules,
-	storeRules, desktopRules, windowsRules, gearRules, cloudMoreRules)
+	storeRules, desktopRules, windowsRules, gearRules, cloudMoreRules, genericRules)
 
 var ruleByID = sync.OnceValue(func() map[string]*Rule {
 	m := map[string]*Rule{}
@@ -89,6 +89,7 @@ type assessor struct {
 	index    int
 	hits     int // findings on this run
 	names    naming
+	ops      []int // positions of the operands of the run being judged
 }
 
 // hit records a finding of the named rule on the present run.
@@ -104,6 +105,9 @@ func (a *assessor) hit(id string) {
 	}
 	if a.at != nil {
 		level = limit(level, rule, a.at)
+		if level == protocol.RiskModerate && a.at.Deferred && a.at.Parent >= 0 && a.cmd.Runs[a.at.Parent].Name == "alias" {
+			level = protocol.RiskSafe // a name for something that is judged when it is used
+		}
 		if a.at.Planted && rule.attack && !strings.HasPrefix(id, "persist.") {
 			at := a.at
 			a.at = nil
@@ -156,9 +160,12 @@ func (a *assessor) run(i int) {
 	if asksOnly(r) {
 		return
 	}
-	patterns := patternsOf(r.Name)
+	patterns := patternsByName[r.Name]
+	if len(patterns) > 0 {
+		a.ops = r.Operands(a.ops[:0])
+	}
 	for i := range patterns {
-		if patterns[i].matches(r) && !(r.Depth > 0 && r.Parent < 0 && patterns[i].rule == "secret.store-read") { // not shown
+		if patterns[i].matches(r, a.ops) && !(r.Depth > 0 && r.Parent < 0 && patterns[i].rule == "secret.store-read") { // not shown
 			a.hit(patterns[i].rule)
 		}
 	}
@@ -174,6 +181,9 @@ func (a *assessor) run(i int) {
 	a.interpreted()
 	a.sending()
 	a.anywhere()
+	if a.hits == 0 || runners[r.Name] != "" || r.Name == "make" || r.Name == "rake" || r.Name == "just" {
+		a.namedTool()
+	}
 	if a.hits == 0 && r.Guess && dangerous[r.Name] {
 		a.hit("shell.unparsed")
 	}
@@ -230,8 +240,12 @@ func asksOnly(r *shellparse.Run) bool {
 		switch t := r.Args[i].Text; t {
 		case "--":
 			return false
-		case "--help", "--version", "--usage":
+		case "--help", "--usage":
 			return true
+		case "--version": // helm upgrade --version 1.2 asks for nothing
+			if i+1 == len(r.Args) {
+				return true
+			}
 		default:
 			if strings.HasPrefix(t, "--dry") && (t == "--dry-run" || t == "--dryrun" || strings.HasPrefix(t,
 				"--dry-run=") && t != "--dry-run=none" && t != "--dry-run=false") && len(patternsOf(r.Name)) > 0 {

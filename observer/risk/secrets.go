@@ -90,6 +90,12 @@ func carries(r *shellparse.Run) secretKind {
 		if option(r, 's') {
 			return secret
 		}
+	case "echo", "printf", "print":
+		for i := range r.Args {
+			if t := r.Args[i].Text; r.Args[i].Open && len(t) > 1 && t[0] == '$' && isName(t[1:]) && secretName(t[1:]) {
+				return secret
+			}
+		}
 	case "env", "printenv", "set", "history", "declare", "export":
 		if len(r.Args) == 0 || r.Has("-p") || r.Name == "history" {
 			best = secret
@@ -128,6 +134,16 @@ func carries(r *shellparse.Run) secretKind {
 	return max(best, secrecy(r.Stdin.File, r.Dir))
 }
 
+// isName reports whether a text can be a variable's name.
+func isName(s string) bool {
+	for i := range len(s) {
+		if !isWordByte(s[i]) {
+			return false
+		}
+	}
+	return s != ""
+}
+
 // option reports whether a short option is given, alone or in a bundle, be its value in the same word.
 func option(r *shellparse.Run, letter byte) bool {
 	for i := range r.Args {
@@ -142,7 +158,7 @@ func option(r *shellparse.Run, letter byte) bool {
 func secretName(name string) bool {
 	name = strings.ToUpper(name)
 	for _, part := range [...]string{"SECRET", "PASSWORD", "PASSWD", "TOKEN", "API_KEY", "APIKEY", "PRIVATE_KEY",
-		"ACCESS_KEY", "CREDENTIAL"} {
+		"ACCESS_KEY", "CREDENTIAL", "DEPLOY_KEY", "SSH_KEY", "PASSPHRASE", "SIGNING_KEY", "ENCRYPTION_KEY", "MASTER_KEY"} {
 		if strings.Contains(name, part) {
 			return true
 		}

@@ -182,6 +182,29 @@ func (a *assessor) uploaded(r *shellparse.Run) secretKind {
 	return kind
 }
 
+// storePorts are ports of servers whose data are deleted over HTTP.
+var storePorts = [...]string{":5984/", ":9200/", ":9201/", ":8086/", ":8500/v1/kv", ":6333/collections", ":7700/indexes", ":8108/collections",
+	":15672/api/queues", ":15672/api/vhosts", ":6443/api", ":8529/_api", ":8091/pools", ":8983/solr", ":2379/v", ":19530/", ":5000/v2/",
+	":8080/v1/namespaces", ":4646/v1/job", ":8123/", ":2375/volumes", ":2375/containers"}
+
+// storeURL reports whether a request goes to such a server, and whether it names a whole database of it.
+func storeURL(t string) (whole, store bool) {
+	for _, p := range storePorts {
+		_, rest, ok := strings.Cut(t, p)
+		if !ok {
+			continue
+		}
+		rest, _, _ = strings.Cut(rest, "?")
+		rest = strings.Trim(rest, "/")
+		switch p {
+		case ":5984/", ":9200/", ":9201/":
+			return rest != "" && !strings.Contains(rest, "/") && (p == ":5984/" || rest == "*" || rest == "_all"), true
+		}
+		return false, true
+	}
+	return false, false
+}
+
 // clustered splits a bundle of curl's short options whose last one takes a value: -sd is -d, -sdx is -d with x.
 func clustered(t string) (option, attached string) {
 	if len(t) < 2 || t[0] != '-' || t[1] == '-' {
@@ -299,6 +322,9 @@ func curlCommand(a *assessor, r *shellparse.Run) {
 	}
 	for i := range r.Args {
 		t := r.Args[i].Text
+		if whole, store := storeURL(t); store {
+			a.pick(whole, "sql.drop-database", "search.delete")
+		}
 		if strings.Contains(t, ":9200/") || strings.Contains(t, "/_all") || strings.Contains(t, "elastic") ||
 			strings.Contains(t, "/indices/") || strings.Contains(t, "/_index") || strings.HasSuffix(t, "/*") {
 			a.hit("search.delete")

@@ -166,12 +166,12 @@ var vitalServices = []string{"ssh", "sshd", "networking", "network", "NetworkMan
 	"systemd-resolved", "firewalld", "ufw", "iptables", "nftables", "auditd", "rsyslog", "syslog", "systemd-journald",
 	"fail2ban", "apparmor", "dbus", "systemd-logind", "docker", "containerd", "kubelet", "etcd", "crowdsec",
 	"clamav-daemon", "falcon-sensor", "selinux", "postgresql", "mysql", "mysqld", "mariadb", "wpa_supplicant",
-	"osqueryd", "wazuh-agent", "crond", "cron", "systemd-timesyncd", "k3s", "mongod", "ossec", "snort"}
+	"osqueryd", "pf", "ipfw", "npf", "ntpd", "syslogd", "securityd", "wazuh-agent", "crond", "cron", "systemd-timesyncd", "k3s", "mongod", "ossec", "snort"}
 
 func stopService(a *assessor, r *shellparse.Run) {
 	stops := false
 	for _, v := range [...]string{"stop", "disable", "mask", "kill", "down", "unload", "bootout", "remove", "off",
-		"del", "delete"} {
+		"del", "delete", "onestop", "forcestop", "faststop", "quietstop"} {
 		stops = stops || r.Has(v)
 	}
 	if !stops {

@@ -180,7 +180,7 @@ func objectStore(a *assessor, r *shellparse.Run) {
 		return
 	default:
 		removes = r.Has("rm") || r.Has("del") || r.Has("rb")
-		recursive = hasOption(r, []string{"-r", "-R", "--recursive", "--force"}) || r.Name == "s5cmd"
+		recursive = hasOption(r, []string{"-r", "-R", "--recursive", "--force"}) || r.Name == "s5cmd" || strings.HasSuffix(lastOperand(r), "/**")
 		mirrors = mirrors && (r.Has("sync") || r.Has("rsync") || r.Has("mirror"))
 	}
 	switch {
@@ -214,6 +214,12 @@ func wholeBucket(t string) bool {
 
 // keyValue judges removals of all keys of a store.
 func keyValue(a *assessor, r *shellparse.Run) {
+	if r.Name == "etcdctl" && r.Has("get") && hasOption(r, []string{"--prefix", "--from-key"}) && !hasOption(r, []string{"--keys-only",
+		"--count-only"}) || r.Has("get") && r.Has("--keys-only=false") {
+		if r.Has("") || r.Has("/") || containsText(r, []string{"/registry"}) {
+			a.hit("secret.cluster")
+		}
+	}
 	if !(r.Has("del") || r.Has("delete") || r.Has("rm")) {
 		return
 	}

@@ -3,6 +3,7 @@ package risk
 import (
 	"maps"
 	"slices"
+	"strings"
 )
 
 // Trigger names a program that a rule of level high or critical can be about.
@@ -19,10 +20,10 @@ type Trigger struct {
 // does not hold are rules that concern a line as a whole, its redirections and its assignments.
 func Triggers() []Trigger {
 	var out []Trigger
-	for _, name := range slices.Sorted(maps.Keys(programs())) {
-		for _, p := range programs()[name]() {
-			if ruleByID()[p.rule].Level >= high {
-				out = append(out, Trigger{Program: name, Words: p.needs()})
+	for _, name := range slices.Sorted(maps.Keys(patternsByName)) {
+		for _, p := range patternsByName[name] {
+			if ruleByID[p.rule].Level >= high {
+				out = append(out, Trigger{Program: name, Words: p.needs(!abbreviating[name])})
 			}
 		}
 	}
@@ -46,11 +47,29 @@ func Triggers() []Trigger {
 	return out
 }
 
-// needs returns the words of the last operand that the pattern demands and that can be told from its spelling.
-func (p *pattern) needs() []string {
+// needs returns the words of the last operand that the pattern demands and that can be told from its spelling; where it
+// demands none, and options is set, those of its long options or exact words.
+func (p *pattern) needs(options bool) []string {
 	for _, t := range slices.Backward(p.terms) {
 		if t.kind == 'o' && !slices.ContainsFunc(t.words, func(w string) bool { return !plain(w) }) {
 			return slices.Clone(t.words)
+		}
+	}
+	for _, t := range slices.Backward(p.terms) {
+		if !options || t.kind != '-' && t.kind != '=' {
+			continue
+		}
+		var out []string
+		for _, w := range t.words {
+			w, _, _ = strings.Cut(w, "=")
+			if !plain(w) || t.kind == '-' && !strings.HasPrefix(w, "--") {
+				out = nil
+				break
+			}
+			out = append(out, w)
+		}
+		if out != nil {
+			return out
 		}
 	}
 	return nil

@@ -302,20 +302,6 @@ func (w *walker) multiplexer(i int, r Run) {
 	}
 }
 
-// ansible handles the ad-hoc modules that take a command line.
-func (w *walker) ansible(i int, r Run) {
-	module := "command"
-	for j, a := range r.Args {
-		if (a.Text == "-m" || a.Text == "--module-name") && j+1 < len(r.Args) {
-			module = r.Args[j+1].Text
-		}
-	}
-	switch module[strings.LastIndexByte(module, '.')+1:] {
-	case "command", "shell", "raw":
-		w.option(i, r, PlaceRemote, "-a", "--args")
-	}
-}
-
 func (w *walker) tar(i int, r Run) {
 	for j, a := range r.Args {
 		for _, name := range [...]string{"--checkpoint-action=exec=", "--to-command=", "--use-compress-program=",

@@ -119,6 +119,12 @@ func (w *walker) interpreter(i int, r Run, lang string) {
 // behindCommand runs what stands behind -Command or /c. PowerShell and cmd are read as if they were a shell: names and
 // operands look alike.
 func (w *walker) behindCommand(i int, r Run) {
+	bare := r.Name != "cmd" && len(r.Args) > 0 && !strings.HasPrefix(r.Args[0].Text, "-") && !strings.HasPrefix(r.Args[0].Text, "/") &&
+		!strings.HasSuffix(r.Args[0].Text, ".ps1")
+	if bare { // powershell Get-Item x
+		w.child(i, joined(r.Args), Source{}, nil)
+		return
+	}
 	for j, a := range r.Args {
 		option := strings.ToLower(a.Text)
 		if len(option) > 1 && option[0] == '-' && j+1 < len(r.Args) && (strings.HasPrefix("-encodedcommand", option) ||

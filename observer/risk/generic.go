@@ -1,0 +1,175 @@
+package risk
+
+import (
+	"strings"
+
+	"github.com/caro-mesh/caro-node/observer/shellparse"
+)
+
+// The rules here are about programs of which nothing is known but that they have sub-commands: most of them say plainly what
+// they do.
+var genericRules = []Rule{
+	{
+		ID: "tool.destroy", Level: high, data: true,
+		Reason:     "The sub-command says that it deletes or destroys something.",
+		Suggestion: "Look for a dry run in the tool's help, and list what goes first.",
+	},
+	{
+		ID: "tool.remove", Level: moderate,
+		Reason:     "The sub-command says that it removes, stops or resets something.",
+		Suggestion: "Look for a dry run in the tool's help, and list what goes first.",
+	},
+}
+
+// destroying are sub-commands that lose something for good.
+var destroying = set(`delete del destroy purge wipe erase nuke drop terminate zeroize undeploy teardown tear-down decommission obliterate
+	factory-reset factoryreset delete-all deleteall destroy-all remove-all purge-all drop-all wipe-all rmall reset-all flush flush-all
+	flushall flushdb truncate dropdb drop-db db:drop db:reset db:wipe db:purge db:nuke reset-db resetdb wipedb clear-all forget shred
+	delete-batch bulk-delete deprovision deregister destroy! stack:delete infra:destroy nuke-db clean-db unpublish yank`)
+
+// removing are sub-commands that take something away that is of smaller scope or can be brought back.
+var removing = set(`remove rm uninstall reset prune evict revoke disable stop kill restart clear clean gc unlink detach unregister
+	expire rollback revert drain cordon suspend pause down shutdown reload cleanup undo cancel abort invalidate rotate`)
+
+// asking are sub-commands that only look, make or try something; what stands behind them is a name.
+var lookingVerbs = set(`list ls get show describe status info view search find logs log help version diff plan preview check test tests
+	lint validate explain inspect count stats top tree watch tail cat print query select read dump export backup create add new init
+	build run exec start up install apply push pull clone login logout auth whoami doctor config set edit open cp copy mv move rename sync
+	upload download import fmt format generate gen docs completion compile serve dev bench benchmark trace debug attach connect ssh shell
+	commit tag fetch merge checkout branch grep echo ping scan sign verify encrypt decrypt convert render template why outdated audit routes console runner`)
+
+// forcing are options with which a sub-command of smaller scope is not small any more.
+var forcing = []string{"--all", "-A", "--force", "--yes", "--recursive", "--purge", "--no-prompt", "--confirm", "--hard",
+	"--all-namespaces", "--force-delete", "--auto-approve", "--noconfirm", "--cascade", "--yes-i-really-mean-it"}
+
+// noTools are programs whose words are data and no sub-commands, or that have rules which say more.
+var noTools = set(`echo printf print cat less more man info tldr whatis apropos which whereis type command cd pushd popd ls mkdir rmdir touch cp
+	mv ln vim vi nvim nano emacs code subl open xdg-open bat head tail cut sort uniq tr wc tee test [ [[ export set unset alias declare local
+	say notify-send logger mail osascript espeak banner figlet cowsay true false sleep wait date cal read select source . eval exec time
+	pytest jest vitest rspec phpunit go cargo npm-run tmux screen git hg svn gh-copilot task todo todo.sh taskwarrior timew watson calc bc expr
+	python python3 node ruby perl php java javac gcc cc clang make ssh scp rsync curl wget httpie http xh dig host nslookup ping whois
+	ag rg ack grep egrep fgrep zgrep locate find fd fzf sk jq yq xq awk sed diff patch file stat tar zip unzip gzip gunzip
+	help functions unalias whence unfunction hash rehash history fc jobs fg bg kill pkill killall nice nohup env sudo doas su watch entr xargs parallel basename dirname realpath
+	convert magick ffmpeg yt-dlp pandoc latexmk gpg ssh-keygen openssl redis-cli mongosh mongo mysql psql sqlite3 kubectl docker helm
+	terraform systemctl service launchctl npm yarn pnpm bun pip brew apt apt-get dnf yum pacman snap flatpak crontab ip iptables nft
+	nmcli defaults aws gcloud az sops autoload bindkey zstyle compdef complete abbr funcsave function string math commandline contains`)
+
+// namedTool judges the sub-commands of programs without rules of their own.
+func (a *assessor) namedTool() {
+	r := a.at
+	if r.Name != "" && len(r.Args) > 0 && a.runner(r) {
+		return
+	}
+	if r.Name == "" || noTools[r.Name] || len(r.Args) == 0 || shells[r.Name] || interpreters[r.Name] || r.Guess && len(r.Args) > 12 {
+		return
+	}
+	for i := range r.Args {
+		switch t := r.Args[i].Text; {
+		case strings.HasPrefix(t, "--dry") && !strings.HasSuffix(t, "=none") && !strings.HasSuffix(t, "=false"), t == "--noop",
+			t == "--check", t == "--plan", t == "--simulate", t == "--whatif", t == "--what-if", t == "--preview":
+			return
+		}
+	}
+	verbs := 0
+	for i := 0; i < len(r.Args) && verbs < 4; i++ {
+		t := r.Args[i].Text
+		if t == "" || t[0] == '-' || i > 0 && r.Args[i-1].Text != "" && r.Args[i-1].Text[0] == '-' && (verbs > 0 || !destroying[t]) {
+			continue
+		}
+		verbs++
+		switch {
+		case !plainVerb(t):
+			return
+		case destroying[t] || affixed(t):
+			a.hit("tool.destroy")
+			return
+		case removing[t]:
+			a.pick(hasOption(r, forcing) || hasOption(r, []string{"-y"}), "tool.destroy", "tool.remove")
+			return
+		case lookingVerbs[t]:
+			return
+		}
+	}
+}
+
+// plainVerb reports whether a word can be a sub-command: small letters with hyphens, colons or underscores.
+func plainVerb(t string) bool {
+	for i := range len(t) {
+		if c := t[i]; (c < 'a' || c > 'z') && c != '-' && c != ':' && c != '_' && (i == 0 || c < '0' || c > '9') {
+			return false
+		}
+	}
+	return len(t) < 40
+}
+
+// affixed reports whether a sub-command begins or ends with a word that destroys: delete-user, postgresql-delete, keys:destroy.
+func affixed(t string) bool {
+	for _, sep := range [...]byte{'-', ':', '_'} {
+		i := strings.IndexByte(t, sep)
+		if i <= 0 {
+			continue
+		}
+		first, last := t[:i], t[strings.LastIndexByte(t, sep)+1:]
+		if first == "delete" || first == "destroy" || first == "purge" || first == "drop" || first == "wipe" || first == "terminate" ||
+			first == "erase" || first == "forget" {
+			return true
+		}
+		if last == "delete" || last == "destroy" || last == "purge" || last == "wipe" || last == "terminate" || last == "drop" {
+			return true
+		}
+	}
+	return false
+}
+
+// runners start what a project calls by a name.
+var runners = map[string]string{"make": "", "gmake": "", "just": "", "task": "", "rake": "", "invoke": "", "inv": "", "fab": "", "cap": "",
+	"nox": "-s", "mage": "", "bazel": "run", "nx": "run", "turbo": "run", "npm": "run run-script", "yarn": "run", "pnpm": "run", "bun": "run",
+	"composer": "run run-script", "poe": "", "tox": "-e", "grunt": "", "gulp": "", "gradle": "", "gradlew": "", "lein": "", "thor": "",
+	"earthly": "", "dagger": "call", "skaffold": "", "tilt": "", "devspace": "run", "okteto": "", "garden": "", "pipenv": "run", "doit": "",
+	"foreman": "run", "ant": "", "sbt": "", "mvn": "", "deno": "task"}
+
+// runner judges the names of a project's own tasks: make destroy, npm run db:drop.
+func (a *assessor) runner(r *shellparse.Run) bool {
+	sub, known := runners[r.Name]
+	if !known {
+		return false
+	}
+	if hasOption(r, []string{"-n", "--just-print", "--dry-run", "--recon"}) {
+		return true
+	}
+	behind := sub == ""
+	for i := range r.Args {
+		t := r.Args[i].Text
+		if t == "" || t[0] == '-' && !fieldOf(sub, t) || strings.Contains(t, "=") {
+			continue
+		}
+		if !behind {
+			if behind = fieldOf(sub, t); behind {
+				continue
+			}
+			if r.Name != "yarn" || i > 0 { // yarn takes the name alone as well
+				return true
+			}
+		}
+		if destroys(t) {
+			a.hit("tool.destroy")
+			return true
+		}
+	}
+	return true
+}
+
+// destroys reports whether a task's name says that it destroys data or infrastructure.
+func destroys(t string) bool {
+	low := strings.ToLower(t)
+	for _, w := range [...]string{"destroy", "nuke", "wipe", "teardown", "tear-down", "purge", "obliterate", "decommission", "undeploy"} {
+		if standsAlone(low, w) {
+			return true
+		}
+	}
+	data := standsAlone(low, "db") || standsAlone(low, "database") || standsAlone(low, "data") || standsAlone(low, "volumes") || standsAlone(low,
+		"cluster") || production(low) || standsAlone(low, "infra") || standsAlone(low, "env") || standsAlone(low, "redis") || standsAlone(low,
+		"schema") || standsAlone(low, "tables")
+	return data && (standsAlone(low, "drop") || standsAlone(low, "reset") || standsAlone(low, "delete") || standsAlone(low, "truncate") ||
+		standsAlone(low, "flush") || standsAlone(low, "recreate") || standsAlone(low, "fresh") || standsAlone(low, "erase"))
+}
