@@ -28,6 +28,9 @@ func Words() map[string][]string {
 			add(t.Program)
 		}
 	}
+	add("awk", "inplace")
+	add("gawk", "inplace")
+	add("ansible", strings.Fields(coded["ansible"])...)
 	for _, w := range shellparse.Wrappers() {
 		add(w, strings.Fields(opaque)...)
 	}
@@ -44,7 +47,7 @@ func Words() map[string][]string {
 	for _, w := range strings.Fields(plainTools) {
 		add(w, strings.Fields("sh bash zsh dash ksh fish")...)
 	}
-	add("ssh", ":", "-R", "RemoteForward")
+	add("ssh", ":", "-R", "RemoteForward", "|")
 	add("autossh", ":", "-R", "RemoteForward")
 	add("sudo", "-1", "4294967295", "ed", "ftp")
 	add("rsync", "-e", "--rsh")
@@ -54,7 +57,7 @@ func Words() map[string][]string {
 	for _, w := range strings.Fields(searchers) {
 		add(w, strings.Fields("api-key ssh-rsa begin BEGIN keytab ovpn wp-config")...)
 	}
-	for _, w := range strings.Fields(alone) {
+	for _, w := range append(strings.Fields(alone), risk.Verbs()...) {
 		add(w)
 	}
 	out := make(map[string][]string, len(needs))
@@ -74,8 +77,9 @@ const never = "~"
 // coded says what must stand beside a program whose rules are code, where that code needs certain words. What concerns
 // paths and secrets is among the words that need nothing else, or among [Parts].
 var coded = map[string]string{
-	"git": "push branch tag checkout config help -c", "g": "push branch tag checkout config help -c",
-	"touch": "-r -t -d --reference --date --time -rf", "aws": "rm rb sync", "gcloud": "rm rb rsync", "gsutil": "rm rb rsync", "az": "delete-batch",
+	"git": "push -D -d --delete -f checkout help -c", "g": "push -D -d --delete -f checkout help -c",
+	"systemctl": "stop disable mask kill link enable start down remove off", "redis-cli": "del DEL unlink UNLINK config CONFIG",
+	"ansible": "absent stopped reboot mode filesystem lvol lvg", "touch": "-r -t -d --reference --date --time -rf", "aws": "rm rb sync", "gcloud": "rm rb rsync", "gsutil": "rm rb rsync", "az": "delete-batch",
 	"rclone": "delete purge sync", "mc": "rm rb mirror", "s3cmd": "del rb sync rm", "s5cmd": "rm rb sync", "oci": "bulk-delete",
 	"b2": "rm sync", "obsutil": "rm sync", "ossutil": "rm sync", "cos": "rm sync", "coscli": "rm sync", "etcdctl": "del", "consul": "delete",
 	"python": "http.server --directory -d SimpleHTTPServer", "python3": "http.server --directory -d", "npx": "serve http-server",
@@ -123,13 +127,11 @@ const alone = `eval xargs parallel pwsh powershell iex Invoke-Expression at batc
 	mknod yes trap alias complete coproc enable hash function abbr
 	etc dev boot sys proc usr var sbin lib lib64 root Windows System32 System Library efi
 	curl wget fetch aria2c http https xh lynx nc ncat netcat telnet socat tftp ftp mail mailx mutt sendmail scp sftp
-	uudecode rev gpg openssl zf_rm zf_mv zf_chmod zf_chown zf_ln abbr
-	delete del terminate drop erase forget flush truncate yank unpublish deregister deprovision flushall flushdb shred deleteall dropdb rmall wipedb
-	bulk-delete`
+	uudecode rev gpg openssl zf_rm zf_mv zf_chmod zf_chown zf_ln abbr pkexec FLUSHALL FLUSHDB`
 
 // rewriters change files in place, and matter when they are given many.
 const rewriters = `gzip bzip2 xz zstd lzma compress lz4 pigz pbzip2 lzip brotli gunzip bunzip2 unxz dos2unix unix2dos convmv detox
-	rename prename mmv file-rename recode strip upx ccrypt chcon setfattr sd awk gawk ruby`
+	rename prename mmv file-rename recode strip upx ccrypt chcon setfattr sd`
 
 // plainTools start other programs; a shell behind them and sudo is a way around sudo's rules.
 const plainTools = `env nice ionice timeout stdbuf setarch strace ltrace taskset flock watch time nohup setsid unshare chrt
@@ -153,7 +155,7 @@ const parts = `history HIST hist .ssh id_ .env secret .pem .key .p12 .kdbx crede
 	AKIA akia private Private stratum --donate tmp/. _GET _POST _REQUEST getRuntime ext:: EDITOR PAGER ASKPASS PROMPT VISUAL --receive-pack --upload-pack
 	delete- -delete delete_ _delete delete: :delete destroy purge wipe nuke teardown tear-down drop- -drop drop: :drop drop_
 	db:reset db-reset reset-db resetdb -reset db:fresh -flush flush- decommission undeploy zeroize factory obliterate -terminate terminate- erase- -erase
-	forget- clear-all clean-db reset- recreate`
+	forget- clear-all clean-db reset- recreate insteadOf insteadof hooksPath hookspath Delete Destroy Terminate Purge`
 
 // Marks are the characters that count as words of their own, wherever they stand.
 func Marks() string { return "$*?[{|<;&'\"(\\:" }

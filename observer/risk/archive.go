@@ -90,6 +90,8 @@ func editFiles(a *assessor, r *shellparse.Run) {
 			a.hit("log.edit")
 		case strings.HasPrefix(c, "/etc/") || strings.HasPrefix(c, "/usr/") || strings.HasPrefix(c, "/boot/"):
 			a.hit("file.write-system")
+		case whole && (w.Glob || len(w.From) > 0):
+			a.hit("file.empty-many")
 		case whole && c != "" && c[0] == '/':
 			a.hit("file.truncate")
 		}

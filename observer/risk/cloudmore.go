@@ -6,7 +6,7 @@ var cloudMoreRules = []Rule{
 		Reason:     "It deletes resources of a cloud or a platform, often with their data.",
 		Suggestion: "List the resource first, and take a snapshot or an export.",
 		when: []string{
-			"terraform|pulumi ~--target-all", "linode-cli ... delete|delete-linode|rm|delete-*", "upctl ... delete|stop", "metal ... delete", "pscale ... delete", "neonctl|neon ... delete", "turso ... destroy|delete", "atlas|mongocli ... delete|terminate",
+			"linode-cli ... delete|delete-linode|rm|delete-*", "upctl ... delete|stop", "metal ... delete", "pscale ... delete", "neonctl|neon ... delete", "turso ... destroy|delete", "atlas|mongocli ... delete|terminate",
 			"confluent ... delete", "avn ... delete|terminate|purge", "ovhcloud|ovhai ... delete", "exo ... delete|remove|rm", "ionosctl ... delete", "gridscale|gscloud ... rm|delete", "cloudctl|cloudctl-cli ... delete", "vcd ... delete", "govc ... destroy|rm|remove", "tccli ... ~Terminate|Delete|Destroy",
 			"aliyun ... ~Delete|Release|Terminate|Stop", "hcloud ... delete|remove|disable-protection|rebuild", "doctl ... delete|rm|destroy|delete-batch|purge", "scw ... delete|terminate|purge", "vultr-cli ... delete|destroy", "civo ... remove|delete|rm", "yc ... delete", "oci ... delete|terminate|bulk-delete",
 			"az ... delete|purge|delete-batch|remove|revoke|deallocate", "gcloud ... delete|destroy|disable|reset|remove-iam-policy-binding|abandon", "ibmcloud ... delete|rm|destroy|service-delete", "openstack ... delete|purge|unset", "nova|cinder|neutron|glance|heat ~delete", "stackit ... delete", "rosa delete ...",

@@ -139,6 +139,9 @@ func (a *assessor) setting(c, text string) {
 		strings.Contains(c, ".phtml") || strings.Contains(c, "/www/") || strings.Contains(c, "htdocs")) && webShell(text) {
 		a.hit("network.web-shell")
 	}
+	if c == "/etc/hosts.deny" && strings.Contains(strings.ToUpper(text), "ALL") {
+		a.hit("network.firewall-lockout")
+	}
 	if c == "/etc/hosts" && poisons(text) {
 		a.hit("network.poison")
 	}

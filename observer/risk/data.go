@@ -143,7 +143,7 @@ var dataRules = []Rule{
 }
 
 func init() {
-	register(sqlClient, "psql", "mysql", "sqlite3", "sqlcmd", "duckdb", "sqlplus", "bq", "impala-shell", "beeline",
+	register(sqlClient, "psql", "mysql", "sqlite3", "sqlcmd", "duckdb", "sqlplus", "bq", "rman", "impala-shell", "beeline",
 		"hive", "presto", "trino", "snowsql", "isql", "osql", "tsql", "usql", "litecli", "clickhouse-client",
 		"clickhouse", "cqlsh")
 	register(mongoClient, "mongosh")

@@ -109,6 +109,9 @@ var diskRules = []Rule{
 
 func init() {
 	register(copyBlocks, "dd")
+	register(writeImage, "qemu-img", "ddrescue", "dd_rescue", "bmaptool", "woeusb", "ventoy", "Ventoy2Disk.sh", "rpi-imager", "caligula",
+		"ntfsclone", "fsarchiver", "xfs_copy", "e2image", "partclone.ext4", "partclone.restore", "balena", "etcher-cli", "usbimager", "unetbootin",
+		"livecd-iso-to-disk", "mintstick", "f3probe", "genisoimage", "growisofs")
 	register(allocate, "fallocate", "mkfile")
 	register(makeFilesystem, "mkfs", "mke2fs", "mkswap", "mkdosfs", "newfs", "mkntfs", "format", "mkfs.ext4")
 	register(partitionTool, "fdisk", "cfdisk", "gdisk", "sfdisk", "parted", "gparted", "cgdisk")
@@ -225,5 +228,25 @@ func partitionTool(a *assessor, r *shellparse.Run) {
 	}
 	if a.hits == 0 {
 		a.pick(r.Stdin.Present(), "disk.partition", "disk.partition-tool")
+	}
+}
+
+// writeImage judges tools that write an image to a disk.
+func writeImage(a *assessor, r *shellparse.Run) {
+	switch r.Arg(0) {
+	case "info", "check", "map", "compare", "measure", "snapshot":
+		return
+	}
+	disk := false
+	for _, w := range operandsOf(r, "-f -F -s -b") {
+		disk = placeOf(w, r.Dir) == placeDisk // the last one is the target
+	}
+	for i := range r.Args {
+		if t := r.Args[i].Text; (t == "-o" || t == "--overwrite" || t == "-O" || t == "--device" || t == "-d") && isDisk(r.Arg(i+1)) {
+			disk = true
+		}
+	}
+	if disk {
+		a.hit("disk.overwrite")
 	}
 }

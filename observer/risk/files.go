@@ -129,6 +129,11 @@ var fileRules = []Rule{
 		Suggestion: "Keep a copy if the content may be needed.",
 	},
 	{
+		ID: "file.empty-many", Level: high,
+		Reason:     "It empties every file that a pattern or a search finds.",
+		Suggestion: "Print the list first, and keep a copy.",
+	},
+	{
 		ID: "file.shred", Level: high,
 		Reason:     "It overwrites files so that nothing can bring them back.",
 		Suggestion: "Check the names with ls first.",

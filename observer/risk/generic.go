@@ -1,6 +1,8 @@
 package risk
 
 import (
+	"maps"
+	"slices"
 	"strings"
 
 	"github.com/caro-mesh/caro-node/observer/shellparse"
@@ -92,18 +94,42 @@ func (a *assessor) namedTool() {
 	}
 }
 
-// plainVerb reports whether a word can be a sub-command: small letters with hyphens, colons or underscores.
+// plainVerb reports whether a word can be a sub-command: letters with hyphens, colons or underscores.
 func plainVerb(t string) bool {
 	for i := range len(t) {
-		if c := t[i]; (c < 'a' || c > 'z') && c != '-' && c != ':' && c != '_' && (i == 0 || c < '0' || c > '9') {
+		if c := t[i]; (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && c != '-' && c != ':' && c != '_' && (i == 0 || c < '0' || c > '9') {
 			return false
 		}
 	}
 	return len(t) < 40
 }
 
+// owned are things that are lost when a sub-command such as delnode or dropdb names them.
+var owned = set(`node user group vol volume disk zone db database host vm pool snapshot snap image repo project bucket cluster`)
+
+// losing are verbs that such a sub-command begins with.
+var losing = []string{"delete", "del", "rm", "remove", "destroy", "drop", "purge", "wipe", "erase", "terminate"}
+
+// Verbs lists the sub-commands that are dangerous whatever the program, sorted, as far as they can be listed.
+func Verbs() []string {
+	out := slices.Collect(maps.Keys(destroying))
+	for _, verb := range losing {
+		for thing := range owned {
+			out = append(out, verb+thing, verb+thing+"s")
+		}
+	}
+	slices.Sort(out)
+	return out
+}
+
 // affixed reports whether a sub-command begins or ends with a word that destroys: delete-user, postgresql-delete, keys:destroy.
 func affixed(t string) bool {
+	for _, verb := range losing {
+		rest, ok := strings.CutPrefix(strings.ToLower(t[:1])+t[1:], verb)
+		if ok && rest != "" && (rest[0] >= 'A' && rest[0] <= 'Z' || owned[strings.TrimSuffix(rest, "s")]) {
+			return true
+		}
+	}
 	for _, sep := range [...]byte{'-', ':', '_'} {
 		i := strings.IndexByte(t, sep)
 		if i <= 0 {

@@ -64,7 +64,7 @@ var gitRules = []Rule{
 		Reason:     "It throws away changes in the working folder.",
 		Suggestion: "Run git stash, or git diff to look first.",
 		when: []string{
-			"git checkout -f|--force", "git checkout .|:/|[*]|./", "git checkout HEAD .|./|[*]",
+			"git checkout -f|--force", "git checkout .|:/|[*]|./", "git checkout HEAD .", "git checkout HEAD ./|[*]",
 			"git restore .|:/|[*]|./ !--staged|-S", "git restore .|:/|[*]|./ -W|--worktree",
 			"git switch -f|--force|--discard-changes", "git checkout-index -f|-a", "git read-tree --reset|-u",
 			"git submodule deinit -f|--all", "git worktree remove|rm -f|--force",
@@ -155,12 +155,30 @@ var gitRules = []Rule{
 
 func init() { register(gitCommand, "git") }
 
+// diverts reports whether a replacement of addresses leads from a well-known server to another one.
+func diverts(key, from string) bool {
+	for _, host := range [...]string{"github.com", "gitlab.com", "bitbucket.org", "googlesource.com", "codeberg.org"} {
+		if strings.Contains(from, host) {
+			return !strings.Contains(key, host) && strings.Contains(key, ".") && !strings.Contains(key, "mirror") && !strings.Contains(key, "proxy")
+		}
+	}
+	return false
+}
+
 // gitCommand judges refspecs, which no option shows.
 func gitCommand(a *assessor, r *shellparse.Run) {
 	sub, at := r.Operand(0)
 	for i := range r.Args {
-		if strings.HasPrefix(r.Args[i].Text, "ext::") {
+		t := r.Args[i].Text
+		if strings.HasPrefix(t, "ext::") {
 			a.hit("code.git-transport")
+		}
+		low := strings.ToLower(t)
+		switch next := r.Arg(i + 1); {
+		case low == "core.hookspath" && temporary(next):
+			a.hit("persist.unit")
+		case strings.HasPrefix(low, "url.") && strings.HasSuffix(low, ".insteadof") && diverts(low, next):
+			a.hit("network.poison")
 		}
 	}
 	switch sub {

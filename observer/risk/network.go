@@ -143,7 +143,7 @@ var networkRules = []Rule{
 			"ip addr|address|a del|delete", "ip route|r flush", "ip route|r del|delete default", "ifconfig * down",
 			"ifdown ...", "nmcli networking|radio off", "nmcli n|r off",
 			"nmcli con|connection|c|device|dev|d down|disconnect|delete|del", "route del|delete|flush default",
-			"route delete default", "route flush", "networksetup ~off", "rfkill block", "wg-quick down",
+			"route delete default", "route flush", "route add ... reject|blackhole !-host", "ip route|r add blackhole|unreachable|prohibit default|0.0.0.0/0", "networksetup ~off", "rfkill block", "wg-quick down",
 			"netplan apply", "dhclient -r", "brctl delbr|delif", "ovs-vsctl del-br|emer-reset",
 			"tc qdisc add ... ~loss",
 		},

@@ -177,7 +177,7 @@ var packageRules = []Rule{
 			"gem sources|source -a|--add ~http://", "bundle config ~http://", "composer config ~http://", "composer config secure-http false",
 			"go env ~GOPROXY=http://", "go env ~GOSUMDB=off", "go env ~GOINSECURE", "cargo install --git|--index ~http://",
 			"conda config --set ssl_verify false", "conda config --add ~http://", "poetry source add ~http://", "dnf config-manager ~http://",
-			"nuget sources add ~http://", "dotnet nuget add source ~http://", "helm repo add ~http:// !--ca-file", "docker pull|run ~--disable-content-trust=false~",
+			"nuget sources add ~http://", "dotnet nuget add source ~http://", "helm repo add ~http:// !--ca-file",
 			"apt-key ... ~http://", "add-apt-repository ~http://", "brew install ~http://", "brew tap ~http://", "snap install --dangerous|--devmode",
 			"flatpak install --no-gpg-verify", "flatpak remote-add --no-gpg-verify", "zypper --no-gpg-checks ...", "zypper ... --no-gpg-checks",
 			"apt ~Acquire::AllowInsecureRepositories=true|APT::Get::AllowUnauthenticated", "apt-get --force-yes|--allow-downgrades=unauthenticated",

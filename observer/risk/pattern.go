@@ -258,7 +258,7 @@ func hasOption(r *shellparse.Run, options []string) bool {
 
 // abbreviating are programs that take long options cut short: rm --rec.
 var abbreviating = set(`rm chmod chown chgrp cp mv ln shred truncate tee git tar useradd usermod userdel groupdel passwd wipefs
-	wget iptables ip6tables journalctl systemctl mount umount swapoff sort sed grep grm gchmod gchown base64 sgdisk
+	wget iptables ip6tables systemctl mount umount swapoff sort sed grep grm gchmod gchown base64 sgdisk
 	cryptsetup parted sfdisk dpkg rpm pacman `)
 
 // whole are long options that are no abbreviations of longer ones.

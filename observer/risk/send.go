@@ -317,6 +317,11 @@ func curlCommand(a *assessor, r *shellparse.Run) {
 		deletes = deletes || strings.EqualFold(t, "-XDELETE") || strings.EqualFold(t, "DELETE") || strings.EqualFold(t,
 			"--request=DELETE") || strings.HasPrefix(t, "--method=DELETE")
 	}
+	for i := range r.Args {
+		if t := r.Args[i].Text; strings.Contains(t, "/admin/tsdb/delete_series") || strings.Contains(t, "<delete>") {
+			a.hit("search.delete")
+		}
+	}
 	if !deletes {
 		return
 	}

@@ -68,7 +68,7 @@ var serviceRules = []Rule{
 		Reason:     "It uses up memory or processors until the machine stands still.",
 		Suggestion: "Limit it with ulimit, timeout or systemd-run.",
 		when: []string{
-			"stress|stress-ng ... ~100%|--vm|--fork|--class",
+			"scontrol shutdown|takeover", "scontrol update ~state=down|State=DOWN|state=drain|State=DRAIN", "stress|stress-ng ... ~100%|--vm|--fork|--class",
 		},
 	},
 	{
@@ -121,7 +121,7 @@ var serviceRules = []Rule{
 			"grub-install|grub2-install|lilo|extlinux|syslinux ...", "efibootmgr -B|-b|-c|-o|-O|-D",
 			"bootctl remove", "bcdedit /delete|/set", "flashrom -w|-E|--write",
 			"fwupdmgr install|update|downgrade|reinstall", "flash_erase|flashcp|mtd ...",
-			"fastboot flash|erase|format|oem|flashing|-w", "esptool.py|esptool erase_flash", "csrutil disable",
+			"fastboot flash|erase|format|oem|flashing", "fastboot -w", "heimdall flash", "odin4|mtkclient|edl|rkdeveloptool ...", "esptool.py|esptool erase_flash", "csrutil disable",
 			"nvram -c", "mokutil --disable-validation|--reset", "setpci|wrmsr ...",
 		},
 	},
@@ -152,6 +152,7 @@ func init() {
 	register(stopService, "update-rc.d", "chkconfig", "rc-update", "insserv", "service", "rc-service", "launchctl", "sv", "initctl")
 	register(killCommand, "kill", "killall", "pkill", "killall5", "skill", "fuser", "xkill", "taskkill")
 	register(cronCommand, "crontab")
+	register(removeJobs, "atrm", "at")
 }
 
 func shutdownCommand(a *assessor, r *shellparse.Run) {
@@ -317,5 +318,19 @@ func cronCommand(a *assessor, r *shellparse.Run) {
 		a.hit("service.cron-remove")
 	case len(ops) > 0 || r.Stdin.Present():
 		a.hit("service.cron")
+	}
+}
+
+// removeJobs judges deletions of all jobs that at has queued.
+func removeJobs(a *assessor, r *shellparse.Run) {
+	if r.Name == "at" && !r.Has("-r") && !r.Has("-d") {
+		return
+	}
+	for i := range r.Args {
+		for _, f := range r.Args[i].From {
+			if n := a.cmd.Runs[f].Name; n == "atq" || n == "cut" || n == "awk" {
+				a.hit("service.cron-remove")
+			}
+		}
 	}
 }

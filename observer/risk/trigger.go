@@ -51,8 +51,15 @@ func Triggers() []Trigger {
 // demands none, and options is set, those of its long options or exact words.
 func (p *pattern) needs(options bool) []string {
 	for _, t := range slices.Backward(p.terms) {
-		if t.kind == 'o' && !slices.ContainsFunc(t.words, func(w string) bool { return !plain(w) }) {
-			return slices.Clone(t.words)
+		if t.kind != 'o' {
+			continue
+		}
+		out := slices.Clone(t.words)
+		for i, w := range out {
+			out[i] = w[strings.LastIndexByte(w, ':')+1:] // db:drop counts as two words
+		}
+		if !slices.ContainsFunc(out, func(w string) bool { return !plain(w) }) {
+			return out
 		}
 	}
 	for _, t := range slices.Backward(p.terms) {

@@ -82,6 +82,9 @@ func copyFiles(a *assessor, r *shellparse.Run) {
 	a.replaces(ops[:len(ops)-1], target, r)
 	a.written(target, r, false)
 	if ops[0].Text == "/dev/null" {
+		if accountFiles[pathOf(target.Text, r.Dir)] {
+			a.hit("file.overwrite-account")
+		}
 		a.pick(isLog(target.Text, r.Dir) || isHistory(target.Text, r.Dir), "log.wipe", "file.truncate")
 	}
 }
@@ -192,7 +195,7 @@ func (a *assessor) redirections() {
 		if a.hits == 0 && (r.Name == "" || r.Name == ":" || r.Name == "true") && len(r.Assigns) == 0 && !rd.Appends() &&
 			!r.Stdin.Present() && rd.Op != "<>" && !strings.HasPrefix(rd.Target.Text, "/dev/") &&
 			!strings.HasPrefix(rd.Target.Text, "/tmp/") {
-			a.hit("file.truncate")
+			a.pick(rd.Target.Glob && !isDisposed(rd.Target.Text), "file.empty-many", "file.truncate")
 		}
 		if endlessSource(a, r) && !strings.HasPrefix(rd.Target.Text, "/dev/") {
 			a.hit("file.fill-disk")
@@ -232,7 +235,7 @@ func truncateFiles(a *assessor, r *shellparse.Run) {
 			a.hit("file.overwrite-vital")
 		case strings.Contains(w.Text, "{}") && r.Parent >= 0 && isFind(a.cmd.Runs[r.Parent].Name):
 		default:
-			a.hit("file.truncate")
+			a.pick(w.Glob && !isDisposed(w.Text) && placeOf(w, r.Dir) != placeDisposed, "file.empty-many", "file.truncate")
 		}
 	}
 }

@@ -28,6 +28,14 @@ func (w *walker) carrier(i int, r Run) bool {
 		w.behindOption(i, r, "-c", "--command")
 	case "tmux", "screen":
 		w.multiplexer(i, r)
+	case "aws":
+		w.option(i, r, PlaceRemote, "--command")
+		for _, a := range r.Args {
+			if k := strings.Index(a.Text, "commands="); k >= 0 {
+				a.Text = strings.Trim(a.Text[k+len("commands="):], "[]\"' ")
+				w.child(i, a, Source{}, at(PlaceRemote))
+			}
+		}
 	case "vagrant", "gcloud", "fly", "flyctl", "az":
 		w.option(i, r, PlaceRemote, "-c", "--command", "-C", "--scripts")
 	case "adb":

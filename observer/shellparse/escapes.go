@@ -16,8 +16,8 @@ var codeOptions = map[string]string{
 	"make": "--eval", "fzf": "--preview", "borg": "--rsh", "unison": "-sshcmd", "mutt": "-e", "lftp": "-c -e", "pidstat": "-e",
 	"cargo-watch": "-s", "sqlmap": "--os-cmd", "rlwrap": "-z", "gcc": "-wrapper", "cc": "-wrapper", "bpftrace": "-c",
 	"schtasks": "/tr", "msfconsole": "-x", "eb": "-c --command",
-	"aws": "--command", "restic": "--password-command -o",
-	"kitty": "-e", "foot": "-e", "npm": "--call", "az": "--scripts",
+	"restic": "--password-command -o",
+	"kitty":  "-e", "foot": "-e", "npm": "--call", "az": "--scripts",
 }
 
 // commandMarks lists, per program, what begins a word of its own language that escapes to a shell.

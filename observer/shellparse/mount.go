@@ -49,9 +49,10 @@ func mounts(args []Word) []mount {
 // such a run does, it does here.
 func (w *walker) mounted(first int, list []mount) {
 	for _, m := range list {
-		if m.here == "" || m.inside == "" || strings.IndexByte("/~.$", m.here[0]) < 0 {
-			continue // a named volume
+		if m.here == "" || m.inside == "" {
+			continue
 		}
+		named := strings.IndexByte("/~.$", m.here[0]) < 0 // a volume, which outlives the container
 		inside := strings.TrimSuffix(m.inside, "/")
 		for k := first; k < len(w.cmd.Runs); k++ {
 			r := &w.cmd.Runs[k]
@@ -59,6 +60,10 @@ func (w *walker) mounted(first int, list []mount) {
 			for j := range args {
 				rest, ok := strings.CutPrefix(args[j].Text, inside)
 				if !ok || rest != "" && rest[0] != '/' || inside == "" && rest == "" {
+					continue
+				}
+				if named {
+					r.Place = PlaceContainer
 					continue
 				}
 				if &args[0] == &r.Args[0] { // the words belong to the typed line as well

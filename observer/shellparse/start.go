@@ -44,6 +44,12 @@ func (w *walker) start(i int) {
 				return
 			}
 		}
+		if len(w.files) > 0 && !strings.Contains(r.Path, "/") {
+			if f := w.installedAs(r.Name); f != nil {
+				w.runFile(i, Word{Text: f.name}, r.Args)
+				return
+			}
+		}
 		if w.carrier(i, r) {
 			return
 		}
