@@ -72,7 +72,7 @@ func Words() map[string][]string {
 }
 
 // never is no word of any line.
-const never = "~"
+const never = "//"
 
 // coded says what must stand beside a program whose rules are code, where that code needs certain words. What concerns
 // paths and secrets is among the words that need nothing else, or among [Parts].

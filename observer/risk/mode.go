@@ -62,7 +62,7 @@ func changeMode(a *assessor, r *shellparse.Run) {
 			a.hit("file.permissions-root")
 		case system && (mode == "000" || mode == "0" || mode == "-x" || mode == "a-x" || mode == "a-rwx"):
 			a.hit("file.permissions-root")
-		case recursive && p == placeHome, c[0] == '~' && p == placeVital && widely(mode):
+		case recursive && p == placeHome, p == placeVital && c[0] == '~' && widely(mode):
 			a.hit("file.permissions-home")
 		case widely(mode) && p != placeDisposed:
 			a.hit("file.world-writable")

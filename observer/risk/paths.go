@@ -73,7 +73,9 @@ func placeOf(w shellparse.Word, dir string) place {
 	if text == "" {
 		return placeNothing
 	}
-	text = strings.TrimPrefix(text, "file://")
+	if text = strings.TrimPrefix(text, "file://"); text == "" {
+		return placeNothing
+	}
 	if isWindowsRoot(text) {
 		return placeRoot
 	}

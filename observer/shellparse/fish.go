@@ -22,6 +22,28 @@ var fishWords = map[string]bool{"and": true, "or": true, "not": true, "begin": t
 var blockWords = map[string]bool{"function": true, "if": true, "while": true, "for": true, "begin": true,
 	"switch": true}
 
+// spread expands brace lists, {a,b}c, one per word. Quotes are gone by now, so that what looks like data is left alone.
+func spread(words []Word) []Word {
+	for i, v := range words {
+		open := strings.IndexByte(v.Text, '{')
+		if open < 0 {
+			continue
+		}
+		end := strings.IndexByte(v.Text[open:], '}')
+		if end < 0 || !strings.Contains(v.Text[open:open+end], ",") || strings.ContainsAny(v.Text, " \"':\n$") {
+			continue
+		}
+		out := append([]Word(nil), words[:i]...)
+		for _, part := range strings.SplitN(v.Text[open+1:open+end], ",", maxFields) {
+			w := v
+			w.Text = v.Text[:open] + part + v.Text[open+end+1:]
+			out = append(out, w)
+		}
+		return append(out, words[i+1:]...)
+	}
+	return words
+}
+
 // define reads the body of a function, up to the "end" that belongs to it, and remembers it.
 func (l *lexer) define(name string) {
 	start := l.pos

@@ -163,10 +163,12 @@ func (l *lexer) command(stdin Source) parsed {
 				c.words = nil
 				continue
 			}
-			if len(c.words) == 0 && len(c.assigns) == 0 && !c.group {
-				if out, ok := l.functionHere(stdin); ok {
-					c.out, c.group = out, true
-					continue
+			if len(c.words) == 0 && len(c.assigns) == 0 {
+				if !c.group {
+					if out, ok := l.functionHere(stdin); ok {
+						c.out, c.group = out, true
+						continue
+					}
 				}
 				c.out, c.group = l.group(stdin), true
 				continue
@@ -190,7 +192,11 @@ func (l *lexer) command(stdin Source) parsed {
 				}
 			}
 			before := l.pos
-			c.words = append(c.words, l.word()...)
+			words := l.word()
+			if l.w.fish {
+				words = spread(words)
+			}
+			c.words = append(c.words, words...)
 			if l.pos == before {
 				l.pos++
 			}

@@ -252,7 +252,7 @@ func (w *walker) xargs(r *Run, words []Word) ([]Word, bool) {
 			i++
 		}
 	}
-	rest := append([]Word(nil), words[i:]...)
+	rest := append([]Word(nil), words[min(i, len(words)):]...)
 	if len(rest) == 0 {
 		return nil, false
 	}
@@ -329,7 +329,7 @@ func (w *walker) parallel(r *Run, words []Word) ([]Word, bool) {
 			break
 		}
 	}
-	rest := append([]Word(nil), words[i:end]...)
+	rest := append([]Word(nil), words[min(i, end):end]...)
 	if len(rest) == 0 {
 		return nil, false
 	}
