@@ -179,8 +179,11 @@ func dockerCommand(a *assessor, r *shellparse.Run) {
 	if sub == "compose" || sub == "container" {
 		sub, at = r.Operand(at + 1)
 	}
+	if sub == "service" || sub == "network" || sub == "stack" || sub == "secret" || sub == "config" || sub == "image" {
+		sub, at = r.Operand(at + 1)
+	}
 	switch sub {
-	case "rm", "rmi", "stop", "kill":
+	case "rm", "rmi", "stop", "kill", "remove":
 		for _, w := range r.Args[at+1:] {
 			for _, f := range a.cmd.Upstream(shellparse.Source{From: w.From}) {
 				u := &a.cmd.Runs[f]

@@ -50,7 +50,7 @@ var diskRules = []Rule{
 			"hdparm --security-erase|--security-erase-enhanced|--trim-sector-ranges",
 			"nvme format|sanitize|delete-ns",
 			"cryptsetup luksFormat|luksErase|erase|reencrypt|luksKillSlot|luksRemoveKey", "badblocks -w",
-			"scrub ...", "nwipe", "sg_format|sg_sanitize", "mdadm --zero-superblock|--zero-superblock=*",
+			"scrub ...", "nwipe", "sg_format|sg_sanitize", "mdadm --zero-superblock|--zero-superblock=*|--create|-C", "mdadm =-C|--create",
 			"zpool destroy|labelclear", "pvremove|vgremove", "pvcreate -f|-ff|--force",
 			"dmsetup remove_all|wipe_table", "lvremove ...", "bcache make-bcache|wipe*", "sedutil-cli ...",
 			"storcli* ~delete|init", "megacli ~CfgLdDel|CfgClr",

@@ -85,10 +85,18 @@ var senders = []string{"urlopen(", "requests.post(", "requests.put(", "requests.
 	"fetch(", "axios.post(", "http.request(", "https.request(", "Net::HTTP.post", "HTTP::Tiny", "LWP::UserAgent", "curl_exec(",
 	"file_get_contents('http", `file_get_contents("http`, "socket.socket(", "create_connection(", "fsockopen(", "TCPSocket",
 	"smtplib", "ftplib", "paramiko", "storbinary(", "sendall(", "Net::FTP", "net.connect(", "boto3", "urlretrieve(", "http.post(",
-	"UploadFile(", "UploadString(", "http.Post("}
+	"UploadFile(", "UploadString(", "http.Post(", "https').get(", `https").get(`, "http').get(", `http").get(`, "https.get(", "http.get(",
+	"Net::HTTP.get", "open-uri", "urllib2", "httpx.get("}
 
 // foreignSecrets looks for files with secrets among the constants of a program text that sends something.
 func (a *assessor) foreignSecrets(code string) {
+	for _, o := range owners {
+		i := strings.Index(code, o.name)
+		if i > 0 && anyIn(code[max(0, i-24):i], []string{"environ", "getenv", "process.env", "ENV["}) && !ownedBy(o.hosts, code) {
+			a.hit("network.exfiltrate")
+			return
+		}
+	}
 	for len(code) > 0 {
 		i := strings.IndexAny(code, "'\"`")
 		if i < 0 {

@@ -147,6 +147,7 @@ var gitRules = []Rule{
 		when: []string{
 			"gh repo delete|archive|rename", "gh repo edit ... --visibility=*|--visibility",
 			"glab repo|project delete", "gh release|secret|variable|ssh-key|gpg-key|codespace|cache delete",
+			"svn rm|delete|del|remove ~://", "p4 obliterate|delete", "cvs ~remove", "fossil purge|scrub", "darcs obliterate", "bzr uncommit",
 			"gh run delete", "gh api -X|--method ~repos", "gh issue|pr delete", "gh pr merge --admin",
 			"glab release|mr delete",
 		},

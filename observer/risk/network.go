@@ -157,7 +157,7 @@ var networkRules = []Rule{
 			"ifconfig * up|netmask|mtu", "ifconfig * *.*.*.*", "ifup|dhclient ...",
 			"nmcli con|connection|c|device|dev|d up|add|modify|connect|reload", "route add",
 			"hostnamectl set-hostname|hostname", "resolvectl dns|flush-caches", "netplan try|generate",
-			"wg|wg-quick set|up", "tc qdisc|filter|class add|del|replace", "iwconfig|iw ...", "ethtool -s|-K|-G",
+			"wg|wg-quick set|up", "tc qdisc|filter|class add|del|replace", "iwconfig * *", "iw ... set|connect|disconnect|del|add", "ethtool -s|-K|-G",
 			"brctl addbr|addif", "networksetup ... !-list*|-get*|-showpppoestatus|-printcommands", "tailscale up|down|logout",
 		},
 	},

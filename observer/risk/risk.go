@@ -220,6 +220,8 @@ func simulates(r *shellparse.Run) bool {
 		return r.Has("--test")
 	case "pacman":
 		return hasOption(r, []string{"-p", "--print"})
+	case "make", "gmake":
+		return hasOption(r, []string{"-n", "--just-print", "--dry-run", "--recon"})
 	case "pkg":
 		return r.Has("-n") || r.Has("--dry-run")
 	}

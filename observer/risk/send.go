@@ -22,6 +22,9 @@ func (a *assessor) sending() {
 			return
 		}
 		kind = max(a.upstreamSecrets(r.Stdin.From), secrecy(r.Stdin.File, r.Dir))
+		if r.Stdin.File != "" {
+			kind = max(kind, a.filled(r.Stdin.File, r.Dir))
+		}
 		for i := range r.Args {
 			if strings.Contains(r.Args[i].Text, "$().") && a.reads(r.Args[i].From) {
 				a.hit("network.send-secrets")
@@ -84,6 +87,32 @@ func (a *assessor) sending() {
 	}
 }
 
+// filled grades what the line itself put into a file before run a.index.
+func (a *assessor) filled(path, dir string) secretKind {
+	c := pathOf(strings.TrimPrefix(path, "@"), dir)
+	kind := notSecret
+	for i := 0; i < a.index; i++ {
+		r := &a.cmd.Runs[i]
+		for j := range r.Redirs {
+			if rd := &r.Redirs[j]; rd.Writes() && pathOf(rd.Target.Text, r.Dir) == c {
+				kind = max(kind, carries(r), a.upstreamSecrets(r.Stdin.From))
+			}
+		}
+		if !packs[r.Name] {
+			continue
+		}
+		for j := range r.Args {
+			if pathOf(r.Args[j].Text, r.Dir) == c || strings.TrimPrefix(r.Args[j].Text, "of=") == c {
+				kind = max(kind, carries(r), a.upstreamSecrets(r.Stdin.From))
+			}
+		}
+	}
+	return kind
+}
+
+// packs are programs that write what they read into another file.
+var packs = set("tar zip 7z cp mv gpg openssl tee dd gzip xz zstd rsync install cat age base64 sqlite3 pg_dump mysqldump gcore rar bsdtar cpio")
+
 // reads reports whether the content of a file flows in.
 func (a *assessor) reads(from []int) bool {
 	for _, i := range a.cmd.Upstream(shellparse.Source{From: from}) {
@@ -138,7 +167,7 @@ func (a *assessor) uploaded(r *shellparse.Run) secretKind {
 					a.bulkUpload(r)
 					kind = max(kind, a.upstreamSecrets(r.Stdin.From), secrecy(r.Stdin.File, r.Dir))
 				} else {
-					kind = max(kind, secrecy(file, r.Dir), a.upstreamSecrets(r.Args[i].From))
+					kind = max(kind, secrecy(file, r.Dir), a.filled(file, r.Dir), a.upstreamSecrets(r.Args[i].From))
 				}
 				continue
 			}
@@ -159,7 +188,7 @@ func (a *assessor) uploaded(r *shellparse.Run) secretKind {
 				a.bulkUpload(r)
 				kind = max(kind, a.upstreamSecrets(r.Stdin.From), secrecy(r.Stdin.File, r.Dir))
 			}
-			kind = max(kind, secrecy(value, r.Dir))
+			kind = max(kind, secrecy(value, r.Dir), a.filled(value, r.Dir))
 		case "-H", "--header", "-u", "--user", "-o", "--output", "-E", "--cert", "--key", "--cacert", "-b", "--cookie",
 			"-K", "--config":
 		default:
@@ -238,13 +267,18 @@ func misdirected(value string, r *shellparse.Run) bool {
 		if i < 1 || value[i-1] != '$' && value[i-1] != '{' && value[i-1] != '_' {
 			continue
 		}
-		own := false
-		for hosts := o.hosts; hosts != ""; {
-			var h string
-			h, hosts, _ = strings.Cut(hosts, " ")
-			own = own || containsText(r, []string{h})
+		if !ownedBy(o.hosts, r.Line()) {
+			return true
 		}
-		if !own {
+	}
+	return false
+}
+
+// ownedBy reports whether a text names one of the hosts, parted by blanks, to which a secret may go.
+func ownedBy(hosts, text string) bool {
+	for hosts != "" {
+		var h string
+		if h, hosts, _ = strings.Cut(hosts, " "); strings.Contains(text, h) {
 			return true
 		}
 	}
@@ -262,7 +296,7 @@ func (a *assessor) copied(r *shellparse.Run) {
 		if strings.Contains(w.Text, ":") {
 			continue
 		}
-		switch kind := secrecy(w.Text, r.Dir); {
+		switch kind := max(secrecy(w.Text, r.Dir), a.filled(w.Text, r.Dir)); {
 		case kind == grave:
 			a.hit("network.exfiltrate")
 		case kind == secret || kind == personal && isHistory(w.Text, r.Dir):

@@ -60,6 +60,12 @@ func (w *walker) interpreter(i int, r Run, lang string) {
 		a := r.Args[j]
 		t := a.Text
 		inline := false
+		switch {
+		case (lang == "ruby" || lang == "perl" || lang == "node" || lang == "lua") && (t == "-r" || t == "-I" || t == "-l" && lang == "lua" ||
+			t == "--require" || t == "--import"):
+			j++
+			continue
+		}
 		switch lang {
 		case "python":
 			if t == "-m" { // a module is not program text
@@ -77,6 +83,10 @@ func (w *walker) interpreter(i int, r Run, lang string) {
 			inline = t == "-e" || t == "-p" || t == "-pe" || t == "--eval" || t == "--print" || t == "eval"
 		case "php":
 			inline = t == "-r" || t == "-R"
+			if t == "-d" || t == "-c" {
+				j++
+				continue
+			}
 		case "expect":
 			inline = t == "-c"
 		default:

@@ -16,6 +16,9 @@ var typical = map[string]string{ //nolint:gosec // G101 takes "user" for a crede
 	"HOSTTYPE": "x86_64", "MACHTYPE": "x86_64-pc-linux-gnu", "EUID": "1000", "UID": "1000",
 }
 
+// alwaysSet are variables that no shell leaves empty, so that their defaults do not count.
+var alwaysSet = wordSet("HOME PATH SHELL PWD USER LOGNAME EUID UID IFS BASH PS1 PS2 PS4 HOSTTYPE OSTYPE MACHTYPE TERM")
+
 func (w *walker) param(b *builder, p *syntax.ParamExp, quoted, split bool) {
 	if p.Param == nil || p.Flags != nil || len(p.Modifiers) > 0 {
 		w.zshParam(b, p, quoted)
@@ -158,7 +161,7 @@ func (w *walker) expansion(list []Word, known bool, name string, e *syntax.Expan
 		if !empty {
 			return list
 		}
-		if _, common := typical[name]; common {
+		if alwaysSet[name] {
 			return []Word{unknown(name, w.ctx.dir)}
 		}
 		return []Word{w.word(e.Word, false)}

@@ -17,6 +17,13 @@ func (w *walker) start(i int) {
 		case r.Stdin.Present(): // fish
 			w.runSource(i, r.Stdin, nil)
 		}
+	case "iex", "Invoke-Expression":
+		switch {
+		case len(r.Args) > 0:
+			w.child(i, joined(r.Args), Source{}, nil)
+		case r.Stdin.Present():
+			w.cmd.Runs[i].Code = r.Stdin
+		}
 	case "trap":
 		if len(r.Args) > 1 {
 			always := r.Has("DEBUG") || r.Has("ERR")
