@@ -49,7 +49,7 @@ var escapeRules = []Rule{
 		Suggestion: "Ask for a VPN, and bind the remote end to its loopback.",
 		when: []string{
 			"ngrok tcp|tls", "bore local 22|3389|5900|445", "frpc|frps|rathole|gost|iodine|iodined|dnscat|dnscat2|ptunnel|ptunnel-ng ...",
-			"ligolo-ng|ligolo|revsocks|rpivot|reGeorg|neoreg|icmptunnel|gs-netcat ...", "cloudflared tunnel ~ssh://|tcp://|rdp://|smb://", "cloudflared tunnel run --token|--token=*", "cloudflared service install",
+			"gsocket|blitz ...", "ligolo-ng|ligolo|revsocks|rpivot|reGeorg|neoreg|icmptunnel|gs-netcat ...", "cloudflared tunnel ~ssh://|tcp://|rdp://|smb://", "cloudflared tunnel run --token|--token=*", "cloudflared service install",
 			"chisel client ~R:", "chisel server --reverse", "pagekite ~22", "localxpose ~tcp", "zrok share ~tcp",
 			"tailscale funnel|serve ~tcp:22", "inlets-pro|inlets tcp", "sish|serveo ...", "anydesk|teamviewer ~--set-password|passwd",
 			"rustdesk --password", "plink -R", "wstunnel client ~-R",

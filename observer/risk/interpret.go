@@ -61,7 +61,12 @@ func (a *assessor) interpreted() {
 	for _, i := range a.cmd.Upstream(shellparse.Source{From: r.Code.From}) {
 		u := &a.cmd.Runs[i]
 		switch {
-		case fetchers.Has(u.Name) && !local(u), onSocket(u):
+		case remoteSource(u):
+			remote = true
+			plain = plain || bareAddress(hostOf(u)) && !private(hostOf(u))
+		case computes(u):
+			decoded = true
+		case fetchers[u.Name] && !local(u), onSocket(u):
 			remote = true
 			plain = plain || insecure(u) || onSocket(u)
 		case decodes(u):
@@ -82,6 +87,40 @@ func (a *assessor) interpreted() {
 	case !r.Code.Known && shells.Has(r.Name) && r.Name != "source" && a.cmd.Runs[r.Code.From[0]].Depth <= r.Depth:
 		a.hit("code.piped")
 	}
+}
+
+// remoteSource reports whether a run prints or brings a file from another machine or a store, other than a fetcher.
+func remoteSource(r *shellparse.Run) bool {
+	switch r.Name {
+	case "ssh":
+		return r.Code.Present()
+	case "scp", "rsync", "sftp", "lftp", "smbclient", "tftp":
+		return r.Name == "tftp" || bareAddress(hostOf(r)) || containsText(r, []string{"@", "://"}) && bareAddress(remoteHost(r))
+	case "aws", "gsutil", "gcloud", "rclone", "mc", "s3cmd", "az", "oci":
+		return r.Has("cat") || r.Has("-") && (r.Has("cp") || r.Has("get") || r.Has("download"))
+	case "git":
+		return r.Has("archive") && containsText(r, []string{"--remote"})
+	}
+	return false
+}
+
+// remoteHost is the host of the first word of the form user@host:path.
+func remoteHost(r *shellparse.Run) string {
+	for i := range r.Args {
+		if host, _, ok := strings.Cut(r.Args[i].Text, ":"); ok {
+			return host[strings.LastIndexByte(host, '@')+1:]
+		}
+	}
+	return ""
+}
+
+// computes reports whether a run prints text that its own program puts together from codes of characters.
+func computes(r *shellparse.Run) bool {
+	if !r.Code.Known || shells[r.Name] || len(r.Code.Text) > maxForeign {
+		return false
+	}
+	return anyIn(r.Code.Text, []string{"pack(", ".pack", "chr(", "fromCharCode", "unpack", "Buffer.from", "decode", "unhexlify", "fromhex", `\x`,
+		"atob(", "%c", "[::-1]", "reverse"})
 }
 
 // onSocket reports whether a run reads from a connection that the shell opens.

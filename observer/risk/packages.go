@@ -1,6 +1,8 @@
 package risk
 
 import (
+	"strings"
+
 	"github.com/caro-mesh/caro-node/observer/shellparse"
 )
 
@@ -195,6 +197,13 @@ func init() {
 
 // removeListed judges removals of what a list of everything installed holds.
 func removeListed(a *assessor, r *shellparse.Run) {
+	if r.Has("install") || r.Has("add") || r.Has("i") {
+		for i := range r.Args {
+			if t := r.Args[i].Text; strings.Contains(t, "://") && bareAddress(strings.TrimPrefix(t, "git+")) {
+				a.hit("package.untrusted")
+			}
+		}
+	}
 	if !(r.Has("uninstall") || r.Has("remove") || r.Has("purge") || r.Has("rm") || r.Has("erase") || r.Has("del") || r.Has("-e") ||
 		r.Has("-R") || r.Has("-Rns") || r.Has("-P")) {
 		return

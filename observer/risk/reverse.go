@@ -103,6 +103,8 @@ func (a *assessor) sockets() {
 			}
 		}
 		switch {
+		case interactive(r) && fromCoprocess(r) && a.connected():
+			a.hit("network.reverse-shell")
 		case socket && (interactive(r) || strings.HasPrefix(r.Path, "$") && r.Path != "$()" && r.Name != "sh"):
 			a.hit("network.reverse-shell")
 		case connects(r):
@@ -121,4 +123,24 @@ func (a *assessor) sockets() {
 			a.hit("network.reverse-shell")
 		}
 	}
+}
+
+// fromCoprocess reports whether a run reads from a coprocess.
+func fromCoprocess(r *shellparse.Run) bool {
+	for i := range r.Redirs {
+		if strings.Contains(r.Redirs[i].Target.Text, "COPROC") {
+			return true
+		}
+	}
+	return false
+}
+
+// connected reports whether some run of the line is a plain connection.
+func (a *assessor) connected() bool {
+	for i := range a.cmd.Runs {
+		if connects(&a.cmd.Runs[i]) {
+			return true
+		}
+	}
+	return false
 }

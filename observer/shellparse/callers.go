@@ -60,6 +60,9 @@ func (w *walker) foreign(i int, code, lang string) {
 		w.called(i, list)
 	}
 	w.executed(i, code)
+	if lang == "awk" {
+		w.awkPipes(i, code)
+	}
 	w.decoded(i, code, lang)
 	if lang == "perl" || lang == "ruby" || lang == "php" {
 		parts := strings.Split(code, "`")
@@ -89,6 +92,26 @@ func (w *walker) executed(i int, code string) {
 		}
 		if start := strings.LastIndexByte(code[:k-1], code[k-1]); start >= 0 {
 			w.childCode(i, code[start+1:k-1], Source{}, nil, nil)
+		}
+	}
+}
+
+// awkPipes finds the commands that awk reads from or writes to: "command" | getline and print | "command".
+func (w *walker) awkPipes(i int, code string) {
+	for at := 0; at < len(code) && w.step(); {
+		k := strings.IndexByte(code[at:], '"')
+		if k < 0 {
+			return
+		}
+		k += at
+		text, end := stringLiteral(code, k)
+		at = max(end, k+1)
+		before := strings.TrimRight(code[:k], " &")
+		after := strings.TrimLeft(code[min(end, len(code)):], " ")
+		if strings.HasSuffix(before, "|") || strings.HasPrefix(after, "|") && strings.Contains(after[:min(len(after), 12)], "getline") {
+			if !strings.HasPrefix(text, "/inet/") {
+				w.childCode(i, text, Source{}, nil, nil)
+			}
 		}
 	}
 }

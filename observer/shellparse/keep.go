@@ -17,12 +17,33 @@ func (w *walker) keep(i int, out Source) {
 				r = &w.cmd.Runs[i]
 			}
 		}
-	case "curl", "wget", "fetch", "aria2c", "http", "axel", "ftp", "scp", "Invoke-WebRequest", "iwr":
+	case "curl", "wget", "fetch", "aria2c", "http", "axel", "ftp", "Invoke-WebRequest", "iwr":
 		w.download(r, from)
+	case "scp", "rsync", "tftp":
+		w.brought(r, from)
 	case "tar", "bsdtar", "gtar", "unzip", "cpio", "7z", "gunzip", "unxz":
 		w.unpacked(r)
 	case "base64", "openssl", "xxd", "gpg", "dd":
 		w.decodedFile(r, out)
+	}
+}
+
+// brought remembers the file that scp, rsync or tftp copied from another machine.
+func (w *walker) brought(r *Run, from Source) {
+	name := ""
+	for j, a := range r.Args {
+		switch t := a.Text; {
+		case r.Name == "tftp" && (t == "-r" || t == "-l") && j+1 < len(r.Args):
+			w.write(r.Args[j+1].Text, from, false)
+		case strings.HasPrefix(t, "-"):
+		case strings.Contains(t, ":"):
+			name = t[strings.LastIndexAny(t, ":/")+1:]
+		case name != "":
+			if t == "." || strings.HasSuffix(t, "/") {
+				t = strings.TrimSuffix(t, "/") + "/" + name
+			}
+			w.write(strings.TrimPrefix(t, "./"), from, false)
+		}
 	}
 }
 

@@ -161,6 +161,11 @@ func (w *walker) expansion(list []Word, known bool, name string, e *syntax.Expan
 		if !empty {
 			return list
 		}
+		if e.Op == syntax.AssignUnset || e.Op == syntax.AssignUnsetOrNull {
+			v := w.word(e.Word, false)
+			w.set(name, []Word{v})
+			return []Word{v}
+		}
 		if alwaysSet[name] {
 			return []Word{unknown(name, w.ctx.dir)}
 		}
