@@ -42,7 +42,8 @@ func TestNoDangerousLinePassesUnseen(t *testing.T) {
 		}
 		n++
 		if !Suspect(e.Command) {
-			t.Errorf("%s: %q passes although it is labelled %v and judged %v", e.Origin, e.Command, e.Level, judged(e.Command, e.Shell))
+			t.Errorf("%s: %q passes although it is labelled %v and judged %v", e.Origin, e.Command, e.Level,
+				judged(e.Command, e.Shell))
 		}
 	}
 	if n < 900 {
@@ -81,7 +82,8 @@ func TestNoDangerousLinePassesBesideOthersOrInQuotes(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		d := rapid.SampledFrom(dangerous).Draw(t, "dangerous")
 		o := rapid.SampledFrom(ordinary).Draw(t, "ordinary").Command
-		line := rapid.SampledFrom([]string{d.Command + "; " + o, o + "\n" + d.Command, o + " && " + d.Command, d.Command + " | " + o,
+		line := rapid.SampledFrom([]string{d.Command + "; " + o, o + "\n" + d.Command, o + " && " + d.Command,
+			d.Command + " | " + o,
 			"sudo " + d.Command, "\\" + d.Command, "'" + d.Command[:1] + "'" + d.Command[1:], "nohup " + d.Command + " &",
 			"/usr/bin/" + d.Command, "( " + d.Command + " )"}).Draw(t, "line")
 		if level := judged(line, d.Shell); level >= vocabulary.RiskHigh && !Suspect(line) {

@@ -46,9 +46,9 @@ var accountRules = []Rule{
 		Reason:     "It gives an account root's rights.",
 		Suggestion: "Give the one sudo rule that is needed.",
 		when: []string{
-			"usermod ... ~sudo|wheel|root|adm,|admin", "gpasswd -a ~sudo|wheel|root",
-			"useradd ... =sudo|wheel|admin", "useradd * sudo|wheel|admin",
-			"usermod -G|-aG|-a sudo|wheel|root|admin", "net localgroup ~dministrators", "dseditgroup ~admin",
+			"usermod ... ~sudo|wheel|root|adm,|admin", "gpasswd -a ~sudo|wheel|root", "useradd ... =sudo|wheel|admin",
+			"useradd * sudo|wheel|admin", "usermod -G|-aG|-a sudo|wheel|root|admin", "net localgroup ~dministrators",
+			"dseditgroup ~admin",
 		},
 	},
 	{
@@ -145,7 +145,8 @@ func (a *assessor) elevated() {
 			for p >= 0 && shells[a.cmd.Runs[p].Name] && a.cmd.Runs[p].Root {
 				p = a.cmd.Runs[p].Parent
 			}
-			a.pick(p >= 0 && (escapes(a.cmd.Runs[p].Name) || a.cmd.Runs[p].Name == "ssh" && r.Place == shellparse.PlaceHere) ||
+			a.pick(p >= 0 && (escapes(a.cmd.Runs[p].Name) || a.cmd.Runs[p].Name == "ssh" &&
+				r.Place == shellparse.PlaceHere) ||
 				r.Started("pkexec"), "account.root-escape", "account.root-shell")
 		case r.Root && editors[r.Name]:
 			a.hit("account.elevated")

@@ -12,10 +12,13 @@ var attackRules = []Rule{
 		Reason:     "It floods or deceives other machines on the network.",
 		Suggestion: "Only in a laboratory network of your own.",
 		when: []string{
-			"masscan|zmap ~0.0.0.0/0", "masscan|zmap ~--rate", "zmap -p", "arpspoof|ettercap|bettercap|responder|dnsspoof|dnschef ...",
+			"masscan|zmap ~0.0.0.0/0", "masscan|zmap ~--rate", "zmap -p",
+			"arpspoof|ettercap|bettercap|responder|dnsspoof|dnschef ...",
 			"macof|yersinia|dhcpstarv|thc-ssl-dos|slowhttptest|t50|mdk3|airbase-ng|wifite|reaver|bully|fluxion|mitm6 ...",
-			"nmap --script ~exploit|brute|dos !--script-help", "nmap ~--script=*exploit|--script=exploit|--script=brute|--script=dos", "nping --flood|--rate", "hping3 --flood",
-			"ping|ping6 =-f", "fping -f ~--loop", "Responder.py|responder.py ...", "scapy ~sendp", "tcpkill|tcpnice ...", "siege ~-c1000",
+			"nmap --script ~exploit|brute|dos !--script-help",
+			"nmap ~--script=*exploit|--script=exploit|--script=brute|--script=dos", "nping --flood|--rate",
+			"hping3 --flood", "ping|ping6 =-f", "fping -f ~--loop", "Responder.py|responder.py ...", "scapy ~sendp",
+			"tcpkill|tcpnice ...", "siege ~-c1000",
 		},
 	},
 	{
@@ -34,8 +37,9 @@ var attackRules = []Rule{
 			"bloodhound|SharpHound|sharphound|patator|crowbar|commix|xsser|weevely|dnscat2|sliver|sliver-server|empire|havoc ...",
 			"msfdb|msfd|msfrpcd|armitage|meterpreter|chisel-server|linpeas.sh|linpeas|pspy|pspy64|les.sh|traitor ...",
 			"linux-exploit-suggester.sh|pwnkit|dirtycow|dirtypipe|PrintSpoofer|JuicyPotato|winPEAS|winpeas.exe ...",
-			"hydra|medusa|ncrack|sqlmap|msfconsole|msfvenom|searchsploit-run ...", "trufflehog ~--org=", "evilginx|evilginx2|gophish ...",
-			"xfreerdp ~/pth:", "pth-winexe|pth-smbclient ...", "smbclient ~--pw-nt-hash", "sshuttle ~0/0", "cupp|crunch ...",
+			"hydra|medusa|ncrack|sqlmap|msfconsole|msfvenom|searchsploit-run ...", "trufflehog ~--org=",
+			"evilginx|evilginx2|gophish ...", "xfreerdp ~/pth:", "pth-winexe|pth-smbclient ...",
+			"smbclient ~--pw-nt-hash", "sshuttle ~0/0", "cupp|crunch ...",
 		},
 	},
 	{
@@ -81,16 +85,20 @@ func (a *assessor) attacks() {
 }
 
 func seeks(name string) bool {
-	return name == "pgrep" || name == "pkill" || name == "ag" || name == "rg" || name == "ack" || name == "git" || name == "ps" ||
+	return name == "pgrep" || name == "pkill" || name == "ag" || name == "rg" || name == "ack" || name == "git" ||
+		name == "ps" ||
 		name == "find" || name == "man" || name == "docker" || name == "journalctl"
 }
 
 // exploitMarks are parts of requests that no client sends that means well.
-var exploitMarks = []string{"${jndi:", "() { :", "<?php", "union select", "union+select", "union%20select", "' or 1=1", "' or '1'='1",
-	"%27%20or%20", "/etc/passwd", "%2fetc%2fpasswd", "cmd.exe", "/bin/sh", "/bin/bash", "ognlutil", "class.module.classloader",
+var exploitMarks = []string{"${jndi:", "() { :", "<?php", "union select", "union+select", "union%20select",
+	"' or 1=1", "' or '1'='1",
+	"%27%20or%20", "/etc/passwd", "%2fetc%2fpasswd", "cmd.exe", "/bin/sh", "/bin/bash", "ognlutil",
+	"class.module.classloader",
 	";wget", ";curl", "%3bwget", "%3bcurl", "|sh", "%7csh", "xp_cmdshell", "eval-stdin.php", "autodiscover.json?@",
 	"..%2f..%2f", "%2e%2e/%2e%2e", "../../../", "cgi-bin/.%2e", "php://input", "php://filter", "expect://", "<script>alert",
-	"runtime.getruntime", "getruntime().exec", "system($_", "base64_decode($_", "!!javax.script", "%{(#", "__import__('os')",
+	"runtime.getruntime", "getruntime().exec", "system($_", "base64_decode($_", "!!javax.script", "%{(#",
+	"__import__('os')",
 	"shell.php?", "cmd.php?", "c99.php", "r57.php", "wso.php", "cmd=whoami", "cmd=id", "exec=id", "?c=id"}
 
 // exploits reports whether a request holds an attack.
@@ -111,8 +119,10 @@ func exploits(r *shellparse.Run) bool {
 		}
 		url := strings.Contains(low, "://") || strings.Contains(low, "?")
 		for _, m := range exploitMarks {
-			if strings.Contains(low, m) && (url || m[0] == '$' || m[0] == '(' || prev == "-d" || prev == "--data" || prev == "-H" ||
-				prev == "--data-raw" || prev == "-A" || prev == "--data-binary" || prev == "--data-urlencode" || prev == "-F" ||
+			if strings.Contains(low, m) && (url || m[0] == '$' || m[0] == '(' || prev == "-d" || prev == "--data" ||
+				prev == "-H" ||
+				prev == "--data-raw" || prev == "-A" || prev == "--data-binary" || prev == "--data-urlencode" ||
+				prev == "-F" ||
 				prev == "-b") {
 				return true
 			}
@@ -135,8 +145,13 @@ func webShell(text string) bool {
 
 // together judges what only several commands of the line mean together.
 func (a *assessor) together() {
-	commits, pushes := false, false
+	commits, pushes, last := false, false, -1
 	for i := range a.cmd.Runs {
+		if r := &a.cmd.Runs[i]; (r.Name == "git" || r.Name == "g") && r.Has("push") {
+			last = i
+		}
+	}
+	for i := 0; i <= last; i++ {
 		r := &a.cmd.Runs[i]
 		if r.Name != "git" && r.Name != "g" {
 			continue

@@ -22,10 +22,12 @@ var configRules = []Rule{
 		Reason:     "It stops or removes a program that watches over the machine's security.",
 		Suggestion: "Ask those who run it; add an exception for what is in the way.",
 		when: []string{
-			"apt|dnf|pacman|zypper|apk|rpm|dpkg ~auditd|osquery|falcon-sensor|wazuh-agent|crowdstrike|sentinelone|mdatp =remove|purge|erase|-e|-P|-r|del|-R",
-			"csagent|falconctl|sentinelctl|mdatp|s1ctl ~unload|disable|stop|uninstall|false", "osqueryctl|wazuh-control|ossec-control stop",
-			"sc.exe|sc stop|delete ~WinDefend|Sense|wscsvc|EventLog", "freshclam|clamdscan --stop", "aide ~--update --no",
-			"tripwire --update-policy", "jamf removeFramework|removeMdmProfile", "profiles remove|-R|-D", "auditctl -D|-e",
+			"apt|dnf|pacman|zypper|apk ~auditd|osquery|falcon-sensor|wazuh-agent|sentinelone|mdatp =remove|purge|erase|del|-R",
+			"rpm|dpkg ~auditd|osquery|falcon-sensor|wazuh-agent|sentinelone|mdatp =-e|--erase|-P|-r|--purge|--remove",
+			"csagent|falconctl|sentinelctl|mdatp|s1ctl ~unload|disable|stop|uninstall|false",
+			"osqueryctl|wazuh-control|ossec-control stop", "sc.exe|sc stop|delete ~WinDefend|Sense|wscsvc|EventLog",
+			"freshclam|clamdscan --stop", "aide ~--update --no", "tripwire --update-policy",
+			"jamf removeFramework|removeMdmProfile", "profiles remove|-R|-D", "auditctl -D|-e",
 			"launchctl unload|bootout|disable ~crowdstrike|falcon|jamf|sentinel|com.apple.mdmclient|com.apple.XProtect|com.apple.security|auditd",
 			"launchctl unload|bootout|disable ~/System/Library", "rcctl|service|sysrc ~pflogd|auditd stop|disable",
 		},
@@ -56,9 +58,12 @@ var weakening = []struct{ file, marks string }{
 	{"pg_hba.conf", "0.0.0.0/0trust alltrust hostallall0.0.0.0/0 localallalltrust"},
 	{"my.cnf", "skip-grant-tables skip_grant_tables"}, {"mysqld.cnf", "skip-grant-tables skip_grant_tables"},
 	{"redis.conf", "protected-modeno bind0.0.0.0"}, {"mongod.conf", "authorization:disabled bindip:0.0.0.0"},
-	{"docker/daemon.json", "tcp://0.0.0.0 insecure-registries"}, {"/etc/exports", "no_root_squash"}, {"doas.conf", "permitnopass"},
-	{"polkit-1/", "polkit.result.yes"}, {"elasticsearch.yml", "xpack.security.enabled:false"}, {"apt.conf", "allowunauthenticated"},
-	{"sources.list", "[trusted=yes]"}, {"/yum.repos.d/", "gpgcheck=0"}, {"yum.conf", "gpgcheck=0"}, {"dnf.conf", "gpgcheck=0"},
+	{"docker/daemon.json", "tcp://0.0.0.0 insecure-registries"}, {"/etc/exports", "no_root_squash"}, {"doas.conf",
+		"permitnopass"},
+	{"polkit-1/", "polkit.result.yes"}, {"elasticsearch.yml", "xpack.security.enabled:false"}, {"apt.conf",
+		"allowunauthenticated"},
+	{"sources.list", "[trusted=yes]"}, {"/yum.repos.d/", "gpgcheck=0"}, {"yum.conf", "gpgcheck=0"}, {"dnf.conf",
+		"gpgcheck=0"},
 	{"pacman.conf", "siglevel=never"}, {"smb.conf", "guestok=yes maptoguest"}, {"vsftpd.conf", "anonymous_enable=yes"},
 	{"modsecurity.conf", "secruleengineoff"}, {"fail2ban", "enabled=false"}, {"kubelet", "anonymous:enabled:true"},
 	{"sysctl", "kernel.randomize_va_space=0 kernel.yama.ptrace_scope=0 kernel.kptr_restrict=0 fs.protected_symlinks=0"},
@@ -135,7 +140,8 @@ func (a *assessor) setting(c, text string) {
 	if strings.HasPrefix(c, "/etc/pam.d/") || c == "/etc/pam.conf" {
 		a.hit("protection.login")
 	}
-	if (strings.Contains(c, ".php") || strings.Contains(c, ".jsp") || strings.Contains(c, ".asp") || strings.Contains(c, ".py") ||
+	if (strings.Contains(c, ".php") || strings.Contains(c, ".jsp") || strings.Contains(c, ".asp") ||
+		strings.Contains(c, ".py") ||
 		strings.Contains(c, ".phtml") || strings.Contains(c, "/www/") || strings.Contains(c, "htdocs")) && webShell(text) {
 		a.hit("network.web-shell")
 	}
@@ -146,7 +152,8 @@ func (a *assessor) setting(c, text string) {
 		a.hit("network.poison")
 	}
 	switch c {
-	case "/proc/sys/kernel/core_pattern", "/proc/sys/kernel/modprobe", "/proc/sys/kernel/hotplug", "/sys/kernel/uevent_helper",
+	case "/proc/sys/kernel/core_pattern", "/proc/sys/kernel/modprobe", "/proc/sys/kernel/hotplug",
+		"/sys/kernel/uevent_helper",
 		"/proc/sys/fs/binfmt_misc/register":
 		if strings.Contains(text, "/") {
 			a.hit("persist.system-hook")
@@ -162,8 +169,9 @@ func (a *assessor) setting(c, text string) {
 	if strings.HasPrefix(c, "/sys/block/") && strings.HasSuffix(c, "/delete") {
 		a.hit("disk.remove-device")
 	}
-	if strings.HasPrefix(c, "/sys/bus/") && (strings.HasSuffix(c, "/unbind") || strings.HasSuffix(c, "/remove")) || strings.HasPrefix(c,
-		"/sys/bus/pci/devices/") && strings.HasSuffix(c, "/remove") {
+	if strings.HasPrefix(c, "/sys/bus/") && (strings.HasSuffix(c, "/unbind") || strings.HasSuffix(c, "/remove")) ||
+		strings.HasPrefix(c,
+			"/sys/bus/pci/devices/") && strings.HasSuffix(c, "/remove") {
 		a.hit("kernel.module")
 	}
 	flat := ""
@@ -190,8 +198,10 @@ func flattened(text string) string {
 }
 
 // wellKnown are parts of names that programs and people trust.
-var wellKnown = []string{"pypi.org", "pythonhosted", "github", "gitlab", "npmjs", "google", "ubuntu.com", "debian.org", "microsoft",
-	"apple.com", "amazonaws", "docker.io", "docker.com", "rubygems", "crates.io", "golang.org", "paypal", "facebook", "bank",
+var wellKnown = []string{"pypi.org", "pythonhosted", "github", "gitlab", "npmjs", "google", "ubuntu.com",
+	"debian.org", "microsoft",
+	"apple.com", "amazonaws", "docker.io", "docker.com", "rubygems", "crates.io", "golang.org", "paypal", "facebook",
+	"bank",
 	"windowsupdate", "mozilla", "cloudflare", "letsencrypt", "slack.com", "okta", "office"}
 
 // poisons reports whether lines for /etc/hosts give a well-known name an address in the public network.
@@ -205,8 +215,10 @@ func poisons(text string) bool {
 			continue
 		}
 		ip := fields[0]
-		if strings.HasPrefix(ip, "127.") || strings.HasPrefix(ip, "0.") || strings.HasPrefix(ip, "10.") || strings.HasPrefix(ip,
-			"192.168.") || strings.HasPrefix(ip, "172.1") || strings.HasPrefix(ip, "172.2") || strings.HasPrefix(ip, "172.3") {
+		if strings.HasPrefix(ip, "127.") || strings.HasPrefix(ip, "0.") || strings.HasPrefix(ip, "10.") ||
+			strings.HasPrefix(ip,
+				"192.168.") || strings.HasPrefix(ip, "172.1") || strings.HasPrefix(ip, "172.2") ||
+			strings.HasPrefix(ip, "172.3") {
 			continue
 		}
 		if anyIn(strings.Join(fields[1:], " "), wellKnown) {
@@ -219,8 +231,10 @@ func poisons(text string) bool {
 func editsInPlace(r *shellparse.Run) bool {
 	for i := range r.Args {
 		t := r.Args[i].Text
-		if strings.HasPrefix(t, "-i") || strings.HasPrefix(t, "--in-pl") || t == "inplace" || len(t) > 2 && len(t) < 8 && t[0] == '-' &&
-			t[1] != '-' && (r.Name == "perl" || r.Name == "ruby" || r.Name == "sed") && strings.IndexByte(t, 'i') > 0 && bundle(t) {
+		if strings.HasPrefix(t, "-i") || strings.HasPrefix(t, "--in-pl") || t == "inplace" || len(t) > 2 &&
+			len(t) < 8 && t[0] == '-' &&
+			t[1] != '-' && (r.Name == "perl" || r.Name == "ruby" || r.Name == "sed") &&
+			strings.IndexByte(t, 'i') > 0 && bundle(t) {
 			return true
 		}
 	}
@@ -239,7 +253,8 @@ func (a *assessor) rewritten() {
 		if hasOption(r, []string{"-c", "--stdout", "-k", "--keep", "-t", "-l", "--list", "--test", "-n", "--dry-run"}) {
 			return
 		}
-	case r.Name == "sed" || r.Name == "gsed" || r.Name == "perl" || r.Name == "ruby" || r.Name == "awk" || r.Name == "gawk" ||
+	case r.Name == "sed" || r.Name == "gsed" || r.Name == "perl" || r.Name == "ruby" || r.Name == "awk" ||
+		r.Name == "gawk" ||
 		r.Name == "sd":
 		if !editsInPlace(r) && r.Name != "sd" {
 			return
@@ -254,7 +269,8 @@ func (a *assessor) rewritten() {
 			switch p := placeOf(s, f.Dir); {
 			case p == placeRoot:
 				a.pick(precise(f), "file.rewrite-system", "file.rewrite-root")
-			case p == placeSystem && s.Text != "/opt" && s.Text != "/srv" && !strings.HasPrefix(s.Text, "/var/www"), p == placeHome && !precise(f):
+			case p == placeSystem && s.Text != "/opt" && s.Text != "/srv" &&
+				!strings.HasPrefix(s.Text, "/var/www"), p == placeHome && !precise(f):
 				a.hit("file.rewrite-system")
 			}
 		}

@@ -93,11 +93,10 @@ var containerRules = []Rule{
 			"kubectl delete deployment|deployments|deployment/*|deploy/*|service|svc !--dry-run|--dry-run=client",
 			"kubectl delete service/*|svc/*|ingress*|ing|ds|daemonset*|clusterrole* !--dry-run|--dry-run=client",
 			"kubectl delete sa|storageclass* !--dry-run|--dry-run=client",
-			"kubectl delete ... --all|-A|--all-namespaces", "kubectl replace --force",
-			"kubectl delete --force|--now", "kubectl delete --grace-period=0|--grace-period ~force",
-			"kubectl drain ... !--dry-run|--dry-run=client", "kubectl delete -k|-f !--dry-run|--dry-run=client",
-			"eksctl delete",
-			"kubeadm reset", "k3s-uninstall.sh|k3s-killall.sh ...", "velero backup|restore delete",
+			"kubectl delete ... --all|-A|--all-namespaces", "kubectl replace --force", "kubectl delete --force|--now",
+			"kubectl delete --grace-period=0|--grace-period ~force", "kubectl drain ... !--dry-run|--dry-run=client",
+			"kubectl delete -k|-f !--dry-run|--dry-run=client", "eksctl delete", "kubeadm reset",
+			"k3s-uninstall.sh|k3s-killall.sh ...", "velero backup|restore delete",
 			"argocd app|appset|proj|cluster delete", "flux uninstall", "kops delete", "rke remove",
 			"istioctl uninstall", "kubectl patch ... ~finalizers", "talosctl reset", "nomad job stop|purge",
 			"nomad system gc", "kubectl scale --replicas=0",
@@ -283,8 +282,9 @@ func (a *assessor) dockerRun(r *shellparse.Run) {
 
 // dockerAPI judges requests to docker's own interface.
 func (a *assessor) dockerAPI(r *shellparse.Run) {
-	if !containsText(r, []string{"docker.sock", "podman.sock", ":2375/", ":2376/", "containers/create", "/exec"}) || !containsText(r,
-		[]string{"containers/create", "/exec", "containers/"}) {
+	if !containsText(r, []string{"docker.sock", "podman.sock", ":2375/", ":2376/", "containers/create", "/exec"}) ||
+		!containsText(r,
+			[]string{"containers/create", "/exec", "containers/"}) {
 		return
 	}
 	for i := range r.Args {

@@ -12,9 +12,8 @@ var dataRules = []Rule{
 		Reason:     "It deletes a database, a table or a schema with its data.",
 		Suggestion: "Take a dump first, and rename before dropping.",
 		when: []string{
-			"dropuser ...", "mysqladmin shutdown",
-			"clickhouse-client ~DROP|TRUNCATE", "cqlsh ~DROP|TRUNCATE|drop|truncate", "curator_cli ~delete",
-			"neo4j-admin database|unbind drop",
+			"dropuser ...", "mysqladmin shutdown", "clickhouse-client ~DROP|TRUNCATE",
+			"cqlsh ~DROP|TRUNCATE|drop|truncate", "curator_cli ~delete", "neo4j-admin database|unbind drop",
 		},
 	},
 	{
@@ -57,7 +56,8 @@ var dataRules = []Rule{
 		Reason:     "It loads a dump over a database.",
 		Suggestion: "Load it into a new database first.",
 		when: []string{
-			"createdb|createuser ...", "psql -f|--file", "mysqlcheck ~--optimize|--repair|--auto-repair", "pg_restore !-l|--list", "mongorestore ...", "mysqlimport ...", "pgloader ...", "sqlcmd ~RESTORE",
+			"createdb|createuser ...", "psql -f|--file", "mysqlcheck ~--optimize|--repair|--auto-repair",
+			"pg_restore !-l|--list", "mongorestore ...", "mysqlimport ...", "pgloader ...", "sqlcmd ~RESTORE",
 		},
 	},
 	{
@@ -78,7 +78,8 @@ var dataRules = []Rule{
 		Reason:     "It deletes all keys or stops the server.",
 		Suggestion: "Delete keys by name, and check the database number.",
 		when: []string{
-			"redis-cli XTRIM|xtrim", "redis-cli ... debug|DEBUG segfault|SEGFAULT|sleep", "redis-cli flushall|FLUSHALL|flushdb|FLUSHDB|FlushAll|shutdown|SHUTDOWN", "memcached-tool ... flush",
+			"redis-cli XTRIM|xtrim", "redis-cli ... debug|DEBUG segfault|SEGFAULT|sleep",
+			"redis-cli flushall|FLUSHALL|flushdb|FLUSHDB|FlushAll|shutdown|SHUTDOWN", "memcached-tool ... flush",
 			"memcflush|memcrm ...",
 		},
 	},
@@ -105,12 +106,11 @@ var dataRules = []Rule{
 			"python|python3 *manage.py migrate * zero", "prisma migrate reset",
 			"prisma db push --force-reset|--accept-data-loss", "prisma db execute", "npx prisma migrate reset",
 			"sequelize|sequelize-cli db:drop|db:migrate:undo:all", "typeorm schema:drop",
-			"knex migrate:rollback --all", "alembic downgrade base", "flask db downgrade",
-			"mix ecto.drop|ecto.reset", "diesel database|migration reset|drop", "sqlx database drop|reset",
-			"dotnet ef database drop", "flyway clean", "liquibase drop-all|dropAll", "dbmate drop", "migrate drop",
-			"doctrine ... ~drop", "bin/console|console doctrine:database:drop|doctrine:schema:drop",
-			"goose reset|down-to", "drizzle-kit drop", "hasura ... ~down",
-			"symfony console doctrine:database:drop|doctrine:schema:drop",
+			"knex migrate:rollback --all", "alembic downgrade base", "flask db downgrade", "mix ecto.drop|ecto.reset",
+			"diesel database|migration reset|drop", "sqlx database drop|reset", "dotnet ef database drop",
+			"flyway clean", "liquibase drop-all|dropAll", "dbmate drop", "migrate drop", "doctrine ... ~drop",
+			"bin/console|console doctrine:database:drop|doctrine:schema:drop", "goose reset|down-to",
+			"drizzle-kit drop", "hasura ... ~down", "symfony console doctrine:database:drop|doctrine:schema:drop",
 			"wp db|site reset|drop|empty|delete|clean", "drush sql:drop|sql-drop|site:install", "strapi ~reset",
 			"meteor reset", "airflow db reset", "superset ~reset", "magento ~uninstall", "kong migrations reset",
 			"rake jobs:clear",
@@ -122,12 +122,11 @@ var dataRules = []Rule{
 		Suggestion: "Check which environment it is connected to.",
 		when: []string{
 			"rails|rake|bin/rails db:migrate|db:rollback|db:seed", "php artisan migrate|migrate:rollback|db:seed",
-			"python|python3 *manage.py migrate", "manage.py migrate", "alembic downgrade|upgrade",
-			"flask db upgrade", "prisma migrate deploy|dev", "prisma db push",
-			"knex migrate:rollback|migrate:latest", "flyway migrate|repair",
-			"sequelize|sequelize-cli db:migrate|db:migrate:undo", "mix ecto.migrate|ecto.rollback",
-			"goose|dbmate|migrate ... up|down", "sqlx migrate run|revert", "diesel migration run|revert|redo",
-			"liquibase update|rollback",
+			"python|python3 *manage.py migrate", "manage.py migrate", "alembic downgrade|upgrade", "flask db upgrade",
+			"prisma migrate deploy|dev", "prisma db push", "knex migrate:rollback|migrate:latest",
+			"flyway migrate|repair", "sequelize|sequelize-cli db:migrate|db:migrate:undo",
+			"mix ecto.migrate|ecto.rollback", "goose|dbmate|migrate ... up|down", "sqlx migrate run|revert",
+			"diesel migration run|revert|redo", "liquibase update|rollback",
 		},
 	},
 	{
@@ -176,7 +175,8 @@ func (a *assessor) sql(text string) {
 	}
 	for _, stmt := range strings.Split(plainSQL(text), ";") {
 		words := strings.Fields(stmt)
-		if len(words) > 1 && words[0] == "EXPLAIN" && !strings.HasPrefix(words[1], "ANALYZE") && !strings.Contains(words[1], "ANALYZE") {
+		if len(words) > 1 && words[0] == "EXPLAIN" && !strings.HasPrefix(words[1], "ANALYZE") &&
+			!strings.Contains(words[1], "ANALYZE") {
 			continue
 		}
 		for len(words) > 0 && (words[0] == "BEGIN" || words[0] == "EXPLAIN" || strings.HasSuffix(words[0], ".EXE") ||

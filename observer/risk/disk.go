@@ -31,9 +31,8 @@ var diskRules = []Rule{
 			"parted ... mklabel|mktable|rm|mkpart|resizepart", "parted =mklabel|mktable|rm",
 			"sgdisk -Z|-z|-o|-d|-n|-g|--zap-all|--zap|--clear|--delete*|--new*|--load-backup*|-l",
 			"sfdisk --delete|--wipe*|--force|-f",
-			"diskutil eraseDisk|eraseVolume|zeroDisk|randomDisk|secureErase|partitionDisk|reformat",
-			"diskpart", "format.com|format C:|c:|D:|d:",
-			"Clear-Disk|Format-Volume|Initialize-Disk|Remove-Partition",
+			"diskutil eraseDisk|eraseVolume|zeroDisk|randomDisk|secureErase|partitionDisk|reformat", "diskpart",
+			"format.com|format C:|c:|D:|d:", "Clear-Disk|Format-Volume|Initialize-Disk|Remove-Partition",
 		},
 	},
 	{
@@ -49,9 +48,9 @@ var diskRules = []Rule{
 			"wipefs -a|--all|-o|--offset", "blkdiscard !--help",
 			"hdparm --security-erase|--security-erase-enhanced|--trim-sector-ranges",
 			"nvme format|sanitize|delete-ns",
-			"cryptsetup luksFormat|luksErase|erase|reencrypt|luksKillSlot|luksRemoveKey", "badblocks -w",
-			"scrub ...", "nwipe", "sg_format|sg_sanitize", "mdadm --zero-superblock|--zero-superblock=*|--create|-C", "mdadm =-C|--create",
-			"zpool destroy|labelclear", "pvremove|vgremove", "pvcreate -f|-ff|--force",
+			"cryptsetup luksFormat|luksErase|erase|reencrypt|luksKillSlot|luksRemoveKey", "badblocks -w", "scrub ...",
+			"nwipe", "sg_format|sg_sanitize", "mdadm --zero-superblock|--zero-superblock=*|--create|-C",
+			"mdadm =-C|--create", "zpool destroy|labelclear", "pvremove|vgremove", "pvcreate -f|-ff|--force",
 			"dmsetup remove_all|wipe_table", "lvremove ...", "bcache make-bcache|wipe*", "sedutil-cli ...",
 			"storcli* ~delete|init", "megacli ~CfgLdDel|CfgClr",
 		},
@@ -109,8 +108,10 @@ var diskRules = []Rule{
 
 func init() {
 	register(copyBlocks, "dd")
-	register(writeImage, "qemu-img", "ddrescue", "dd_rescue", "bmaptool", "woeusb", "ventoy", "Ventoy2Disk.sh", "rpi-imager", "caligula",
-		"ntfsclone", "fsarchiver", "xfs_copy", "e2image", "partclone.ext4", "partclone.restore", "balena", "etcher-cli", "usbimager", "unetbootin",
+	register(writeImage, "qemu-img", "ddrescue", "dd_rescue", "bmaptool", "woeusb", "ventoy", "Ventoy2Disk.sh",
+		"rpi-imager", "caligula",
+		"ntfsclone", "fsarchiver", "xfs_copy", "e2image", "partclone.ext4", "partclone.restore", "balena",
+		"etcher-cli", "usbimager", "unetbootin",
 		"livecd-iso-to-disk", "mintstick", "f3probe", "genisoimage", "growisofs")
 	register(allocate, "fallocate", "mkfile")
 	register(makeFilesystem, "mkfs", "mke2fs", "mkswap", "mkdosfs", "newfs", "mkntfs", "format", "mkfs.ext4")
@@ -242,7 +243,8 @@ func writeImage(a *assessor, r *shellparse.Run) {
 		disk = placeOf(w, r.Dir) == placeDisk // the last one is the target
 	}
 	for i := range r.Args {
-		if t := r.Args[i].Text; (t == "-o" || t == "--overwrite" || t == "-O" || t == "--device" || t == "-d") && isDisk(r.Arg(i+1)) {
+		if t := r.Args[i].Text; (t == "-o" || t == "--overwrite" || t == "-O" || t == "--device" || t == "-d") &&
+			isDisk(r.Arg(i+1)) {
 			disk = true
 		}
 	}

@@ -5,8 +5,8 @@
 //
 // The levels mean:
 //
-//   - critical: the system, a home folder or a disk is lost beyond repair, secrets leave the machine, or somebody else
-//     gets control of it;
+//   - critical: the system, a home folder, a disk, a whole database, bucket or namespace, or data of production are lost
+//     beyond repair, secrets leave the machine, or somebody else gets control of it;
 //   - high: work, data or a service is lost or exposed, and getting it back takes a backup or luck;
 //   - moderate: the command changes something that can be brought back, or removes something of small scope;
 //   - safe: it reads, builds, tests or edits.

@@ -12,35 +12,41 @@ var escapeRules = []Rule{
 		Reason:     "It steps out of a container into the machine, with root's rights.",
 		Suggestion: "Log in to the machine itself, where it is recorded.",
 		when: []string{
-			"kubectl debug node/* ~chroot|nsenter", "kubectl run --overrides ~privileged", "kubectl run --overrides ~hostPID",
-			"kubectl run --overrides ~hostPath", "kubectl run --overrides=* ~privileged|hostPID|hostPath",
-			"kubectl run --privileged", "ctr run --privileged", "runc run|exec ~privileged",
+			"kubectl debug node/* ~chroot|nsenter", "kubectl run --overrides ~privileged",
+			"kubectl run --overrides ~hostPID", "kubectl run --overrides ~hostPath",
+			"kubectl run --overrides=* ~privileged|hostPID|hostPath", "kubectl run --privileged",
+			"ctr run --privileged", "runc run|exec ~privileged",
 		},
 	},
 	{
 		ID: "docker.node-shell", Level: high,
 		Reason:     "It opens a shell on a node of the cluster.",
 		Suggestion: "Use kubectl debug on the one pod.",
-		when:       []string{"kubectl debug node/*", "kubectl debug node *", "kubectl node-shell|node_shell ...", "oc debug node/*"},
+		when: []string{"kubectl debug node/*", "kubectl debug node *", "kubectl node-shell|node_shell ...",
+			"oc debug node/*"},
 	},
 	{
 		ID: "network.open-control", Level: high,
 		Reason:     "It opens something that gives full control of the machine to everybody on the network.",
 		Suggestion: "Bind it to 127.0.0.1 or a socket, and turn its password check on.",
 		when: []string{
-			"dockerd ~tcp://0.0.0.0|tcp://:", "dockerd ~:2375", "kubectl proxy ~0.0.0.0", "kubectl proxy ~--accept-hosts=",
-			"kubelet ~--anonymous-auth=true", "kube-apiserver ~--anonymous-auth=true|--insecure-bind-address=0",
-			"redis-server --protected-mode ~no", "redis-server --bind ~0.0.0.0", "mongod --bind_ip_all|--noauth !--auth",
+			"dockerd ~tcp://0.0.0.0|tcp://:", "dockerd ~:2375", "kubectl proxy ~0.0.0.0",
+			"kubectl proxy ~--accept-hosts=", "kubelet ~--anonymous-auth=true",
+			"kube-apiserver ~--anonymous-auth=true|--insecure-bind-address=0", "redis-server --protected-mode ~no",
+			"redis-server --bind ~0.0.0.0", "mongod --bind_ip_all|--noauth !--auth",
 			"mysqld|mysqld_safe|mariadbd --skip-grant-tables", "jupyter|jupyter-lab|jupyter-notebook ~token=''",
 			"jupyter|jupyter-lab|jupyter-notebook --NotebookApp.token=|--ServerApp.token=|--IdentityProvider.token=",
 			"code-server|openvscode-server ~--auth=none|--without-connection-token", "code-server --auth none",
-			"ttyd|gotty ~sh|bash|zsh|login", "gotty -w|--permit-write", "ttyd -W|--writable", "shellinaboxd ...", "wetty ~0.0.0.0",
-			"x11vnc -nopw", "x11vnc =-nopw|-forever", "vncserver ~SecurityTypes=None|-SecurityTypes", "xhost +", "xhost =+",
-			"tmate ...", "upterm host", "gs-netcat -l", "sshd ~PermitEmptyPasswords=yes|PermitRootLogin=yes", "telnetd|in.telnetd ...",
-			"rpcbind|rshd|rlogind ...", "adb tcpip", "systemsetup ~-setremotelogin ~on", "telnetd -l", "busybox telnetd",
-			"postgres ~trust", "nbd-server ...", "rsync --daemon ~0.0.0.0", "dlv ~--listen=0.0.0.0|--listen=:",
-			"node --inspect=0.0.0.0*|--inspect-brk=0.0.0.0*", "etcd ~--listen-client-urls=http://0.0.0.0|http://0.0.0.0:2379",
-			"consul agent ~enable_script_checks|0.0.0.0", "memcached ~0.0.0.0 -l", "smbd ~guest", "filebrowser ~--noauth",
+			"ttyd|gotty ~sh|bash|zsh|login", "gotty -w|--permit-write", "ttyd -W|--writable", "shellinaboxd ...",
+			"wetty ~0.0.0.0", "x11vnc -nopw", "x11vnc =-nopw|-forever",
+			"vncserver ~SecurityTypes=None|-SecurityTypes", "xhost +", "xhost =+", "tmate ...", "upterm host",
+			"gs-netcat -l", "sshd ~PermitEmptyPasswords=yes|PermitRootLogin=yes", "telnetd|in.telnetd ...",
+			"rpcbind|rshd|rlogind ...", "adb tcpip", "systemsetup ~-setremotelogin ~on", "telnetd -l",
+			"busybox telnetd", "postgres ~trust", "nbd-server ...", "rsync --daemon ~0.0.0.0",
+			"dlv ~--listen=0.0.0.0|--listen=:", "node --inspect=0.0.0.0*|--inspect-brk=0.0.0.0*",
+			"etcd ~--listen-client-urls=http://0.0.0.0|http://0.0.0.0:2379",
+			"consul agent ~enable_script_checks|0.0.0.0", "memcached ~0.0.0.0 -l", "smbd ~guest",
+			"filebrowser ~--noauth",
 		},
 	},
 	{
@@ -48,11 +54,14 @@ var escapeRules = []Rule{
 		Reason:     "It lets others reach this machine or its network from outside, past the firewall.",
 		Suggestion: "Ask for a VPN, and bind the remote end to its loopback.",
 		when: []string{
-			"ngrok tcp|tls", "bore local 22|3389|5900|445", "frpc|frps|rathole|gost|iodine|iodined|dnscat|dnscat2|ptunnel|ptunnel-ng ...",
-			"gsocket|blitz ...", "ligolo-ng|ligolo|revsocks|rpivot|reGeorg|neoreg|icmptunnel|gs-netcat ...", "cloudflared tunnel ~ssh://|tcp://|rdp://|smb://", "cloudflared tunnel run --token|--token=*", "cloudflared service install",
-			"chisel client ~R:", "chisel server --reverse", "pagekite ~22", "localxpose ~tcp", "zrok share ~tcp",
-			"tailscale funnel|serve ~tcp:22", "inlets-pro|inlets tcp", "sish|serveo ...", "anydesk|teamviewer ~--set-password|passwd",
-			"rustdesk --password", "plink -R", "wstunnel client ~-R",
+			"ngrok tcp|tls", "bore local 22|3389|5900|445",
+			"frpc|frps|rathole|gost|iodine|iodined|dnscat|dnscat2|ptunnel|ptunnel-ng ...", "gsocket|blitz ...",
+			"ligolo-ng|ligolo|revsocks|rpivot|reGeorg|neoreg|icmptunnel|gs-netcat ...",
+			"cloudflared tunnel ~ssh://|tcp://|rdp://|smb://", "cloudflared tunnel run --token|--token=*",
+			"cloudflared service install", "chisel client ~R:", "chisel server --reverse", "pagekite ~22",
+			"localxpose ~tcp", "zrok share ~tcp", "tailscale funnel|serve ~tcp:22", "inlets-pro|inlets tcp",
+			"sish|serveo ...", "anydesk|teamviewer ~--set-password|passwd", "rustdesk --password", "plink -R",
+			"wstunnel client ~-R",
 		},
 	},
 }
@@ -81,8 +90,9 @@ func (a *assessor) escaped() {
 func scriptFromLine(r *shellparse.Run) bool {
 	for i := range r.Args {
 		t := r.Args[i].Text
-		if strings.HasPrefix(t, "--script=/") || strings.HasPrefix(t, "--script=$") || t == "--script" && strings.HasPrefix(r.Arg(i+1),
-			"/") {
+		if strings.HasPrefix(t, "--script=/") || strings.HasPrefix(t, "--script=$") || t == "--script" &&
+			strings.HasPrefix(r.Arg(i+1),
+				"/") {
 			return true
 		}
 	}
@@ -136,8 +146,9 @@ func (a *assessor) leaves(r *shellparse.Run) {
 	for p := r.Parent; p >= 0; p = a.cmd.Runs[p].Parent {
 		u := &a.cmd.Runs[p]
 		name := shellparse.Canonical(u.Name)
-		if (name == "docker" || name == "kubectl") && (containsText(u, []string{"--privileged", "--pid=host", "/:/"}) || u.Has("host") ||
-			u.Has("debug")) {
+		if (name == "docker" || name == "kubectl") &&
+			(containsText(u, []string{"--privileged", "--pid=host", "/:/"}) || u.Has("host") ||
+				u.Has("debug")) {
 			a.hit("docker.escape")
 			return
 		}
@@ -156,7 +167,8 @@ func (a *assessor) forwarded(r *shellparse.Run) {
 			spec = t[2:]
 		case len(t) > 1 && t[0] == '-' && t[1] != '-' && strings.HasSuffix(t, "R") && bundle(t):
 			spec = r.Arg(i + 1)
-		case t == "-D" && (strings.HasPrefix(r.Arg(i+1), "0.0.0.0:") || strings.HasPrefix(r.Arg(i+1), "*:")), strings.HasPrefix(t,
+		case t == "-D" && (strings.HasPrefix(r.Arg(i+1), "0.0.0.0:") ||
+			strings.HasPrefix(r.Arg(i+1), "*:")), strings.HasPrefix(t,
 			"-D0.0.0.0"), t == "-L" && (strings.HasPrefix(r.Arg(i+1), "0.0.0.0:") || strings.HasPrefix(r.Arg(i+1), "*:")) &&
 			bareAddress(hostOf(r)):
 			a.hit("network.tunnel")
@@ -199,7 +211,8 @@ func (a *assessor) clusterSecrets(r *shellparse.Run, at int) {
 	for i := range r.Args {
 		t := r.Args[i].Text
 		shown = shown || strings.HasPrefix(t, "-o")
-		if (t == "-o" || t == "--output" || t == "-oname" || t == "-owide") && (r.Arg(i+1) == "name" || r.Arg(i+1) == "wide") || t == "-owide" || t == "-oname" {
+		if (t == "-o" || t == "--output" || t == "-oname" || t == "-owide") && (r.Arg(i+1) == "name" ||
+			r.Arg(i+1) == "wide") || t == "-owide" || t == "-oname" {
 			return
 		}
 	}

@@ -13,7 +13,8 @@ func filterRule(a *assessor, r *shellparse.Run) {
 	if last != "drop" && last != "reject" {
 		return
 	}
-	for _, word := range [...]string{"ip", "ip6", "tcp", "udp", "iif", "iifname", "oif", "oifname", "ct", "icmp", "meta", "ether"} {
+	for _, word := range [...]string{"ip", "ip6", "tcp", "udp", "iif", "iifname", "oif", "oifname", "ct", "icmp",
+		"meta", "ether"} {
 		for i := range r.Args {
 			if r.Args[i].Text == word && i > 3 {
 				return

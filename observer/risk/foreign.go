@@ -68,7 +68,8 @@ var (
 		"Base64.decode", "atob(", "unhexlify("}
 	loaders = []string{"urlopen(", "requests.get(", "file_get_contents('http", `file_get_contents("http`, "http.get(",
 		`.get("http`, `.get('http`, `fetch("http`, "fetch('http", "fetch(`http", `open("http`, "open('http", "URI.open(", "Net::HTTP.get",
-		"LWP::Simple", "urlretrieve(", "DownloadString(", "HTTP.get(", "httpx.get(", "urllib2.urlopen(", "http.Get(", "axios.get(",
+		"LWP::Simple", "urlretrieve(", "DownloadString(", "HTTP.get(", "httpx.get(", "urllib2.urlopen(", "http.Get(",
+		"axios.get(",
 		"axios(", `request("http`, "request('http", "include'http", `include"http`, "getstore(", "import('http", `import("http`,
 		"socket.http", "HTTP::Tiny->new->get", `get"http`, "get'http", `get("http`, "get('http"}
 	connections = []string{"socket.socket(", "socket(S,", "socket(SOCKET", "Socket::INET", "IO::Socket", "TCPSocket",
@@ -81,10 +82,13 @@ var (
 )
 
 // senders are names of functions that send something over the network.
-var senders = []string{"urlopen(", "requests.post(", "requests.put(", "requests.get(", "http.client", "httpx.post(", "httpx.put(",
-	"fetch(", "axios.post(", "http.request(", "https.request(", "Net::HTTP.post", "HTTP::Tiny", "LWP::UserAgent", "curl_exec(",
+var senders = []string{"urlopen(", "requests.post(", "requests.put(", "requests.get(", "http.client", "httpx.post(",
+	"httpx.put(",
+	"fetch(", "axios.post(", "http.request(", "https.request(", "Net::HTTP.post", "HTTP::Tiny", "LWP::UserAgent",
+	"curl_exec(",
 	"file_get_contents('http", `file_get_contents("http`, "socket.socket(", "create_connection(", "fsockopen(", "TCPSocket",
-	"smtplib", "ftplib", "paramiko", "storbinary(", "sendall(", "Net::FTP", "net.connect(", "boto3", "urlretrieve(", "http.post(",
+	"smtplib", "ftplib", "paramiko", "storbinary(", "sendall(", "Net::FTP", "net.connect(", "boto3", "urlretrieve(",
+	"http.post(",
 	"UploadFile(", "UploadString(", "http.Post(", "https').get(", `https").get(`, "http').get(", `http").get(`, "https.get(", "http.get(",
 	"Net::HTTP.get", "open-uri", "urllib2", "httpx.get("}
 
@@ -92,7 +96,8 @@ var senders = []string{"urlopen(", "requests.post(", "requests.put(", "requests.
 func (a *assessor) foreignSecrets(code string) {
 	for _, o := range owners {
 		i := strings.Index(code, o.name)
-		if i > 0 && anyIn(code[max(0, i-24):i], []string{"environ", "getenv", "process.env", "ENV["}) && !ownedBy(o.hosts, code) {
+		if i > 0 && anyIn(code[max(0, i-24):i], []string{"environ", "getenv", "process.env", "ENV["}) &&
+			!ownedBy(o.hosts, code) {
 			a.hit("network.exfiltrate")
 			return
 		}

@@ -59,15 +59,13 @@ var noTools = set(`echo printf print cat less more man info tldr whatis apropos 
 // namedTool judges the sub-commands of programs without rules of their own.
 func (a *assessor) namedTool() {
 	r := a.at
-	if r.Name != "" && len(r.Args) > 0 && a.runner(r) {
-		return
-	}
-	if r.Name == "" || noTools[r.Name] || len(r.Args) == 0 || shells[r.Name] || interpreters[r.Name] || r.Guess && len(r.Args) > 12 {
+	if len(r.Args) == 0 || a.runner(r) || noTools[r.Name] || r.Guess && len(r.Args) > 12 {
 		return
 	}
 	for i := range r.Args {
 		switch t := r.Args[i].Text; {
-		case strings.HasPrefix(t, "--dry") && !strings.HasSuffix(t, "=none") && !strings.HasSuffix(t, "=false"), t == "--noop",
+		case strings.HasPrefix(t, "--dry") && !strings.HasSuffix(t, "=none") &&
+			!strings.HasSuffix(t, "=false"), t == "--noop",
 			t == "--check", t == "--plan", t == "--simulate", t == "--whatif", t == "--what-if", t == "--preview":
 			return
 		}
@@ -75,7 +73,8 @@ func (a *assessor) namedTool() {
 	verbs := 0
 	for i := 0; i < len(r.Args) && verbs < 4; i++ {
 		t := r.Args[i].Text
-		if t == "" || t[0] == '-' || i > 0 && r.Args[i-1].Text != "" && r.Args[i-1].Text[0] == '-' && (verbs > 0 || !destroying[t]) {
+		if t == "" || t[0] == '-' || i > 0 && r.Args[i-1].Text != "" && r.Args[i-1].Text[0] == '-' && (verbs > 0 ||
+			!destroying[t]) {
 			continue
 		}
 		verbs++
@@ -97,7 +96,8 @@ func (a *assessor) namedTool() {
 // plainVerb reports whether a word can be a sub-command: letters with hyphens, colons or underscores.
 func plainVerb(t string) bool {
 	for i := range len(t) {
-		if c := t[i]; (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && c != '-' && c != ':' && c != '_' && (i == 0 || c < '0' || c > '9') {
+		if c := t[i]; (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && c != '-' && c != ':' && c != '_' && (i == 0 ||
+			c < '0' || c > '9') {
 			return false
 		}
 	}
@@ -136,11 +136,13 @@ func affixed(t string) bool {
 			continue
 		}
 		first, last := t[:i], t[strings.LastIndexByte(t, sep)+1:]
-		if first == "delete" || first == "destroy" || first == "purge" || first == "drop" || first == "wipe" || first == "terminate" ||
+		if first == "delete" || first == "destroy" || first == "purge" || first == "drop" || first == "wipe" ||
+			first == "terminate" ||
 			first == "erase" || first == "forget" {
 			return true
 		}
-		if last == "delete" || last == "destroy" || last == "purge" || last == "wipe" || last == "terminate" || last == "drop" {
+		if last == "delete" || last == "destroy" || last == "purge" || last == "wipe" || last == "terminate" ||
+			last == "drop" {
 			return true
 		}
 	}
@@ -148,10 +150,14 @@ func affixed(t string) bool {
 }
 
 // runners start what a project calls by a name.
-var runners = map[string]string{"make": "", "gmake": "", "just": "", "task": "", "rake": "", "invoke": "", "inv": "", "fab": "", "cap": "",
-	"nox": "-s", "mage": "", "bazel": "run", "nx": "run", "turbo": "run", "npm": "run run-script", "yarn": "run", "pnpm": "run", "bun": "run",
-	"composer": "run run-script", "poe": "", "tox": "-e", "grunt": "", "gulp": "", "gradle": "", "gradlew": "", "lein": "", "thor": "",
-	"earthly": "", "dagger": "call", "skaffold": "", "tilt": "", "devspace": "run", "okteto": "", "garden": "", "pipenv": "run", "doit": "",
+var runners = map[string]string{"make": "", "gmake": "", "just": "", "task": "", "rake": "", "invoke": "", "inv": "",
+	"fab": "", "cap": "",
+	"nox": "-s", "mage": "", "bazel": "run", "nx": "run", "turbo": "run", "npm": "run run-script", "yarn": "run",
+	"pnpm": "run", "bun": "run",
+	"composer": "run run-script", "poe": "", "tox": "-e", "grunt": "", "gulp": "", "gradle": "", "gradlew": "",
+	"lein": "", "thor": "",
+	"earthly": "", "dagger": "call", "skaffold": "", "tilt": "", "devspace": "run", "okteto": "", "garden": "",
+	"pipenv": "run", "doit": "",
 	"foreman": "run", "ant": "", "sbt": "", "mvn": "", "deno": "task"}
 
 // runner judges the names of a project's own tasks: make destroy, npm run db:drop.
@@ -188,14 +194,27 @@ func (a *assessor) runner(r *shellparse.Run) bool {
 // destroys reports whether a task's name says that it destroys data or infrastructure.
 func destroys(t string) bool {
 	low := strings.ToLower(t)
-	for _, w := range [...]string{"destroy", "nuke", "wipe", "teardown", "tear-down", "purge", "obliterate", "decommission", "undeploy"} {
+	for _, w := range [...]string{"destroy", "nuke", "wipe", "teardown", "tear-down", "purge", "obliterate",
+		"decommission", "undeploy"} {
 		if standsAlone(low, w) {
 			return true
 		}
 	}
-	data := standsAlone(low, "db") || standsAlone(low, "database") || standsAlone(low, "data") || standsAlone(low, "volumes") || standsAlone(low,
-		"cluster") || production(low) || standsAlone(low, "infra") || standsAlone(low, "env") || standsAlone(low, "redis") || standsAlone(low,
+	data := standsAlone(low, "db") || standsAlone(low, "database") || standsAlone(low, "data") ||
+		standsAlone(low, "volumes") || standsAlone(low,
+		"cluster") || production(low) || standsAlone(low, "infra") || standsAlone(low, "env") ||
+		standsAlone(low, "redis") || standsAlone(low,
 		"schema") || standsAlone(low, "tables")
-	return data && (standsAlone(low, "drop") || standsAlone(low, "reset") || standsAlone(low, "delete") || standsAlone(low, "truncate") ||
+	return data && (standsAlone(low, "drop") || standsAlone(low, "reset") || standsAlone(low, "delete") ||
+		standsAlone(low, "truncate") ||
 		standsAlone(low, "flush") || standsAlone(low, "recreate") || standsAlone(low, "fresh") || standsAlone(low, "erase"))
+}
+
+func init() {
+	for name := range shells {
+		noTools[name] = true
+	}
+	for name := range interpreters {
+		noTools[name] = true
+	}
 }

@@ -29,8 +29,9 @@ var gitRules = []Rule{
 		Reason:     "It publishes commits, tags or pull requests where others get them.",
 		Suggestion: "Look at what goes with git log first.",
 		when: []string{
-			"git push !-n|--dry-run|-f|--force|--mirror|--prune|-d|--delete|--force-with-lease", "gh pr merge|close", "gh workflow run", "gh release create", "glab mr merge|close", "gh issue close",
-			"hub push|release", "jj git push", "hg push", "svn commit|ci", "git svn dcommit", "git lfs push", "gt submit|sync",
+			"git push !-n|--dry-run|-f|--force|--mirror|--prune|-d|--delete|--force-with-lease", "gh pr merge|close",
+			"gh workflow run", "gh release create", "glab mr merge|close", "gh issue close", "hub push|release",
+			"jj git push", "hg push", "svn commit|ci", "git svn dcommit", "git lfs push", "gt submit|sync",
 		},
 	},
 	{
@@ -147,9 +148,9 @@ var gitRules = []Rule{
 		when: []string{
 			"gh repo delete|archive|rename", "gh repo edit ... --visibility=*|--visibility",
 			"glab repo|project delete", "gh release|secret|variable|ssh-key|gpg-key|codespace|cache delete",
-			"svn rm|delete|del|remove ~://", "p4 obliterate|delete", "cvs ~remove", "fossil purge|scrub", "darcs obliterate", "bzr uncommit",
-			"gh run delete", "gh api -X|--method ~repos", "gh issue|pr delete", "gh pr merge --admin",
-			"glab release|mr delete",
+			"svn rm|delete|del|remove ~://", "p4 obliterate|delete", "cvs ~remove", "fossil purge|scrub",
+			"darcs obliterate", "bzr uncommit", "gh run delete", "gh api -X|--method ~repos", "gh issue|pr delete",
+			"gh pr merge --admin", "glab release|mr delete",
 		},
 	},
 }
@@ -160,7 +161,8 @@ func init() { register(gitCommand, "git") }
 func diverts(key, from string) bool {
 	for _, host := range [...]string{"github.com", "gitlab.com", "bitbucket.org", "googlesource.com", "codeberg.org"} {
 		if strings.Contains(from, host) {
-			return !strings.Contains(key, host) && strings.Contains(key, ".") && !strings.Contains(key, "mirror") && !strings.Contains(key, "proxy")
+			return !strings.Contains(key, host) && strings.Contains(key, ".") && !strings.Contains(key, "mirror") &&
+				!strings.Contains(key, "proxy")
 		}
 	}
 	return false

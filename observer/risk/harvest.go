@@ -27,8 +27,8 @@ var harvestRules = []Rule{
 		Reason:     "It shows the secrets of a whole namespace or cluster.",
 		Suggestion: "Name the one secret and the one key in it.",
 		when: []string{
-			"talosctl ... ~secrets.yaml", "etcdctl get /registry/secrets*",
-			"vault kv get -r|-recursive|--recursive", "consul kv export",
+			"talosctl ... ~secrets.yaml", "etcdctl get /registry/secrets*", "vault kv get -r|-recursive|--recursive",
+			"consul kv export",
 		},
 	},
 	{
@@ -36,20 +36,23 @@ var harvestRules = []Rule{
 		Reason:     "It shows a secret from a store on the screen.",
 		Suggestion: "Pass it straight to the program that needs it.",
 		when: []string{
-			"aws secretsmanager get-secret-value|batch-get-secret-value", "aws ssm get-parameter|get-parameters|get-parameters-by-path --with-decryption",
+			"aws secretsmanager get-secret-value|batch-get-secret-value",
+			"aws ssm get-parameter|get-parameters|get-parameters-by-path --with-decryption",
 			"aws configure get|export-credentials", "aws sts get-session-token|assume-role",
-			"gcloud secrets versions access",
-			"gcloud auth application-default print-access-token", "az account get-access-token", "az keyvault secret show|download",
-			"az storage account keys list", "az acr credential show", "vault kv get", "vault read ~secret|database|aws|pki",
-			"vault print token", "op read|item|document get", "op read", "bw get", "bw export", "pass show|-c|*/*", "gopass show|*/*",
-			"lpass show|export", "keepassxc-cli show|export|clip", "secret-tool lookup|search", "doppler secrets get|download",
-			"infisical secrets|export ...", "chamber read|export|env", "age -d|--decrypt",
-			"fly|flyctl secrets|tokens ...", "vercel env pull", "netlify env:get|env:list", "railway variables", "wrangler secret list",
-			"gh auth token", "glab auth status -t|--show-token", "git credential fill", "npm token create|list", "kubectl config view --raw",
-			"security find-generic-password|find-internet-password -w|-g|-wa|-ga", "kubectl create token", "oc whoami -t|--show-token",
-			"argocd admin initial-password", "terraform output ~password|secret|token|-raw",
-			"nmcli ... --show-secrets|-s", "wg showconf|genkey", "docker swarm join-token|unlock-key", "kubeadm token create|list",
-			"consul acl token ...", "nomad acl token ...", "gpg --export-secret-subkeys", "rails credentials:show|credentials:edit",
+			"gcloud secrets versions access", "gcloud auth application-default print-access-token",
+			"az account get-access-token", "az keyvault secret show|download", "az storage account keys list",
+			"az acr credential show", "vault kv get", "vault read ~secret|database|aws|pki", "vault print token",
+			"op read|item|document get", "op read", "bw get", "bw export", "pass show|-c|*/*", "gopass show|*/*",
+			"lpass show|export", "keepassxc-cli show|export|clip", "secret-tool lookup|search",
+			"doppler secrets get|download", "infisical secrets|export ...", "chamber read|export|env",
+			"age -d|--decrypt", "fly|flyctl secrets|tokens ...", "vercel env pull", "netlify env:get|env:list",
+			"railway variables", "wrangler secret list", "gh auth token", "glab auth status -t|--show-token",
+			"git credential fill", "npm token create|list", "kubectl config view --raw",
+			"security find-generic-password|find-internet-password -w|-g|-wa|-ga", "kubectl create token",
+			"oc whoami -t|--show-token", "argocd admin initial-password",
+			"terraform output ~password|secret|token|-raw", "nmcli ... --show-secrets|-s", "wg showconf|genkey",
+			"docker swarm join-token|unlock-key", "kubeadm token create|list", "consul acl token ...",
+			"nomad acl token ...", "gpg --export-secret-subkeys", "rails credentials:show|credentials:edit",
 			"mokutil ~--password", "netsh wlan show ~key=clear", "cmdkey /list",
 		},
 	},
@@ -59,9 +62,11 @@ var harvestRules = []Rule{
 		Suggestion: "Look them up in the browser or in Keychain Access.",
 		when: []string{
 			"security find-generic-password|find-internet-password ~Chrome|Safari|Firefox|Brave|Edge|Chromium",
-			"security dump-trust-settings|unlock-keychain|set-keychain-settings -p", "firefox_decrypt.py|chrome-passwords|hackbrowserdata|LaZagne ...",
+			"security dump-trust-settings|unlock-keychain|set-keychain-settings -p",
+			"firefox_decrypt.py|chrome-passwords|hackbrowserdata|LaZagne ...",
 			"sqlite3 ~Login~Data|cookies.sqlite|key4.db|logins.json", "sqlite3 ~Cookies|TCC.db|KnowledgeC.db",
-			"vaultcmd|rundll32 ~credentials|keymgr", "chainbreaker ...", "keychaindump ...", "dpapi ...", "ssh-add -D ~-never",
+			"vaultcmd|rundll32 ~credentials|keymgr", "chainbreaker ...", "keychaindump ...", "dpapi ...",
+			"ssh-add -D ~-never",
 		},
 	},
 }
@@ -105,8 +110,10 @@ var metadataHosts = []string{"169.254.169.254", "metadata.google.internal", "100
 	"169.254.170.23", "[fd00:ec2::254]", "metadata.azure.internal", "2852039166", "0xa9fea9fe", "instance-data/"}
 
 // metadataSecrets are parts of the paths below which they lie.
-var metadataSecrets = []string{"security-credentials", "/token", "user-data", "userdata", "v2/credentials", "oauth2", "iam/",
-	"identity-credentials", "service-accounts", "recursive=true", "ramrole", "AWS_CONTAINER_CREDENTIALS", "/kube-env", "ssh-keys",
+var metadataSecrets = []string{"security-credentials", "/token", "user-data", "userdata", "v2/credentials", "oauth2",
+	"iam/",
+	"identity-credentials", "service-accounts", "recursive=true", "ramrole", "AWS_CONTAINER_CREDENTIALS", "/kube-env",
+	"ssh-keys",
 	"attributes/"}
 
 // asksMetadata reports whether a run fetches credentials from the metadata service.
@@ -140,7 +147,8 @@ func (a *assessor) harvested() {
 			wanted = wanted || anyIn(strings.ToLower(t), secretWords)
 			if t != "" && (t[0] == '/' || t[0] == '~') {
 				p := placeOf(r.Args[i], r.Dir)
-				wide = wide || p == placeRoot || p == placeHome || p == placeSystem && t != "/etc" && t != "/opt" && t != "/usr" ||
+				wide = wide || p == placeRoot || p == placeHome || p == placeSystem && t != "/etc" && t != "/opt" &&
+					t != "/usr" ||
 					t == "/mnt" || t == "/media"
 			}
 		}
@@ -219,32 +227,47 @@ func (a *assessor) anywhere() {
 	a.attacks()
 	a.weakened()
 	a.opened()
-	if fetchers[r.Name] && asksMetadata(r) {
+	fetches := fetchers[r.Name]
+	if fetches && asksMetadata(r) {
 		a.hit("secret.metadata")
+	}
+	switch r.Name {
+	case "gcore", "gdb", "procdump", "memdump":
+		if anyIn(a.cmd.Text, keepers) {
+			a.hit("secret.process")
+		}
 	}
 	if r.Endless && fills[r.Name] && (r.Name != "mkdir" || a.descends()) && (r.Name != "dd" || !r.Has("of=/dev/null")) {
 		a.hit("service.exhaust")
 	}
 	for i := range r.Args {
-		t := r.Args[i].Text
-		switch {
-		case strings.Contains(t, "/etc/") && !lookers[r.Name] && hashes(t, r.Dir):
-			a.hit("secret.read-system")
-		case fetchers[r.Name] && strings.Contains(t, "/api/v1/") && strings.Contains(t, "/secrets"):
+		w := &r.Args[i]
+		if strings.IndexByte(w.Text, '/') < 0 {
+			continue
+		}
+		if fetches && strings.Contains(w.Text, "/api/v1/") && strings.Contains(w.Text, "/secrets") {
 			a.hit("secret.cluster")
-		case !lookers[r.Name] && !isFind(r.Name) && anyIn(t, browserFiles) && (strings.Contains(t, "/") || printers[r.Name]):
-			a.hit("secret.browser")
-		case (r.Name == "gcore" || r.Name == "gdb" || r.Name == "procdump" || r.Name == "memdump") && anyIn(a.cmd.Text, keepers):
-			a.hit("secret.process")
-		case (t == "/dev/mem" || t == "/dev/kmem" || t == "/proc/kcore" || t == "if=/dev/mem") && !lookers[r.Name]:
-			a.hit("secret.process")
-		case strings.HasPrefix(t, "/proc/") && a.foreignProcess(t):
-			a.hit("secret.process")
-		case r.Args[i].Glob && t[0] == '/' && strings.ContainsAny(t, "?[") && !lookers[r.Name] && (shellparse.Match(t, "/etc/shadow") ||
-			shellparse.Match(t, "/etc/gshadow")):
-			a.hit("secret.read-system")
+		}
+		if rule := shownSecret(a, r, w); rule != "" && !lookers[r.Name] && !isFind(r.Name) {
+			a.hit(rule)
 		}
 	}
+}
+
+// shownSecret returns the rule about what a program shows that is given a path, empty if there is none.
+func shownSecret(a *assessor, r *shellparse.Run, w *shellparse.Word) string {
+	t := w.Text
+	switch {
+	case strings.Contains(t, "/etc/") && hashes(t, r.Dir), w.Glob && t[0] == '/' && strings.ContainsAny(t, "?[") &&
+		(shellparse.Match(t, "/etc/shadow") || shellparse.Match(t, "/etc/gshadow")):
+		return "secret.read-system"
+	case strings.HasPrefix(t, "/proc/") && (t == "/proc/kcore" || a.foreignProcess(t)), t == "/dev/mem", t == "/dev/kmem",
+		t == "if=/dev/mem":
+		return "secret.process"
+	case anyIn(t, browserFiles):
+		return "secret.browser"
+	}
+	return ""
 }
 
 // fills are programs that use up a disk when they are repeated without end.
@@ -261,11 +284,13 @@ func (a *assessor) descends() bool {
 }
 
 // browserFiles hold passwords and sessions.
-var browserFiles = []string{"/Login Data", "key4.db", "logins.json", "cookies.sqlite", "/Local State", "Default/Cookies", "login.keychain",
+var browserFiles = []string{"/Login Data", "key4.db", "logins.json", "cookies.sqlite", "/Local State",
+	"Default/Cookies", "login.keychain",
 	"Network/Cookies", "Login.keychain-db", "/Web Data"}
 
 // keepers are programs that keep keys in memory.
-var keepers = []string{"sshd", "ssh-agent", "gpg-agent", "keyring", "vault", "chrome", "firefox", "lsass", "kwallet", "1password", "keepass",
+var keepers = []string{"sshd", "ssh-agent", "gpg-agent", "keyring", "vault", "chrome", "firefox", "lsass", "kwallet",
+	"1password", "keepass",
 	"passw"}
 
 // hashes reports whether a word names the password hashes of the system.

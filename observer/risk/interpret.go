@@ -95,7 +95,8 @@ func remoteSource(r *shellparse.Run) bool {
 	case "ssh":
 		return r.Code.Present()
 	case "scp", "rsync", "sftp", "lftp", "smbclient", "tftp":
-		return r.Name == "tftp" || bareAddress(hostOf(r)) || containsText(r, []string{"@", "://"}) && bareAddress(remoteHost(r))
+		return r.Name == "tftp" || bareAddress(hostOf(r)) || containsText(r, []string{"@", "://"}) &&
+			bareAddress(remoteHost(r))
 	case "aws", "gsutil", "gcloud", "rclone", "mc", "s3cmd", "az", "oci":
 		return r.Has("cat") || r.Has("-") && (r.Has("cp") || r.Has("get") || r.Has("download"))
 	case "git":

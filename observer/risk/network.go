@@ -26,7 +26,8 @@ var networkRules = []Rule{
 		ID: "secret.sniff", Level: high,
 		Reason:     "It listens on the network for names and passwords of others.",
 		Suggestion: "Capture headers only, and only with the owners' consent.",
-		when:       []string{"dsniff|urlsnarf|mailsnarf|filesnarf|net-creds|PCredz|sslstrip|sslsplit ...", "bettercap|mitmproxy ~arp.spoof|net.sniff"},
+		when: []string{"dsniff|urlsnarf|mailsnarf|filesnarf|net-creds|PCredz|sslstrip|sslsplit ...",
+			"bettercap|mitmproxy ~arp.spoof|net.sniff"},
 	},
 	{
 		ID: "network.exfiltrate", Level: critical, attack: true,
@@ -64,10 +65,10 @@ var networkRules = []Rule{
 		Suggestion: "Export the one public key that is needed.",
 		when: []string{
 			"gpg --export-secret-keys|--export-secret-key|--export-secret-subkeys|--delete-secret-keys",
-			"gpg --delete-secret-key|--delete-secret-and-public-key",
-			"security dump-keychain|delete-keychain|export",
-			"secretsdump.py|mimikatz|lazagne|hashdump|pypykatz ...", "unshadow ...", "john|hashcat * !--list|--list=*|--help|-I|--version|-b",
-			"keyctl purge|clear", "lsadump ...", "reg save", "procdump|gcore ~lsass",
+			"gpg --delete-secret-key|--delete-secret-and-public-key", "security dump-keychain|delete-keychain|export",
+			"secretsdump.py|mimikatz|lazagne|hashdump|pypykatz ...", "unshadow ...",
+			"john|hashcat * !--list|--list=*|--help|-I|--version|-b", "keyctl purge|clear", "lsadump ...", "reg save",
+			"procdump|gcore ~lsass",
 		},
 	},
 	{
@@ -143,8 +144,9 @@ var networkRules = []Rule{
 			"ip addr|address|a del|delete", "ip route|r flush", "ip route|r del|delete default", "ifconfig * down",
 			"ifdown ...", "nmcli networking|radio off", "nmcli n|r off",
 			"nmcli con|connection|c|device|dev|d down|disconnect|delete|del", "route del|delete|flush default",
-			"route delete default", "route flush", "route add ... reject|blackhole !-host", "ip route|r add blackhole|unreachable|prohibit default|0.0.0.0/0", "networksetup ~off", "rfkill block", "wg-quick down",
-			"netplan apply", "dhclient -r", "brctl delbr|delif", "ovs-vsctl del-br|emer-reset",
+			"route delete default", "route flush", "route add ... reject|blackhole !-host",
+			"ip route|r add blackhole|unreachable|prohibit default|0.0.0.0/0", "networksetup ~off", "rfkill block",
+			"wg-quick down", "netplan apply", "dhclient -r", "brctl delbr|delif", "ovs-vsctl del-br|emer-reset",
 			"tc qdisc add ... ~loss",
 		},
 	},
@@ -157,8 +159,9 @@ var networkRules = []Rule{
 			"ifconfig * up|netmask|mtu", "ifconfig * *.*.*.*", "ifup|dhclient ...",
 			"nmcli con|connection|c|device|dev|d up|add|modify|connect|reload", "route add",
 			"hostnamectl set-hostname|hostname", "resolvectl dns|flush-caches", "netplan try|generate",
-			"wg|wg-quick set|up", "tc qdisc|filter|class add|del|replace", "iwconfig * *", "iw ... set|connect|disconnect|del|add", "ethtool -s|-K|-G",
-			"brctl addbr|addif", "networksetup ... !-list*|-get*|-showpppoestatus|-printcommands", "tailscale up|down|logout",
+			"wg|wg-quick set|up", "tc qdisc|filter|class add|del|replace", "iwconfig * *",
+			"iw ... set|connect|disconnect|del|add", "ethtool -s|-K|-G", "brctl addbr|addif",
+			"networksetup ... !-list*|-get*|-showpppoestatus|-printcommands", "tailscale up|down|logout",
 		},
 	},
 }
@@ -167,7 +170,8 @@ func init() {
 	register(netcat, "nc", "socat", "telnet", "openssl")
 	register(showFile, "cat", "less", "more", "head", "tail", "bat", "strings", "xxd", "base64", "nl", "tac", "od",
 		"hexdump", "grep", "cut", "awk", "getent")
-	register(serveFiles, "python", "python3", "php", "ruby", "npx", "busybox", "httpd", "darkhttpd", "http-server", "caddy", "twistd",
+	register(serveFiles, "python", "python3", "php", "ruby", "npx", "busybox", "httpd", "darkhttpd", "http-server",
+		"caddy", "twistd",
 		"miniserve", "webfsd", "simple-http-server", "updog", "uploadserver", "droopy")
 	register(listenTo, "tcpdump", "tshark", "ngrep", "ettercap", "snoop")
 	register(filterRule, "nft")

@@ -38,9 +38,9 @@ var packageRules = []Rule{
 			"conda|mamba remove|uninstall|clean", "conda|mamba env remove", "poetry|uv|pdm remove",
 			"pipx uninstall|uninstall-all", "nix-env -e|--uninstall", "nix-collect-garbage ...", "nix store gc",
 			"guix remove|gc", "rustup toolchain|target|component uninstall|remove", "rustup self uninstall",
-			"nvm|pyenv|rbenv|asdf|sdk|mise|volta|fnm uninstall", "npm|yarn|pnpm|pip cache clean|purge|rm|prune|clear|remove",
-			"emerge -C|--unmerge|--depclean|-c", "pkg delete|remove|autoremove|purge", "helm plugin uninstall",
-			"code --uninstall-extension",
+			"nvm|pyenv|rbenv|asdf|sdk|mise|volta|fnm uninstall",
+			"npm|yarn|pnpm|pip cache clean|purge|rm|prune|clear|remove", "emerge -C|--unmerge|--depclean|-c",
+			"pkg delete|remove|autoremove|purge", "helm plugin uninstall", "code --uninstall-extension",
 		},
 	},
 	{
@@ -55,9 +55,8 @@ var packageRules = []Rule{
 		when: []string{
 			"apt install|upgrade|dist-upgrade|full-upgrade|reinstall|build-dep|do-release-upgrade",
 			"dnf install|upgrade|update|reinstall|downgrade|localinstall|groupinstall|distro-sync|copr",
-			"dnf system-upgrade|module", "pacman -S|-Syu|-Sy|-Syyu|-U|-Su",
-			"dpkg -i|--install|--configure|--unpack", "rpm -i|-U|-ivh|-Uvh|-F|--import",
-			"zypper in|install|up|update|dup|addrepo|ar", "apk add|upgrade|fix",
+			"dnf system-upgrade|module", "pacman -S|-Syu|-Sy|-Syyu|-U|-Su", "dpkg -i|--install|--configure|--unpack",
+			"rpm -i|-U|-ivh|-Uvh|-F|--import", "zypper in|install|up|update|dup|addrepo|ar", "apk add|upgrade|fix",
 			"brew install|upgrade|reinstall|tap|link", "snap|flatpak install|refresh|update|connect|revert",
 			"pip install|download", "npm ... -g|--global", "gem|cpan|cpanm|luarocks install|update",
 			"cargo|go install", "composer global", "choco|scoop|winget install|upgrade|update",
@@ -79,21 +78,27 @@ var packageRules = []Rule{
 		Reason:     "It downloads what a project depends on, and runs the programs that come with it.",
 		Suggestion: "Install exactly what the lock file says, without scripts where that is enough.",
 		when: []string{
-			"npm install|i|ci|add|update|up|upgrade|dedupe !--dry-run", "npm audit fix !--dry-run", "npm dlx|create|init !-y|--yes",
-			"yarn add|install|upgrade|up|create|dlx !--dry-run", "bun add|install|update|create", "poetry add|install|update|sync !--dry-run",
-			"uv add|sync|lock !--dry-run", "uv pip|tool install|sync|compile", "pipenv install|sync|update", "pdm add|install|update|sync",
-			"rye|hatch add|sync", "pip-sync|pip-compile ...", "bundle install|update|add", "composer install|require|update|create-project !--dry-run",
-			"cargo add|update|fetch|vendor", "go get", "go mod tidy|download|vendor", "dotnet restore|add|workload", "dotnet new install",
-			"flutter|dart pub get|add|upgrade", "mix deps.get|deps.update|archive.install|local.hex", "swift package update|resolve", "pod install|update",
-			"carthage update|bootstrap", "conda|mamba|micromamba env create|update", "pixi add|install|update", "fisher|omf install|update|add",
-			"tlmgr install|update", "cabal|stack install|update", "opam install|update|upgrade|switch", "luarocks make|install",
-			"npx create-*|*@latest", "pnpm add|install|i|update|dlx|create !--dry-run", "deno install|add|cache", "vcpkg install|upgrade",
-			"conan install", "bower|jspm install", "nimble install", "shards install|update", "rebar3 get-deps|upgrade", "lein deps|ancient",
-			"helm dependency|dep update|build", "terraform init -upgrade", "pre-commit install|autoupdate",
-			"corepack enable|prepare|use", "asdf|mise|proto|rtx local|reshim|plugin-add", "krew install", "kubectl krew install",
-			"gh extension install|upgrade", "apm install", "spack install", "buf dep|mod update", "opkg install|upgrade", "ansible-galaxy install", "ansible-galaxy collection|role install",
-			"playwright install", "npx playwright install", "rustup target|component add", "Rscript|R ~install.packages", "adb install|uninstall|push",
-			"julia ~Pkg.add|Pkg.instantiate|Pkg.update",
+			"npm install|i|ci|add|update|up|upgrade|dedupe !--dry-run", "npm audit fix !--dry-run",
+			"npm dlx|create|init !-y|--yes", "yarn add|install|upgrade|up|create|dlx !--dry-run",
+			"bun add|install|update|create", "poetry add|install|update|sync !--dry-run",
+			"uv add|sync|lock !--dry-run", "uv pip|tool install|sync|compile", "pipenv install|sync|update",
+			"pdm add|install|update|sync", "rye|hatch add|sync", "pip-sync|pip-compile ...",
+			"bundle install|update|add", "composer install|require|update|create-project !--dry-run",
+			"cargo add|update|fetch|vendor", "go get", "go mod tidy|download|vendor", "dotnet restore|add|workload",
+			"dotnet new install", "flutter|dart pub get|add|upgrade",
+			"mix deps.get|deps.update|archive.install|local.hex", "swift package update|resolve",
+			"pod install|update", "carthage update|bootstrap", "conda|mamba|micromamba env create|update",
+			"pixi add|install|update", "fisher|omf install|update|add", "tlmgr install|update",
+			"cabal|stack install|update", "opam install|update|upgrade|switch", "luarocks make|install",
+			"npx create-*|*@latest", "pnpm add|install|i|update|dlx|create !--dry-run", "deno install|add|cache",
+			"vcpkg install|upgrade", "conan install", "bower|jspm install", "nimble install", "shards install|update",
+			"rebar3 get-deps|upgrade", "lein deps|ancient", "helm dependency|dep update|build",
+			"terraform init -upgrade", "pre-commit install|autoupdate", "corepack enable|prepare|use",
+			"asdf|mise|proto|rtx local|reshim|plugin-add", "krew install", "kubectl krew install",
+			"gh extension install|upgrade", "apm install", "spack install", "buf dep|mod update",
+			"opkg install|upgrade", "ansible-galaxy install", "ansible-galaxy collection|role install",
+			"playwright install", "npx playwright install", "rustup target|component add",
+			"Rscript|R ~install.packages", "adb install|uninstall|push", "julia ~Pkg.add|Pkg.instantiate|Pkg.update",
 		},
 	},
 	{
@@ -101,12 +106,16 @@ var packageRules = []Rule{
 		Reason:     "It deletes what a build has made.",
 		Suggestion: "None is needed if the build works from scratch.",
 		when: []string{
-			"make|gmake|bmake|mage|just|task|ninja|rake clean|distclean|mrproper|clobber|realclean|maintainer-clean|cleanall", "make|gmake ... clean|distclean|mrproper|clobber",
-			"cargo|flutter|lein|sbt|stack|cabal|mix|dune|zig|forge|truffle|anchor|west clean", "go clean", "mvn|mvnw|gradle|gradlew|ant ... clean",
-			"cmake ~clean --target", "bazel|bazelisk clean|shutdown", "dotnet|swift|msbuild|xcodebuild ... clean", "swift package clean|reset|purge-cache",
-			"idf.py clean|fullclean|erase-flash", "bitbake -c ~clean", "npm|yarn|pnpm|bun run clean", "npm|yarn|pnpm cache ~clean", "rails|rake tmp:clear|assets:clobber|log:clear",
-			"ccache -C|--clear|-c", "git lfs prune", "tox|nox ~--recreate", "latexmk -C|-c", "platformio|pio run ~clean", "gulp|grunt clean", "gatsby|expo clean", "hugo ~--cleanDestinationDir",
-			"scons -c", "waf clean|distclean", "meson|b2 ~clean", "nx reset", "turbo|lerna clean", "mypy ~--cache-clear", "pyclean ...",
+			"make|gmake|bmake|mage|just|task|ninja|rake clean|distclean|mrproper|clobber|realclean|maintainer-clean|cleanall",
+			"make|gmake ... clean|distclean|mrproper|clobber",
+			"cargo|flutter|lein|sbt|stack|cabal|mix|dune|zig|forge|truffle|anchor|west clean", "go clean",
+			"mvn|mvnw|gradle|gradlew|ant ... clean", "cmake ~clean --target", "bazel|bazelisk clean|shutdown",
+			"dotnet|swift|msbuild|xcodebuild ... clean", "swift package clean|reset|purge-cache",
+			"idf.py clean|fullclean|erase-flash", "bitbake -c ~clean", "npm|yarn|pnpm|bun run clean",
+			"npm|yarn|pnpm cache ~clean", "rails|rake tmp:clear|assets:clobber|log:clear", "ccache -C|--clear|-c",
+			"git lfs prune", "tox|nox ~--recreate", "latexmk -C|-c", "platformio|pio run ~clean", "gulp|grunt clean",
+			"gatsby|expo clean", "hugo ~--cleanDestinationDir", "scons -c", "waf clean|distclean", "meson|b2 ~clean",
+			"nx reset", "turbo|lerna clean", "mypy ~--cache-clear", "pyclean ...",
 		},
 	},
 	{
@@ -114,8 +123,12 @@ var packageRules = []Rule{
 		Reason:     "It writes a program to a board that is attached.",
 		Suggestion: "Check the port and the board's name first.",
 		when: []string{
-			"idf.py ... flash|erase-flash|monitor-flash", "esptool.py|esptool ... write_flash|write-flash|read_flash|verify_flash", "st-flash|st-util write|erase", "arduino-cli upload|burn-bootloader", "avrdude|dfu-util|bossac|teensy_loader_cli|nrfjprog ... !--help",
-			"openocd ~program|flash", "picotool load|erase|save", "west flash", "probe-rs run|download|erase", "platformio|pio run ~upload", "cargo flash|embed|espflash", "espflash flash|erase-flash", "uf2conv.py ...", "stm32flash -w", "mpremote cp|rm|run", "ampy put|rm", "rshell cp|rm",
+			"idf.py ... flash|erase-flash|monitor-flash",
+			"esptool.py|esptool ... write_flash|write-flash|read_flash|verify_flash", "st-flash|st-util write|erase",
+			"arduino-cli upload|burn-bootloader", "avrdude|dfu-util|bossac|teensy_loader_cli|nrfjprog ... !--help",
+			"openocd ~program|flash", "picotool load|erase|save", "west flash", "probe-rs run|download|erase",
+			"platformio|pio run ~upload", "cargo flash|embed|espflash", "espflash flash|erase-flash",
+			"uf2conv.py ...", "stm32flash -w", "mpremote cp|rm|run", "ampy put|rm", "rshell cp|rm",
 		},
 	},
 	{
@@ -133,9 +146,9 @@ var packageRules = []Rule{
 			"release-it|semantic-release|np|changeset|standard-version publish", "semantic-release|np ...",
 			"snapcraft upload|push|release", "helm push", "luarocks upload", "cabal upload", "stack upload",
 			"jsr|deno publish", "ansible-galaxy collection|role publish|import", "conda|anaconda upload",
-			"eas submit", "fastlane deliver|release|deploy|supply", "asc|altool upload",
-			"xcrun altool --upload-app", "clasp deploy", "sbt publish|publishSigned", "lein deploy",
-			"hackage-upload|opam-publish ...", "wasm-pack publish", "ovsx|vsce publish",
+			"eas submit", "fastlane deliver|release|deploy|supply", "asc|altool upload", "xcrun altool --upload-app",
+			"clasp deploy", "sbt publish|publishSigned", "lein deploy", "hackage-upload|opam-publish ...",
+			"wasm-pack publish", "ovsx|vsce publish",
 		},
 	},
 	{
@@ -174,25 +187,31 @@ var packageRules = []Rule{
 			"pip install --trusted-host|--break-system-packages",
 			"pip install --index-url|-i|--extra-index-url ~http://", "npm install|i ~http://",
 			"apt install --allow-unauthenticated", "dnf install --nogpgcheck", "rpm --nosignature|--nogpgcheck",
-			"npm ... --unsafe-perm|--unsafe-perm=true", "npm|yarn|pnpm config|set ~registry ~http://", "npm|yarn ... --registry=http://*",
-			"npm ... --registry ~http://", "pip config set ~http://", "pip config set ~trusted-host", "pip install ... http://*|git+http://*",
-			"gem sources|source -a|--add ~http://", "bundle config ~http://", "composer config ~http://", "composer config secure-http false",
-			"go env ~GOPROXY=http://", "go env ~GOSUMDB=off", "go env ~GOINSECURE", "cargo install --git|--index ~http://",
-			"conda config --set ssl_verify false", "conda config --add ~http://", "poetry source add ~http://", "dnf config-manager ~http://",
+			"npm ... --unsafe-perm|--unsafe-perm=true", "npm|yarn|pnpm config|set ~registry ~http://",
+			"npm|yarn ... --registry=http://*", "npm ... --registry ~http://", "pip config set ~http://",
+			"pip config set ~trusted-host", "pip install ... http://*|git+http://*",
+			"gem sources|source -a|--add ~http://", "bundle config ~http://", "composer config ~http://",
+			"composer config secure-http false", "go env ~GOPROXY=http://", "go env ~GOSUMDB=off",
+			"go env ~GOINSECURE", "cargo install --git|--index ~http://", "conda config --set ssl_verify false",
+			"conda config --add ~http://", "poetry source add ~http://", "dnf config-manager ~http://",
 			"nuget sources add ~http://", "dotnet nuget add source ~http://", "helm repo add ~http:// !--ca-file",
-			"apt-key ... ~http://", "add-apt-repository ~http://", "brew install ~http://", "brew tap ~http://", "snap install --dangerous|--devmode",
-			"flatpak install --no-gpg-verify", "flatpak remote-add --no-gpg-verify", "zypper --no-gpg-checks ...", "zypper ... --no-gpg-checks",
-			"apt ~Acquire::AllowInsecureRepositories=true|APT::Get::AllowUnauthenticated", "apt-get --force-yes|--allow-downgrades=unauthenticated",
-			"git config http.sslVerify|http.sslverify false --global", "yum ... --nogpgcheck", "luarocks install ~--server=http://", "cpan|cpanm ~http://",
-			"opam repo|repository add ~http://", "cabal install ~http://", "R|Rscript ~repos='http://",
-			"npm config set strict-ssl false", "npm set|config ~strict-ssl=false", "pacman ~SigLevel",
-			"apk add --allow-untrusted", "gem install ~http://", "go env ~GONOSUMCHECK|GONOSUMDB|GOFLAGS=-insecure",
+			"apt-key ... ~http://", "add-apt-repository ~http://", "brew install ~http://", "brew tap ~http://",
+			"snap install --dangerous|--devmode", "flatpak install --no-gpg-verify",
+			"flatpak remote-add --no-gpg-verify", "zypper --no-gpg-checks ...", "zypper ... --no-gpg-checks",
+			"apt ~Acquire::AllowInsecureRepositories=true|APT::Get::AllowUnauthenticated",
+			"apt-get --force-yes|--allow-downgrades=unauthenticated",
+			"git config http.sslVerify|http.sslverify false --global", "yum ... --nogpgcheck",
+			"luarocks install ~--server=http://", "cpan|cpanm ~http://", "opam repo|repository add ~http://",
+			"cabal install ~http://", "R|Rscript ~repos='http://", "npm config set strict-ssl false",
+			"npm set|config ~strict-ssl=false", "pacman ~SigLevel", "apk add --allow-untrusted",
+			"gem install ~http://", "go env ~GONOSUMCHECK|GONOSUMDB|GOFLAGS=-insecure",
 		},
 	},
 }
 
 func init() {
-	register(removeListed, "brew", "pip", "apt", "dnf", "pacman", "snap", "flatpak", "gem", "npm", "zypper", "apk", "pkg", "port", "cargo", "dpkg", "rpm")
+	register(removeListed, "brew", "pip", "apt", "dnf", "pacman", "snap", "flatpak", "gem", "npm", "zypper", "apk",
+		"pkg", "port", "cargo", "dpkg", "rpm")
 }
 
 // removeListed judges removals of what a list of everything installed holds.
@@ -204,18 +223,21 @@ func removeListed(a *assessor, r *shellparse.Run) {
 			}
 		}
 	}
-	if !(r.Has("uninstall") || r.Has("remove") || r.Has("purge") || r.Has("rm") || r.Has("erase") || r.Has("del") || r.Has("-e") ||
+	if !(r.Has("uninstall") || r.Has("remove") || r.Has("purge") || r.Has("rm") || r.Has("erase") || r.Has("del") ||
+		r.Has("-e") ||
 		r.Has("-R") || r.Has("-Rns") || r.Has("-P")) {
 		return
 	}
 	for i := range r.Args {
 		for _, f := range a.cmd.Upstream(shellparse.Source{From: r.Args[i].From}) {
 			u := &a.cmd.Runs[f]
-			if u.Name == "grep" || u.Name == "head" || u.Name == "fzf" || u.Name == "egrep" || u.Name == "rg" || u.Has("-Qdtq") ||
+			if u.Name == "grep" || u.Name == "head" || u.Name == "fzf" || u.Name == "egrep" || u.Name == "rg" ||
+				u.Has("-Qdtq") ||
 				u.Has("-Qtdq") || u.Has("leaves") || u.Has("--outdated") || u.Has("-q") && u.Name == "deborphan" {
 				return
 			}
-			if u.Has("list") || u.Has("freeze") || u.Has("-l") || u.Has("-qa") || u.Has("-Qq") || u.Has("ls") || u.Has("info") {
+			if u.Has("list") || u.Has("freeze") || u.Has("-l") || u.Has("-qa") || u.Has("-Qq") || u.Has("ls") ||
+				u.Has("info") {
 				a.hit("package.remove-all")
 			}
 		}

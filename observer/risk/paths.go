@@ -188,7 +188,8 @@ func placeOfPartlyOpen(p string) place {
 		return placeHome
 	case strings.HasPrefix(head, "/tmp") || strings.HasPrefix(head, "/var/tmp") || strings.HasPrefix(head, "~/.cache"):
 		return placeDisposed
-	case strings.HasPrefix(head, "/boot/") || strings.HasPrefix(head, "/lib/modules/") || strings.HasPrefix(head, "/usr/bin/") ||
+	case strings.HasPrefix(head, "/boot/") || strings.HasPrefix(head, "/lib/modules/") ||
+		strings.HasPrefix(head, "/usr/bin/") ||
 		strings.HasPrefix(head, "/usr/sbin/"):
 		return placeVital
 	case head[0] == '/':
@@ -332,32 +333,12 @@ func isDisposed(p string) bool {
 	}
 }
 
-// discarded reports whether a name says that it is not needed any more: debug_3, site.bak, try-tmp.
-func discarded(base string) bool {
-	if len(base) > 64 {
-		return false
-	}
-	first := base
-	if i := strings.IndexAny(base, "-_."); i > 0 {
-		first = base[:i]
-	}
-	switch strings.ToLower(first) {
-	case "tmp", "temp", "debug", "scratch", "junk", "trash", "foo", "bar":
-		return len(first) < len(base)
-	}
-	if i := strings.LastIndexByte(base, '.'); i > 0 {
-		switch strings.ToLower(base[i+1:]) {
-		case "old", "tmp", "temp", "bak", "scratch", "copy", "orig":
-			return true
-		}
-	}
-	return false
-}
-
 // diskPrefixes begin the names of block devices.
 var diskPrefixes = []string{"sd", "hd", "vd", "xvd", "nvme", "mmcblk", "disk", "rdisk", "dm-", "md", "mapper/", "loop",
-	"sr", "nbd", "zd", "vg", "ram", "rbd", "da", "ada", "nda", "nvd", "rsd", "rwd", "wd", "ld", "vtbd", "mfid", "aacd", "dsk/", "rdsk/",
-	"zvol/", "md/", "drbd", "pmem", "sg", "st0", "fd0", "gpt/", "label/", "ufs/", "mtd", "mtdblock", "bcache", "cciss/", "block/"}
+	"sr", "nbd", "zd", "vg", "ram", "rbd", "da", "ada", "nda", "nvd", "rsd", "rwd", "wd", "ld", "vtbd", "mfid",
+	"aacd", "dsk/", "rdsk/",
+	"zvol/", "md/", "drbd", "pmem", "sg", "st0", "fd0", "gpt/", "label/", "ufs/", "mtd", "mtdblock", "bcache",
+	"cciss/", "block/"}
 
 // isDisk reports whether a path names a block device, a partition, or the raw memory of the machine.
 func isDisk(p string) bool {

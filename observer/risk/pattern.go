@@ -33,6 +33,7 @@ type pattern struct {
 type term struct {
 	kind  byte // 'o' operand, '.' gap, '-' option, and the marks of the notation
 	words []string
+	stars bool // some word holds *
 }
 
 // line is one pattern as it is written, without the names of the programs.
@@ -112,7 +113,8 @@ var sameAs = map[string]string{
 	"mariadb": "mysql", "mycli": "mysql", "pgcli": "psql", "cockroach": "psql", "mongo": "mongosh",
 	"valkey-cli": "redis-cli", "keydb-cli": "redis-cli",
 	"ncat": "nc", "netcat": "nc", "nc.traditional": "nc", "nc.openbsd": "nc", "cryptcat": "nc", "sbd": "nc", "dbd": "nc",
-	"pwncat": "nc", "pwncat-cs": "nc", "rustcat": "nc", "rcat": "nc", "powercat": "nc", "ncat.exe": "nc", "gmv": "mv", "gcp": "cp",
+	"pwncat": "nc", "pwncat-cs": "nc", "rustcat": "nc", "rcat": "nc", "powercat": "nc", "ncat.exe": "nc", "gmv": "mv",
+	"gcp":    "cp",
 	"gchmod": "chmod", "gchown": "chown", "chgrp": "chown",
 	"apt-get": "apt", "aptitude": "apt", "nala": "apt", "yum": "dnf", "microdnf": "dnf", "yay": "pacman",
 	"paru": "pacman", "pip3": "pip", "pnpm": "npm", "ip6tables": "iptables",
@@ -145,6 +147,7 @@ func compile(l line) pattern {
 				}
 			}
 		}
+		t.stars = strings.IndexByte(f, '*') >= 0
 		p.terms = append(p.terms, t)
 	}
 	return p
@@ -213,12 +216,12 @@ const maxList = 256
 
 func (t *term) any(w string) bool {
 	for _, x := range t.words {
-		if x == w || strings.IndexByte(x, '*') >= 0 && shellparse.Match(x, w) {
+		if x == w || t.stars && strings.IndexByte(x, '*') >= 0 && shellparse.Match(x, w) {
 			return true
 		}
 	}
-	if first, rest, ok := strings.Cut(w, ","); ok && rest != "" && len(w) <= maxList { // kubectl delete svc,deploy
-		return t.any(first) || t.any(rest)
+	if i := strings.IndexByte(w, ','); i >= 0 && i+1 < len(w) && len(w) <= maxList { // kubectl delete svc,deploy
+		return t.any(w[:i]) || t.any(w[i+1:])
 	}
 	return false
 }
@@ -247,7 +250,8 @@ func hasOption(r *shellparse.Run, options []string) bool {
 				}
 			case len(o) > 2 && len(t) > len(o) && t[len(o)] == '=' && t[:len(o)] == o:
 				return true
-			case len(t) > 2 && len(t) < len(o) && t[1] == '-' && abbreviating[r.Name] && !whole[t] && strings.HasPrefix(o, t):
+			case len(t) > 2 && len(t) < len(o) && t[1] == '-' && abbreviating[r.Name] && !whole[t] &&
+				strings.HasPrefix(o, t):
 				return true
 			case strings.IndexByte(o, '*') >= 0 && shellparse.Match(o, t):
 				return true

@@ -101,10 +101,12 @@ func touchFiles(a *assessor, r *shellparse.Run) {
 	for _, w := range operandsOf(r, "-r -t -d --reference --date") {
 		c := pathOf(w.Text, r.Dir)
 		base := c[strings.LastIndexByte(c, '/')+1:]
-		hidden := strings.HasPrefix(base, ".") && len(base) > 1 && (strings.HasPrefix(c, "/tmp/") || strings.HasPrefix(c, "/dev/shm/") ||
+		hidden := strings.HasPrefix(base, ".") && len(base) > 1 && (strings.HasPrefix(c, "/tmp/") ||
+			strings.HasPrefix(c, "/dev/shm/") ||
 			strings.HasPrefix(c, "/var/tmp/"))
 		switch p := placeOf(w, r.Dir); {
-		case hidden || isLog(w.Text, r.Dir) || p == placeVital && c[0] == '/' || p == placeDeep || strings.HasPrefix(c, "/usr/") ||
+		case hidden || isLog(w.Text, r.Dir) || p == placeVital && c[0] == '/' || p == placeDeep ||
+			strings.HasPrefix(c, "/usr/") ||
 			strings.HasPrefix(c, "/etc/"):
 			a.hit("log.timestamp")
 		}
@@ -132,7 +134,8 @@ func temporary(p string) bool {
 
 // hiddenPlace reports whether a program lies hidden in a folder for temporary files.
 func hiddenPlace(p string) bool {
-	if strings.HasPrefix(p, "/dev/tty") || strings.HasPrefix(p, "/dev/pts/") || strings.HasPrefix(p, "/dev/cu.") || isDisk(p) {
+	if strings.HasPrefix(p, "/dev/tty") || strings.HasPrefix(p, "/dev/pts/") || strings.HasPrefix(p, "/dev/cu.") ||
+		isDisk(p) {
 		return false
 	}
 	return temporary(p) && strings.Contains(p, "/.") && !strings.Contains(p, "/./") && !strings.Contains(p, "/../") ||
@@ -144,8 +147,9 @@ func hiddenPlace(p string) bool {
 func (a *assessor) started() {
 	r := a.at
 	p := r.Path
-	if interpreters[r.Name] && !r.Code.Known && len(r.Args) > 0 {
-		if s := firstOperand(r); hiddenPlace(s) && !strings.HasPrefix(s, "/dev/") {
+	if !r.Code.Known && len(r.Args) > 0 {
+		s := firstOperand(r)
+		if s != "" && s[0] == '/' && hiddenPlace(s) && !strings.HasPrefix(s, "/dev/") && interpreters[r.Name] {
 			p = s
 		}
 	}
@@ -201,8 +205,9 @@ var replaced = set(`sshd sudo su login passwd bash sh dash zsh ls ps netstat ss 
 // replaces judges copying over a program of the system.
 func (a *assessor) replaces(from []shellparse.Word, to shellparse.Word, r *shellparse.Run) {
 	c := pathOf(to.Text, r.Dir)
-	if !strings.HasPrefix(c, "/usr/sbin") && !strings.HasPrefix(c, "/usr/bin") && !strings.HasPrefix(c, "/bin") && !strings.HasPrefix(c,
-		"/sbin") && !strings.HasPrefix(c, "/lib") && !strings.HasPrefix(c, "/usr/lib") {
+	if !strings.HasPrefix(c, "/usr/sbin") && !strings.HasPrefix(c, "/usr/bin") && !strings.HasPrefix(c, "/bin") &&
+		!strings.HasPrefix(c,
+			"/sbin") && !strings.HasPrefix(c, "/lib") && !strings.HasPrefix(c, "/usr/lib") {
 		return
 	}
 	base := c[strings.LastIndexByte(c, '/')+1:]

@@ -111,8 +111,9 @@ var personalFolders = set(`~/Documents ~/Desktop ~/Pictures ~/Library ~/Photos ~
 // listsTracked reports whether a word stands for all files that git knows.
 func (a *assessor) listsTracked(w shellparse.Word) bool {
 	for _, i := range w.From {
-		if r := &a.cmd.Runs[i]; r.Name == "git" && r.Has("ls-files") && !hasOption(r, []string{"-o", "--others", "-d", "--deleted", "-m",
-			"-u", "-i"}) && countOperands(r) == 1 {
+		if r := &a.cmd.Runs[i]; r.Name == "git" && r.Has("ls-files") &&
+			!hasOption(r, []string{"-o", "--others", "-d", "--deleted", "-m",
+				"-u", "-i"}) && countOperands(r) == 1 {
 			return true
 		}
 	}
@@ -122,7 +123,8 @@ func (a *assessor) listsTracked(w shellparse.Word) bool {
 // listsRoot reports whether a word stands for what a listing of the root folder gives.
 func (a *assessor) listsRoot(w shellparse.Word) bool {
 	for _, i := range a.cmd.Upstream(shellparse.Source{From: w.From}) {
-		if r := &a.cmd.Runs[i]; r.Name == "ls" || r.Name == "dir" || r.Name == "gci" || r.Name == "Get-ChildItem" || isFind(r.Name) || r.Name == "eza" || r.Name == "exa" {
+		if r := &a.cmd.Runs[i]; r.Name == "ls" || r.Name == "dir" || r.Name == "gci" || r.Name == "Get-ChildItem" ||
+			isFind(r.Name) || r.Name == "eza" || r.Name == "exa" {
 			for j := range r.Args {
 				if placeOf(r.Args[j], r.Dir) == placeRoot {
 					return true

@@ -50,7 +50,8 @@ func Rules() []Rule {
 }
 
 var allRules = slices.Concat(shellRules, fileRules, diskRules, gitRules, containerRules, cloudRules, dataRules,
-	networkRules, serviceRules, accountRules, packageRules, persistRules, harvestRules, escapeRules, attackRules, configRules,
+	networkRules, serviceRules, accountRules, packageRules, persistRules, harvestRules, escapeRules, attackRules,
+	configRules,
 	storeRules, desktopRules, windowsRules, gearRules, cloudMoreRules, genericRules)
 
 var ruleByID = sync.OnceValue(func() map[string]*Rule {
@@ -165,7 +166,8 @@ func (a *assessor) run(i int) {
 		a.ops = r.Operands(a.ops[:0])
 	}
 	for i := range patterns {
-		if patterns[i].matches(r, a.ops) && !(r.Depth > 0 && r.Parent < 0 && patterns[i].rule == "secret.store-read") { // not shown
+		if patterns[i].matches(r, a.ops) && !(r.Depth > 0 && r.Parent < 0 &&
+			patterns[i].rule == "secret.store-read") { // not shown
 			a.hit(patterns[i].rule)
 		}
 	}
@@ -233,8 +235,10 @@ func asksOnly(r *shellparse.Run) bool {
 	if simulates(r) {
 		return true
 	}
-	if n := len(r.Args); n == 1 && (r.Arg(0) == "-h" || r.Arg(0) == "-V" || r.Arg(0) == "help") && sameAs[r.Name] != "shutdown" &&
-		r.Name != "shutdown" && r.Name != "history" || n > 0 && (r.Name == "aws" || r.Name == "az" || r.Name == "gcloud") && r.Arg(n-1) == "help" ||
+	if n := len(r.Args); n == 1 && (r.Arg(0) == "-h" || r.Arg(0) == "-V" || r.Arg(0) == "help") &&
+		sameAs[r.Name] != "shutdown" &&
+		r.Name != "shutdown" && r.Name != "history" || n > 0 && (r.Name == "aws" || r.Name == "az" ||
+		r.Name == "gcloud") && r.Arg(n-1) == "help" ||
 		n > 0 && r.Arg(0) == "help" && len(patternsByName[r.Name]) > 0 && !r.Root {
 		return true
 	}

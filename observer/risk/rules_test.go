@@ -63,7 +63,8 @@ func TestEveryRuleMatchesWhatItMeansAndNotItsNeighbour(t *testing.T) {
 func TestEveryRuleExplainsItselfInOneSentence(t *testing.T) {
 	for _, r := range Rules() {
 		for what, s := range map[string]string{"reason": r.Reason, "suggestion": r.Suggestion} {
-			if !strings.HasSuffix(s, ".") || strings.Contains(strings.TrimSuffix(s, "."), ". ") || s[0] < 'A' || s[0] > 'Z' {
+			if !strings.HasSuffix(s, ".") || strings.Contains(strings.TrimSuffix(s, "."), ". ") || s[0] < 'A' ||
+				s[0] > 'Z' {
 				t.Errorf("%s: the %s is not one sentence: %q", r.ID, what, s)
 			}
 		}

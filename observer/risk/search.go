@@ -174,7 +174,8 @@ func limited(r *shellparse.Run) bool {
 	}
 	for i := range r.Args { // in "-name x -o -delete" the action belongs to what is not named
 		if t := r.Args[i].Text; t == "-o" || t == "-or" {
-			if next := r.Arg(i + 1); next == "" || next == "-delete" || strings.HasPrefix(next, "-exec") || strings.HasPrefix(next, "-ok") {
+			if next := r.Arg(i + 1); next == "" || next == "-delete" || strings.HasPrefix(next, "-exec") ||
+				strings.HasPrefix(next, "-ok") {
 				return false
 			}
 		}

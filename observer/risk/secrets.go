@@ -41,7 +41,8 @@ var keySuffixes = []string{".pem", ".p12", ".pfx", ".jks", ".ppk", ".key"}
 // secrecy grades a path.
 func secrecy(text, dir string) secretKind {
 	text = strings.TrimPrefix(text, "@")
-	if text == "" || strings.HasSuffix(text, ".pub") || strings.Contains(text, "://") || strings.Contains(text, "known_hosts") {
+	if text == "" || strings.HasSuffix(text, ".pub") || strings.Contains(text, "://") ||
+		strings.Contains(text, "known_hosts") {
 		return notSecret
 	}
 	c := pathOf(text, dir)
@@ -200,6 +201,7 @@ func showFile(a *assessor, r *shellparse.Run) {
 
 // endlessMemory reports whether a run collects endless input in memory.
 func endlessMemory(r *shellparse.Run) bool {
-	return (r.Name == "tail" || r.Name == "tac" || r.Name == "grep" || r.Name == "sort") && (r.Has("/dev/zero") || r.Has("/dev/urandom") ||
+	return (r.Name == "tail" || r.Name == "tac" || r.Name == "grep" || r.Name == "sort") && (r.Has("/dev/zero") ||
+		r.Has("/dev/urandom") ||
 		r.Stdin.File == "/dev/zero" || r.Stdin.File == "/dev/urandom")
 }

@@ -126,7 +126,8 @@ func (a *assessor) reads(from []int) bool {
 
 // private reports whether an address belongs to a private network or this machine.
 func private(host string) bool {
-	for _, p := range [...]string{"10.", "192.168.", "127.", "169.254.", "172.16.", "172.17.", "172.18.", "172.19.", "172.20.", "172.2",
+	for _, p := range [...]string{"10.", "192.168.", "127.", "169.254.", "172.16.", "172.17.", "172.18.", "172.19.",
+		"172.20.", "172.2",
 		"172.30.", "172.31."} {
 		if strings.HasPrefix(host, p) {
 			return true
@@ -212,8 +213,10 @@ func (a *assessor) uploaded(r *shellparse.Run) secretKind {
 }
 
 // storePorts are ports of servers whose data are deleted over HTTP.
-var storePorts = [...]string{":5984/", ":9200/", ":9201/", ":8086/", ":8500/v1/kv", ":6333/collections", ":7700/indexes", ":8108/collections",
-	":15672/api/queues", ":15672/api/vhosts", ":6443/api", ":8529/_api", ":8091/pools", ":8983/solr", ":2379/v", ":19530/", ":5000/v2/",
+var storePorts = [...]string{":5984/", ":9200/", ":9201/", ":8086/", ":8500/v1/kv", ":6333/collections",
+	":7700/indexes", ":8108/collections",
+	":15672/api/queues", ":15672/api/vhosts", ":6443/api", ":8529/_api", ":8091/pools", ":8983/solr", ":2379/v",
+	":19530/", ":5000/v2/",
 	":8080/v1/namespaces", ":4646/v1/job", ":8123/", ":2375/volumes", ":2375/containers"}
 
 // storeURL reports whether a request goes to such a server, and whether it names a whole database of it.
@@ -252,12 +255,17 @@ func clustered(t string) (option, attached string) {
 
 // owners are parts of the addresses to which a secret of the environment may go.
 var owners = []struct{ name, hosts string }{
-	{"GITHUB_TOKEN", "github"}, {"GH_TOKEN", "github"}, {"GITLAB_TOKEN", "gitlab"}, {"CI_JOB_TOKEN", "gitlab $CI"}, {"NPM_TOKEN", "npm"},
-	{"AWS_SECRET", "amazonaws"}, {"AWS_ACCESS_KEY", "amazonaws"}, {"AWS_SESSION", "amazonaws"}, {"VAULT_TOKEN", "vault $VAULT"},
-	{"OPENAI_API_KEY", "openai"}, {"ANTHROPIC_API_KEY", "anthropic"}, {"STRIPE_SECRET", "stripe"}, {"DIGITALOCEAN_TOKEN", "digitalocean"},
+	{"GITHUB_TOKEN", "github"}, {"GH_TOKEN", "github"}, {"GITLAB_TOKEN", "gitlab"}, {"CI_JOB_TOKEN", "gitlab $CI"},
+	{"NPM_TOKEN", "npm"},
+	{"AWS_SECRET", "amazonaws"}, {"AWS_ACCESS_KEY", "amazonaws"}, {"AWS_SESSION", "amazonaws"}, {"VAULT_TOKEN",
+		"vault $VAULT"},
+	{"OPENAI_API_KEY", "openai"}, {"ANTHROPIC_API_KEY", "anthropic"}, {"STRIPE_SECRET", "stripe"},
+	{"DIGITALOCEAN_TOKEN", "digitalocean"},
 	{"CLOUDFLARE_API", "cloudflare"}, {"HEROKU_API_KEY", "heroku"}, {"DOCKER_PASSWORD", "docker"}, {"PYPI_TOKEN", "pypi"},
-	{"KUBE_TOKEN", "kube"}, {"AZURE_CLIENT_SECRET", "microsoft azure"}, {"GOOGLE_APPLICATION_CREDENTIALS", "google"}, {"SSH_PRIVATE_KEY", "~"},
-	{"DATABASE_URL", "~"}, {"DB_PASSWORD", "~"}, {"SECRET_KEY_BASE", "~"}, {"PGPASSWORD", "~"}, {"MYSQL_PWD", "~"}, {"JWT_SECRET", "~"},
+	{"KUBE_TOKEN", "kube"}, {"AZURE_CLIENT_SECRET", "microsoft azure"}, {"GOOGLE_APPLICATION_CREDENTIALS", "google"},
+	{"SSH_PRIVATE_KEY", "~"},
+	{"DATABASE_URL", "~"}, {"DB_PASSWORD", "~"}, {"SECRET_KEY_BASE", "~"}, {"PGPASSWORD", "~"}, {"MYSQL_PWD", "~"},
+	{"JWT_SECRET", "~"},
 }
 
 // misdirected reports whether a value holds a well-known secret of the environment and goes to somebody else than its owner.
@@ -316,8 +324,10 @@ func (a *assessor) bulkUpload(r *shellparse.Run) {
 func (a *assessor) bulk(from []int) bool {
 	for _, i := range a.cmd.Upstream(shellparse.Source{From: from}) {
 		u := &a.cmd.Runs[i]
-		if u.Name == "mysqldump" || u.Name == "pg_dump" || u.Name == "pg_dumpall" || u.Name == "mongodump" || u.Name == "mariadb-dump" ||
-			u.Name == "docker" && u.Has("save") || u.Name == "tcpdump" || u.Name == "tshark" || u.Name == "slapcat" || u.Name == "redis-dump" || u.Name == "etcdctl" {
+		if u.Name == "mysqldump" || u.Name == "pg_dump" || u.Name == "pg_dumpall" || u.Name == "mongodump" ||
+			u.Name == "mariadb-dump" ||
+			u.Name == "docker" && u.Has("save") || u.Name == "tcpdump" || u.Name == "tshark" || u.Name == "slapcat" ||
+			u.Name == "redis-dump" || u.Name == "etcdctl" {
 			return true
 		}
 		if u.Name != "tar" && u.Name != "zip" && u.Name != "cpio" && u.Name != "dd" {

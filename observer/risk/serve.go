@@ -46,7 +46,8 @@ func serveFiles(a *assessor, r *shellparse.Run) {
 		if v, ok := strings.CutPrefix(t, "--directory="); ok {
 			dir = v
 		}
-		if (t == "-d" || t == "--directory" || t == "-t" || t == "-h" || t == "--root" || t == "--path" || t == "-w") && i+1 < len(r.Args) {
+		if (t == "-d" || t == "--directory" || t == "-t" || t == "-h" || t == "--root" || t == "--path" ||
+			t == "-w") && i+1 < len(r.Args) {
 			dir = r.Arg(i + 1)
 		}
 		if t != "" && (t[0] == '/' || t[0] == '~') {
@@ -57,7 +58,8 @@ func serveFiles(a *assessor, r *shellparse.Run) {
 		return
 	}
 	w := shellparse.Word{Text: dir}
-	if p := placeOf(w, ""); p == placeRoot || p == placeHome || p == placeSystem && !strings.HasPrefix(dir, "/var/www") && !strings.HasPrefix(dir,
+	if p := placeOf(w, ""); p == placeRoot || p == placeHome || p == placeSystem &&
+		!strings.HasPrefix(dir, "/var/www") && !strings.HasPrefix(dir,
 		"/srv") && dir != "/opt" || secrecy(dir, "") >= secret || p == placeVital {
 		a.hit("network.serve-home")
 	}
@@ -78,9 +80,11 @@ func listenTo(a *assessor, r *shellparse.Run) {
 	}
 	for j := a.index + 1; j < len(a.cmd.Runs); j++ {
 		g := &a.cmd.Runs[j]
-		if (strings.Contains(g.Name, "grep") || g.Name == "rg" || g.Name == "awk") && contains(a.cmd.Upstream(g.Stdin), a.index) {
+		if (strings.Contains(g.Name, "grep") || g.Name == "rg" || g.Name == "awk") &&
+			contains(a.cmd.Upstream(g.Stdin), a.index) {
 			for k := range g.Args {
-				if low := strings.ToLower(g.Args[k].Text); anyIn(low, secretWords) || strings.Contains(low, "authorization") ||
+				if low := strings.ToLower(g.Args[k].Text); anyIn(low, secretWords) ||
+					strings.Contains(low, "authorization") ||
 					strings.Contains(low, "cookie") || strings.Contains(low, "pass") {
 					a.hit("secret.sniff")
 				}

@@ -14,8 +14,9 @@ var serviceRules = []Rule{
 		Suggestion: "Check with who and uptime, and announce it with shutdown +5.",
 		when: []string{
 			"systemctl reboot|poweroff|halt|kexec|rescue|emergency|suspend|hibernate|soft-reboot",
-			"systemctl isolate", "systemctl set-default rescue*|emergency*|poweroff*|reboot*|halt*|shutdown*", "init|telinit 0|1|6|s|S", "pm-suspend|pm-hibernate ...",
-			"Stop-Computer|Restart-Computer ...", "kexec -e|-f", "ipmitool ... off|cycle|reset",
+			"systemctl isolate", "systemctl set-default rescue*|emergency*|poweroff*|reboot*|halt*|shutdown*",
+			"init|telinit 0|1|6|s|S", "pm-suspend|pm-hibernate ...", "Stop-Computer|Restart-Computer ...",
+			"kexec -e|-f", "ipmitool ... off|cycle|reset",
 			"loginctl terminate-user|terminate-session|kill-user|poweroff|reboot",
 		},
 	},
@@ -68,7 +69,8 @@ var serviceRules = []Rule{
 		Reason:     "It uses up memory or processors until the machine stands still.",
 		Suggestion: "Limit it with ulimit, timeout or systemd-run.",
 		when: []string{
-			"scontrol shutdown|takeover", "scontrol update ~state=down|State=DOWN|state=drain|State=DRAIN", "stress|stress-ng ... ~100%|--vm|--fork|--class",
+			"scontrol shutdown|takeover", "scontrol update ~state=down|State=DOWN|state=drain|State=DRAIN",
+			"stress|stress-ng ... ~100%|--vm|--fork|--class",
 		},
 	},
 	{
@@ -81,8 +83,10 @@ var serviceRules = []Rule{
 		Reason:     "It ends processes.",
 		Suggestion: "Look with ps or pgrep first.",
 		when: []string{
-			"tmux kill-session|kill-server|kill-window|kill-pane", "screen -X ~quit|kill", "zellij kill-session|kill-all-sessions|ka|k", "kill-port|fkill|killport ...",
-			"am force-stop|kill|kill-all", "scancel|qdel|bkill|condor_rm ...", "wmctrl -c", "gh run cancel", "adb kill-server", "xkill ...", "jobs -x", "bkill 0",
+			"tmux kill-session|kill-server|kill-window|kill-pane", "screen -X ~quit|kill",
+			"zellij kill-session|kill-all-sessions|ka|k", "kill-port|fkill|killport ...",
+			"am force-stop|kill|kill-all", "scancel|qdel|bkill|condor_rm ...", "wmctrl -c", "gh run cancel",
+			"adb kill-server", "xkill ...", "jobs -x", "bkill 0",
 		},
 	},
 	{
@@ -109,7 +113,8 @@ var serviceRules = []Rule{
 			"kernel-install|plymouth-set-default-theme ...",
 			"localectl|hostnamectl set-locale|set-keymap|set-hostname",
 			"update-alternatives --set|--config|--install|--remove", "tuned-adm profile", "cpupower ...",
-			"udevadm control|trigger --reload*|-R|*", "udevadm control|trigger", "pmset|nvram|systemsetup|scutil|defaults write|delete|-a|--set", "defaults write|delete",
+			"udevadm control|trigger --reload*|-R|*", "udevadm control|trigger",
+			"pmset|nvram|systemsetup|scutil|defaults write|delete|-a|--set", "defaults write|delete",
 			"bless|softwareupdate -i|--install",
 		},
 	},
@@ -118,11 +123,11 @@ var serviceRules = []Rule{
 		Reason:     "It changes how the machine starts; a mistake leaves it unable to.",
 		Suggestion: "Have a rescue medium at hand.",
 		when: []string{
-			"grub-install|grub2-install|lilo|extlinux|syslinux ...", "efibootmgr -B|-b|-c|-o|-O|-D",
-			"bootctl remove", "bcdedit /delete|/set", "flashrom -w|-E|--write",
-			"fwupdmgr install|update|downgrade|reinstall", "flash_erase|flashcp|mtd ...",
-			"fastboot flash|erase|format|oem|flashing", "fastboot -w", "heimdall flash", "odin4|mtkclient|edl|rkdeveloptool ...", "esptool.py|esptool erase_flash", "csrutil disable",
-			"nvram -c", "mokutil --disable-validation|--reset", "setpci|wrmsr ...",
+			"grub-install|grub2-install|lilo|extlinux|syslinux ...", "efibootmgr -B|-b|-c|-o|-O|-D", "bootctl remove",
+			"bcdedit /delete|/set", "flashrom -w|-E|--write", "fwupdmgr install|update|downgrade|reinstall",
+			"flash_erase|flashcp|mtd ...", "fastboot flash|erase|format|oem|flashing", "fastboot -w",
+			"heimdall flash", "odin4|mtkclient|edl|rkdeveloptool ...", "esptool.py|esptool erase_flash",
+			"csrutil disable", "nvram -c", "mokutil --disable-validation|--reset", "setpci|wrmsr ...",
 		},
 	},
 	{
@@ -140,8 +145,8 @@ var serviceRules = []Rule{
 		when: []string{
 			"setenforce 0|Permissive|permissive", "aa-disable|aa-teardown|aa-complain ...",
 			"spctl --master-disable|--global-disable", "Set-MpPreference ~true|True",
-			"sysctl ~kernel.randomize_va_space=0|kernel.yama.ptrace_scope=0|kernel.kptr_restrict=0",
-			"tpm2_clear ...", "auditctl -e|-D", "Set-ExecutionPolicy ~Bypass|Unrestricted", "apparmor_parser -R",
+			"sysctl ~kernel.randomize_va_space=0|kernel.yama.ptrace_scope=0|kernel.kptr_restrict=0", "tpm2_clear ...",
+			"auditctl -e|-D", "Set-ExecutionPolicy ~Bypass|Unrestricted", "apparmor_parser -R",
 			"chcon ... unconfined_u", "semanage permissive", "DisableRealtimeMonitoring ...",
 		},
 	},
@@ -149,7 +154,8 @@ var serviceRules = []Rule{
 
 func init() {
 	register(shutdownCommand, "shutdown")
-	register(stopService, "update-rc.d", "chkconfig", "rc-update", "insserv", "service", "rc-service", "launchctl", "sv", "initctl")
+	register(stopService, "update-rc.d", "chkconfig", "rc-update", "insserv", "service", "rc-service", "launchctl",
+		"sv", "initctl")
 	register(killCommand, "kill", "killall", "pkill", "killall5", "skill", "fuser", "xkill", "taskkill")
 	register(cronCommand, "crontab")
 	register(removeJobs, "atrm", "at")
@@ -167,7 +173,8 @@ var vitalServices = []string{"ssh", "sshd", "networking", "network", "NetworkMan
 	"systemd-resolved", "firewalld", "ufw", "iptables", "nftables", "auditd", "rsyslog", "syslog", "systemd-journald",
 	"fail2ban", "apparmor", "dbus", "systemd-logind", "docker", "containerd", "kubelet", "etcd", "crowdsec",
 	"clamav-daemon", "falcon-sensor", "selinux", "postgresql", "mysql", "mysqld", "mariadb", "wpa_supplicant",
-	"osqueryd", "pf", "ipfw", "npf", "ntpd", "syslogd", "securityd", "wazuh-agent", "crond", "cron", "systemd-timesyncd", "k3s", "mongod", "ossec", "snort"}
+	"osqueryd", "pf", "ipfw", "npf", "ntpd", "syslogd", "securityd", "wazuh-agent", "crond", "cron",
+	"systemd-timesyncd", "k3s", "mongod", "ossec", "snort"}
 
 func stopService(a *assessor, r *shellparse.Run) {
 	stops := false

@@ -79,8 +79,8 @@ var shellRules = []Rule{
 		Suggestion: "Let logrotate or journalctl --vacuum-time remove old entries.",
 		when: []string{
 			"journalctl --vacuum-time=1s|--vacuum-time=1|--vacuum-time=0*|--vacuum-size=1*K|--vacuum-size=1",
-			"journalctl --vacuum-size=0*|--vacuum-files=0", "wevtutil cl|clear-log", "Clear-EventLog",
-			"auditctl -D", "auditctl -e 0", "utmpdump|wtmpclean ...", "Clear-History", "log erase",
+			"journalctl --vacuum-size=0*|--vacuum-files=0", "wevtutil cl|clear-log", "Clear-EventLog", "auditctl -D",
+			"auditctl -e 0", "utmpdump|wtmpclean ...", "Clear-History", "log erase",
 		},
 	},
 	{

@@ -85,7 +85,8 @@ func (p *pattern) needs(options bool) []string {
 // plain reports whether a word holds only characters that no shell takes for anything else.
 func plain(w string) bool {
 	for _, c := range []byte(w) {
-		if (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && (c < '0' || c > '9') && c != '_' && c != '-' && c != '.' && c != '+' {
+		if (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && (c < '0' || c > '9') && c != '_' && c != '-' && c != '.' &&
+			c != '+' {
 			return false
 		}
 	}

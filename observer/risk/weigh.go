@@ -45,7 +45,8 @@ func nameOf(text string) naming {
 	if production(text) {
 		return namesProduction
 	}
-	for _, w := range [...]string{"test", "tests", "testing", "tmp", "scratch", "sandbox", "playground", "demo", "local", "localhost",
+	for _, w := range [...]string{"test", "tests", "testing", "tmp", "scratch", "sandbox", "playground", "demo",
+		"local", "localhost",
 		"dev", "development", "throwaway", "staging", "ci"} {
 		if standsAlone(text, w) {
 			return namesScratch
@@ -88,3 +89,25 @@ func standsAlone(text, word string) bool {
 }
 
 func isLetter(c byte) bool { return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' }
+
+// discarded reports whether a name says that it is not needed any more: debug_3, site.bak, try-tmp.
+func discarded(base string) bool {
+	if len(base) > 64 {
+		return false
+	}
+	first := base
+	if i := strings.IndexAny(base, "-_."); i > 0 {
+		first = base[:i]
+	}
+	switch strings.ToLower(first) {
+	case "tmp", "temp", "debug", "scratch", "junk", "trash", "foo", "bar":
+		return len(first) < len(base)
+	}
+	if i := strings.LastIndexByte(base, '.'); i > 0 {
+		switch strings.ToLower(base[i+1:]) {
+		case "old", "tmp", "temp", "bak", "scratch", "copy", "orig":
+			return true
+		}
+	}
+	return false
+}

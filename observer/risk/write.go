@@ -136,7 +136,8 @@ func (a *assessor) written(w shellparse.Word, r *shellparse.Run, appends bool) {
 	case isHistory(w.Text, r.Dir) && !appends:
 		a.hit("log.history-wipe")
 	case isLog(w.Text, r.Dir) && !appends:
-		a.pick(redirected(r) && (!strings.HasPrefix(r.Name, "tee") || emptied(r) || recordsLogins(c)), "log.wipe", "file.write-system")
+		a.pick(redirected(r) && (!strings.HasPrefix(r.Name, "tee") || emptied(r) ||
+			recordsLogins(c)), "log.wipe", "file.write-system")
 	case strings.HasPrefix(c, "/etc/") || strings.HasPrefix(c, "/usr/") || strings.HasPrefix(c, "/lib") ||
 		strings.HasPrefix(c, "/sys/") || strings.HasPrefix(c, "/proc/") || strings.HasPrefix(c, "/opt/") && r.Root ||
 		strings.HasPrefix(c, "/bin/") || strings.HasPrefix(c, "/sbin/"):

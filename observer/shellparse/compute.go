@@ -103,7 +103,8 @@ func (w *walker) programText(r *Run, lang string) (string, bool) {
 		}
 		code = strings.TrimSpace(rest[1 : len(rest)-1])
 	}
-	for _, name := range [...]string{"printf", "println", "print", "puts", "echo", "console.log", "say", "process.stdout.write",
+	for _, name := range [...]string{"printf", "println", "print", "puts", "echo", "console.log", "say",
+		"process.stdout.write",
 		"sys.stdout.write", "io.write", "$stdout.write", "STDOUT.write"} {
 		rest, ok := strings.CutPrefix(strings.TrimPrefix(code, "import sys;"), name)
 		if !ok {

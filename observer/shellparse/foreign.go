@@ -41,8 +41,10 @@ func language(program string) string {
 // inlineOptions lists the options behind which further interpreters take program text.
 var inlineOptions = map[string]string{
 	"R": "-e", "octave": "--eval", "erl": "-eval", "guile": "-c", "emacs": "--eval -eval", "emacsclient": "-e --eval",
-	"ocaml": "-e", "gnuplot": "-e", "sbcl": "--eval", "clojure": "-e", "clj": "-e -M", "bb": "-e", "scala": "-e", "racket": "-e",
-	"crystal": "eval", "kotlin": "-e", "kotlinc": "-e", "swipl": "-g", "janet": "-e", "nim": "--eval", "ghc": "-e", "runghc": "-e",
+	"ocaml": "-e", "gnuplot": "-e", "sbcl": "--eval", "clojure": "-e", "clj": "-e -M", "bb": "-e", "scala": "-e",
+	"racket":  "-e",
+	"crystal": "eval", "kotlin": "-e", "kotlinc": "-e", "swipl": "-g", "janet": "-e", "nim": "--eval", "ghc": "-e",
+	"runghc": "-e",
 	"jshell": "-s", "zx": "-e --eval", "csi": "-e", "rust-script": "-e", "micropython": "-c", "bpython": "-c", "sage": "-c",
 }
 
@@ -59,13 +61,13 @@ func (w *walker) interpreter(i int, r Run, lang string) {
 	for j := 0; j < len(r.Args); j++ {
 		a := r.Args[j]
 		t := a.Text
-		inline := false
-		switch {
-		case (lang == "ruby" || lang == "perl" || lang == "node" || lang == "lua") && (t == "-r" || t == "-I" || t == "-l" && lang == "lua" ||
-			t == "--require" || t == "--import"):
+		if (lang == "ruby" || lang == "perl" || lang == "node" || lang == "lua") && (t == "-r" || t == "-I" ||
+			t == "-l" && lang == "lua" ||
+			t == "--require" || t == "--import") {
 			j++
 			continue
 		}
+		var inline bool
 		switch lang {
 		case "python":
 			if t == "-m" { // a module is not program text
@@ -77,8 +79,9 @@ func (w *walker) interpreter(i int, r Run, lang string) {
 				continue
 			}
 		case "perl", "ruby", "lua", "luajit", "julia", "elixir", "Rscript", "osascript", "groovy", "raku":
-			inline = len(t) > 1 && len(t) < 8 && t[0] == '-' && strings.IndexByte("-MmIr", t[1]) < 0 && (strings.HasSuffix(t,
-				"e") || strings.HasSuffix(t, "E"))
+			inline = len(t) > 1 && len(t) < 8 && t[0] == '-' && strings.IndexByte("-MmIr", t[1]) < 0 &&
+				(strings.HasSuffix(t,
+					"e") || strings.HasSuffix(t, "E"))
 		case "node":
 			inline = t == "-e" || t == "-p" || t == "-pe" || t == "--eval" || t == "--print" || t == "eval"
 		case "php":
@@ -129,7 +132,8 @@ func (w *walker) interpreter(i int, r Run, lang string) {
 // behindCommand runs what stands behind -Command or /c. PowerShell and cmd are read as if they were a shell: names and
 // operands look alike.
 func (w *walker) behindCommand(i int, r Run) {
-	bare := r.Name != "cmd" && len(r.Args) > 0 && !strings.HasPrefix(r.Args[0].Text, "-") && !strings.HasPrefix(r.Args[0].Text, "/") &&
+	bare := r.Name != "cmd" && len(r.Args) > 0 && !strings.HasPrefix(r.Args[0].Text, "-") &&
+		!strings.HasPrefix(r.Args[0].Text, "/") &&
 		!strings.HasSuffix(r.Args[0].Text, ".ps1")
 	if bare { // powershell Get-Item x
 		w.child(i, joined(r.Args), Source{}, nil)

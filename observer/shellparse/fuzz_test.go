@@ -8,9 +8,12 @@ import (
 )
 
 var seeds = []string{
-	"", "rm -rf /", "sudo -u x env A=b nice rm", "a=(b c); ${a[@]:1:2} ${x//y/z} ${!z} ${#q}", "cat <<E | sh\nrm $(ls)\nE", "f(){ f|f& };f",
-	"for i in {1..9}; do x $i; done", "find . -exec sh -c 'rm {}' \\;", "echo a | base64 -d | xxd -r -p | tr a-z b-za | rev | sh", "if a; b; end",
-	"for x (a b) rm $x", "$'\\x41\\u1F600\\777'", "printf '%d %s\\n' 1 2 3", "xargs -I{} sh -c 'x {}' <<< y", "parallel rm ::: a", "x=$x$x; eval $x$x",
+	"", "rm -rf /", "sudo -u x env A=b nice rm", "a=(b c); ${a[@]:1:2} ${x//y/z} ${!z} ${#q}",
+	"cat <<E | sh\nrm $(ls)\nE", "f(){ f|f& };f",
+	"for i in {1..9}; do x $i; done", "find . -exec sh -c 'rm {}' \\;",
+	"echo a | base64 -d | xxd -r -p | tr a-z b-za | rev | sh", "if a; b; end",
+	"for x (a b) rm $x", "$'\\x41\\u1F600\\777'", "printf '%d %s\\n' 1 2 3", "xargs -I{} sh -c 'x {}' <<< y",
+	"parallel rm ::: a", "x=$x$x; eval $x$x",
 	"((1+(2*3)))", "case x in a|b) c;; esac", "[[ a =~ b ]] && c", "exec 3<>/dev/tcp/a/1; sh <&3", "python3 -c \"os.system('a')\"", "\x00\xff`'\"$(", "IFS=; a", "docker run -v a:b --entrypoint c d e",
 	"alias a=b; a; a", "env -S 'a \"b' c", "sed '1e rm' x | awk 'BEGIN{system(\"y\")}'", "curl -o a b; ./a", "set -- a b; $1 $2 $@", "a <(b) >(c)", "~/x ~y '~'", "r${x}y $@z ${a:-$(b)}",
 }
@@ -104,12 +107,16 @@ func TestEveryBoundHoldsForAMegabyteOfAnything(t *testing.T) {
 	const size = 1 << 20
 	units := []string{
 		"a;", "(", "$(", "a ", "a|", "a && ", "{a,b}", "x=$x$x;", "eval ", "`", "'\"", "\x00\xff", "sudo ", "${x%%a*b*c*}", "$((1+", "$", "case x in a) ",
-		"cat <a ", "alias a=b;", "echo a > f;sh f;", "$(echo a)", "x (", "function f; ", "a\n", "\\", "<<E ", ">(", "for i in a; do ", "xargs ", "ssh h ", "{1..9}", "${", "$a[", "x\"", "function 'f; ", "end; ", "repeat 3 ", "$((1?", "((1?1:", "((-", "((a=", "[[ a && ", "[[ ( ", "a[a[", "let a[", "${a[", "x=([", "${a/", "$[", "[[ -n ", "((1+(", "sh -c '",
+		"cat <a ", "alias a=b;", "echo a > f;sh f;", "$(echo a)", "x (", "function f; ", "a\n", "\\", "<<E ", ">(",
+		"for i in a; do ", "xargs ", "ssh h ", "{1..9}", "${", "$a[", "x\"", "function 'f; ", "end; ",
+		"repeat 3 ", "$((1?", "((1?1:", "((-", "((a=", "[[ a && ", "[[ ( ", "a[a[", "let a[", "${a[", "x=([",
+		"${a/", "$[", "[[ -n ", "((1+(", "sh -c '",
 	}
 	for _, u := range units {
 		line := "echo " + strings.Repeat(u, size/len(u))
-		for shell, length := range map[vocabulary.ShellType]int{
-			vocabulary.ShellBash: size, vocabulary.ShellZsh: size / 8, vocabulary.ShellFish: size / 8, vocabulary.ShellOther: smallText,
+		for shell, length := range map[protocol.ShellType]int{
+			protocol.ShellBash: size, protocol.ShellZsh: size / 8, protocol.ShellFish: size / 8,
+			protocol.ShellOther: smallText,
 		} {
 			if c := Parse(line[:min(length, len(line))], shell); len(c.Runs) > maxRuns {
 				t.Errorf("%q: %d runs", u, len(c.Runs))

@@ -38,11 +38,13 @@ func (w *walker) git(i int, r Run) {
 			w.plantCode(i, strings.TrimPrefix(next.Text, "!"))
 			return
 		case strings.HasPrefix(t, "ext::"): // a transport that is a command
-			w.child(i, Word{Text: strings.ReplaceAll(t[len("ext::"):], "% ", " "), Open: a.Open, From: a.From}, Source{}, nil)
+			w.child(i, Word{Text: strings.ReplaceAll(t[len("ext::"):], "% ", " "), Open: a.Open, From: a.From},
+				Source{}, nil)
 		case strings.HasPrefix(t, "--upload-pack=") || strings.HasPrefix(t, "--receive-pack="):
 			_, v, _ := strings.Cut(t, "=")
 			w.child(i, Word{Text: v, Open: a.Open, From: a.From}, Source{}, nil)
-		case (t == "--tree-filter" || t == "--index-filter" || t == "--msg-filter" || t == "--env-filter") && next.Text != "":
+		case (t == "--tree-filter" || t == "--index-filter" || t == "--msg-filter" || t == "--env-filter") &&
+			next.Text != "":
 			w.childIn(i, next, Source{}, nil, func(c *context) { c.place = PlaceThrowaway })
 		case strings.Contains(t, "=") && j > 0 && r.Args[j-1].Text == "-c":
 			if key, v, _ := strings.Cut(t, "="); gitCommandKey(strings.ToLower(key)) {

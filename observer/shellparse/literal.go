@@ -139,7 +139,8 @@ func (e *elements) end() {
 func (e *elements) drop() { e.cur, e.has, e.solid, e.format = Word{}, false, false, false }
 
 // homeNames are how languages name the home folder.
-var homeNames = []string{"Dir.home", "os.path.expanduser", "Path.home", "process.env.HOME", "os.homedir", "ENV[", "os.environ[",
+var homeNames = []string{"Dir.home", "os.path.expanduser", "Path.home", "process.env.HOME", "os.homedir", "ENV[",
+	"os.environ[",
 	"$ENV{HOME}", "System.getProperty"}
 
 // interpolated replaces {name} in a format string, and #{name} or ${name} in others, by an unknown value.

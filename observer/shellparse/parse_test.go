@@ -184,8 +184,10 @@ func TestARunKnowsItsSurroundings(t *testing.T) {
 		t.Errorf("redirections %+v", r.Redirs)
 	}
 	places := map[string]Place{
-		"rm x": PlaceHere, "ssh h rm x": PlaceRemote, "docker exec c rm x": PlaceContainer, "docker run i rm x": PlaceThrowaway,
-		"kubectl exec p -- rm x": PlaceContainer, "chroot /mnt rm x": PlaceChroot, "ssh h docker run i rm x": PlaceThrowaway,
+		"rm x": PlaceHere, "ssh h rm x": PlaceRemote, "docker exec c rm x": PlaceContainer,
+		"docker run i rm x":      PlaceThrowaway,
+		"kubectl exec p -- rm x": PlaceContainer, "chroot /mnt rm x": PlaceChroot,
+		"ssh h docker run i rm x": PlaceThrowaway,
 	}
 	for line, want := range places {
 		if r := find(t, Parse(line, vocabulary.ShellBash), "rm"); r.Place != want {
@@ -204,11 +206,13 @@ func TestWordsTellWhatIsUnknown(t *testing.T) {
 	r := find(t, Parse(`rm "$HOME/a" ~/b '~/c' $X "$Y"/z ${Z:?} * '*' "$(ls)" $PWD`, vocabulary.ShellBash), "rm")
 	want := []Word{
 		{Text: "~/a"}, {Text: "~/b"}, {Text: "./~/c"}, {Text: "$X", Open: true}, {Text: "$Y/z", Open: true},
-		{Text: "$Z", Open: true, Guarded: true}, {Text: "*", Glob: true}, {Text: "*"}, {Text: "$()", Open: true, From: []int{0}}, {Text: "."},
+		{Text: "$Z", Open: true, Guarded: true}, {Text: "*", Glob: true}, {Text: "*"}, {Text: "$()", Open: true,
+			From: []int{0}}, {Text: "."},
 	}
 	for i, w := range want {
 		got := r.Args[i]
-		if got.Text != w.Text || got.Open != w.Open || got.Guarded != w.Guarded || got.Glob != w.Glob || !slices.Equal(got.From, w.From) {
+		if got.Text != w.Text || got.Open != w.Open || got.Guarded != w.Guarded || got.Glob != w.Glob ||
+			!slices.Equal(got.From, w.From) {
 			t.Errorf("argument %d: %+v, want %+v", i, got, w)
 		}
 	}
@@ -217,7 +221,8 @@ func TestWordsTellWhatIsUnknown(t *testing.T) {
 func TestUpstreamFollowsPipesSubstitutionsAndFiles(t *testing.T) {
 	for _, line := range []string{
 		"curl u | tee f | sed s/a/b/ | sh", "sh <(curl u)", `sh -c "$(curl u)"`, "x=$(curl u); eval $x", "curl u > f; sh f", "curl -o f u && sh ./f",
-		"wget http://h/f; sh f", "curl u | (cat; echo) | sh", "bash -c 'curl u' | sh", "curl -o f u; chmod +x f; mv f g; ./g",
+		"wget http://h/f; sh f", "curl u | (cat; echo) | sh", "bash -c 'curl u' | sh",
+		"curl -o f u; chmod +x f; mv f g; ./g",
 	} {
 		c := Parse(line, vocabulary.ShellBash)
 		last := &c.Runs[len(c.Runs)-1]
@@ -233,9 +238,11 @@ func TestUpstreamFollowsPipesSubstitutionsAndFiles(t *testing.T) {
 
 func TestSelfSpawningIsSeen(t *testing.T) {
 	for line, want := range map[string]bool{
-		":(){ :|:& };:": true, "f() { f & f; }; f": true, "while true; do x & done": true, "for ((;;)); do x & done": true, "$0 & $0": true,
-		"f() { a | b; }; f": false, "while true; do x & wait; done": false, "for i in 1 2; do x & done": false, "walk() { for d in *; do walk $d; done; }": false,
-		"while read l; do x $l & done": false,
+		":(){ :|:& };:": true, "f() { f & f; }; f": true, "while true; do x & done": true,
+		"for ((;;)); do x & done": true, "$0 & $0": true,
+		"f() { a | b; }; f": false, "while true; do x & wait; done": false, "for i in 1 2; do x & done": false,
+		"walk() { for d in *; do walk $d; done; }": false,
+		"while read l; do x $l & done":             false,
 	} {
 		if got := Parse(line, vocabulary.ShellBash).SelfSpawning; got != want {
 			t.Errorf("%s: %v", line, got)
@@ -274,7 +281,8 @@ func TestQuotingAWordDoesNotChangeIt(t *testing.T) {
 }
 
 func TestWrappersDoNotChangeWhatRuns(t *testing.T) {
-	wraps := []string{"sudo ", "sudo -u root ", "env A=b ", "nohup ", "nice -n 3 ", "time ", "command ", "exec ", "timeout 5 ", "stdbuf -oL ", "setsid ", "doas ", "ionice -c 3 "}
+	wraps := []string{"sudo ", "sudo -u root ", "env A=b ", "nohup ", "nice -n 3 ", "time ", "command ", "exec ",
+		"timeout 5 ", "stdbuf -oL ", "setsid ", "doas ", "ionice -c 3 "}
 	rapid.Check(t, func(t *rapid.T) {
 		line := "rm -f x"
 		for range rapid.IntRange(0, 6).Draw(t, "depth") {
@@ -292,7 +300,8 @@ func TestMatchAgreesWithTheShell(t *testing.T) {
 		pattern, s string
 		want       bool
 	}{
-		{"*", "", true}, {"a*c", "abc", true}, {"a*c", "abd", false}, {"?", "", false}, {"r?", "rm", true}, {"[a-c]x", "bx", true}, {"[!a]x", "ax", false},
+		{"*", "", true}, {"a*c", "abc", true}, {"a*c", "abd", false}, {"?", "", false}, {"r?", "rm", true}, {"[a-c]x",
+			"bx", true}, {"[!a]x", "ax", false},
 		{"[", "[", true}, {`\*`, "*", true}, {`\*`, "a", false}, {"*a*b*", "xaxbx", true}, {"[]a]", "]", true}, {"", "", true},
 	} {
 		if got := Match(tt.pattern, tt.s); got != tt.want {
@@ -303,7 +312,8 @@ func TestMatchAgreesWithTheShell(t *testing.T) {
 
 func TestCleanShortensPaths(t *testing.T) {
 	for in, want := range map[string]string{
-		"/": "/", "//": "/", "/./": "/", "/usr/..": "/", "/../..": "/", "a/../b": "b", "./a/": "a", ".": ".", "..": "..", "../..": "../..", "~/": "~", "~/..": "~/..",
+		"/": "/", "//": "/", "/./": "/", "/usr/..": "/", "/../..": "/", "a/../b": "b", "./a/": "a", ".": ".",
+		"..": "..", "../..": "../..", "~/": "~", "~/..": "~/..",
 		"./~": "./~", "$X/../a": "$X/../a", "": "", "/a//b": "/a/b",
 	} {
 		if got := Clean(in); got != want {

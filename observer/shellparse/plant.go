@@ -27,7 +27,8 @@ var startFiles = wordSet(`.bashrc .bash_profile .bash_login .bash_logout .bash_a
 var startFolders = []string{"/.git/hooks/", "/.husky/", "/git/hooks/", "/.config/fish/conf.d/", "/.config/fish/functions/",
 	"/.oh-my-zsh/custom/", "/etc/profile.d/", "/etc/rc.d/", "/etc/init.d/", "/etc/rc.local", "/etc/update-motd.d/",
 	"/etc/cron.daily/", "/etc/cron.hourly/", "/etc/cron.weekly/", "/etc/cron.monthly/", "/etc/NetworkManager/dispatcher.d/",
-	"/etc/network/if-", "/etc/dhcp/dhclient-", "/etc/ppp/ip-up", "/etc/acpi/", "/etc/zsh", "/etc/bash.bashrc", "/etc/bashrc",
+	"/etc/network/if-", "/etc/dhcp/dhclient-", "/etc/ppp/ip-up", "/etc/acpi/", "/etc/zsh", "/etc/bash.bashrc",
+	"/etc/bashrc",
 	"/etc/profile", "/etc/ssh/sshrc", "/.ssh/rc", "/.config/plasma-workspace/env/", "/etc/local.d/", "/etc/periodic/",
 	"/usr/lib/systemd/system-sleep/", "/etc/apt/apt.conf.d/", "/.config/autostart-scripts/", "/etc/X11/Xsession.d/"}
 
@@ -116,7 +117,7 @@ func (w *walker) plant(i int, name string, content Source) {
 			code = cronCommand(line)
 		case plantedUser:
 			code = cronCommand(line)
-			if k := strings.IndexAny(code, " \t"); k > 0 && strings.IndexAny(code[:k], "/=$(") < 0 {
+			if k := strings.IndexAny(code, " \t"); k > 0 && !strings.ContainsAny(code[:k], "/=$(") {
 				code = code[k+1:]
 			}
 		case plantedUnit:

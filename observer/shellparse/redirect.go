@@ -118,7 +118,8 @@ func (w *walker) file(name string) *file {
 // installedAs finds a file that the line wrote into a folder in which programs are searched.
 func (w *walker) installedAs(name string) *file {
 	for i := range w.files {
-		if rest, ok := strings.CutSuffix(w.files[i].name, "/bin/"+name); ok && name != "" && strings.IndexByte("/~", (rest + "/")[0]) >= 0 {
+		if rest, ok := strings.CutSuffix(w.files[i].name, "/bin/"+name); ok && name != "" &&
+			strings.IndexByte("/~", (rest + "/")[0]) >= 0 {
 			return &w.files[i]
 		}
 	}

@@ -21,7 +21,7 @@ func (l *lexer) braced(inner string, depth int) []Word {
 	}
 	inner = strings.TrimLeft(inner, "=~^+")
 	var values []Word
-	rest := ""
+	var rest string
 	switch {
 	case strings.HasPrefix(inner, "${"):
 		end := matching(inner, 1)
