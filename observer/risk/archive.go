@@ -7,6 +7,14 @@ import (
 )
 
 func syncFiles(a *assessor, r *shellparse.Run) {
+	if r.Has("--remove-source-files") && !hasOption(r, []string{"-n", "--dry-run"}) {
+		for _, w := range operandsOf(r, "-e --rsh --exclude --include") {
+			if p := placeOf(w, r.Dir); p == placeHome || p == placeVital || p == placeSystem || p == placeRoot {
+				a.hit("file.remove-here")
+				break
+			}
+		}
+	}
 	if !hasOption(r, []string{"--delete", "--delete-after", "--delete-before", "--delete-during", "--delete-excluded",
 		"--del"}) || hasOption(r, []string{"-n", "--dry-run"}) {
 		return
@@ -35,7 +43,8 @@ func syncFiles(a *assessor, r *shellparse.Run) {
 func unpackFiles(a *assessor, r *shellparse.Run) {
 	for i := range r.Args {
 		t := r.Args[i].Text
-		if (t == "-C" || t == "--directory" || t == "-d" && r.Name == "unzip") && i+1 < len(r.Args) && !creates(r) {
+		if (t == "-C" || t == "--directory" || t == "-d" && r.Name == "unzip" || t == "-D" &&
+			r.Name == "cpio") && i+1 < len(r.Args) && !creates(r) {
 			if p := placeOf(r.Args[i+1], r.Dir); p == placeRoot || p == placeSystem &&
 				!strings.HasPrefix(pathOf(r.Arg(i+1), ""), "/usr/local") && r.Arg(i+1) != "/opt" &&
 				r.Arg(i+1) != "/srv" {

@@ -84,7 +84,7 @@ var cloudRules = []Rule{
 		when: []string{
 			"aws * stop-*|reboot-*|modify-*|put-*|update-*|attach-*|detach-*|create-*|run-* ^update-kubeconfig",
 			"aws * start-*|deploy|invoke|send-*|scale-*|set-*|associate-*|authorize-*|cancel-*|change-* ^update-kubeconfig",
-			"aws s3 rm|mv|mb", "aws s3 sync|cp $s3://*",
+			"aws * restore-*|reboot-*|copy-*|promote-* ^update-kubeconfig", "aws s3 rm|mv|mb", "aws s3 sync|cp $s3://*",
 			"gcloud ... create|update|stop|reset|resize|deploy|add-iam-policy-binding|set-iam-policy|patch|import",
 			"gcloud ... restart|promote", "gcloud rm|mv|setmeta|acl|iam|mb|rsync",
 			"az ... create|update|stop|restart|deallocate|start|reset|set ^account",

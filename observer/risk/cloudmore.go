@@ -6,7 +6,7 @@ var cloudMoreRules = []Rule{
 		Reason:     "It deletes resources of a cloud or a platform, often with their data.",
 		Suggestion: "List the resource first, and take a snapshot or an export.",
 		when: []string{
-			"az ... delete|purge|delete-batch|remove|revoke|deallocate", "aws ... delete|terminate !--dry-run",
+			"az ... delete|purge|delete-batch|remove|revoke|deallocate", "aws ... delete|terminate !--dry-run", "aws * *-delete-* !--dry-run",
 			"aws * deactivate-*|stop-logging|delete* !--dry-run", "aws s3control|s3api delete-* !--dry-run",
 			"aws cloudfront|lambda|iam ... ~delete- !--dry-run",
 			"hcloud ... delete|remove|disable-protection|rebuild",
@@ -51,6 +51,17 @@ var cloudMoreRules = []Rule{
 			"drbdadm down|invalidate|wipe-md|secondary --force", "targetcli clearconfig ...",
 			"zfs destroy|rollback|receive ... -r|-R|-F", "juicefs destroy|gc|rmr ...",
 			"proxmox-backup-client forget|prune", "pass|gopass rm|delete", "op item|vault|document|user delete",
+		},
+	},
+	{
+		ID: "cloud.scale-zero", Level: high,
+		Reason:     "It stops every instance of a service.",
+		Suggestion: "Scale down step by step, and check what still sends requests.",
+		when: []string{
+			"aws ecs update-service --desired-count=0", "aws ecs update-service =--desired-count =0",
+			"aws autoscaling ... =--desired-capacity|--max-size =0", "gcloud ... ~--size=0|--max-instances=0", "az vmss scale =0",
+			"heroku ps:scale ~=0", "fly|flyctl scale count 0", "docker service scale ~=0", "dokku ps:scale ~=0", "cf scale =-i =0",
+			"kubectl scale ... =--replicas =0", "nomad job scale * 0", "flux suspend --all",
 		},
 	},
 	{

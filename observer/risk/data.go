@@ -234,13 +234,16 @@ func (a *assessor) statement(words []string, stmt string) {
 	case "CREATE", "REVOKE", "RENAME", "REINDEX", "VACUUM", "INSERT", "REPLACE", "MERGE", "FLUSH", "SHUTDOWN", "KILL",
 		"PURGE", "RESET":
 		switch {
-		case words[0] == "SHUTDOWN" || words[0] == "PURGE":
+		case words[0] == "SHUTDOWN" || words[0] == "PURGE" || words[0] == "RESET" && (words[1] == "MASTER" ||
+			words[1] == "BINARY"):
 			a.hit("sql.drop")
 		case strings.Contains(stmt, " SUPERUSER"):
 			a.hit("sql.grant-all")
 		default:
 			a.hit("sql.schema")
 		}
+	case "LOAD":
+		a.pick(strings.Contains(stmt, " INFILE "), "sql.read-file", "sql.schema")
 	case "COPY":
 		if strings.Contains(stmt, " PROGRAM ") {
 			a.hit("sql.program")
@@ -342,6 +345,12 @@ func redisClient(a *assessor, r *shellparse.Run) {
 	if up := strings.ToUpper(r.Stdin.Text); strings.Contains(up, "FLUSHALL") || strings.Contains(up, "FLUSHDB") {
 		a.hit("redis.flush")
 	}
+	if r.Has("replicaof") || r.Has("slaveof") || r.Has("REPLICAOF") || r.Has("SLAVEOF") {
+		a.pick(bareAddress(lastOperandBut(r)) && !private(lastOperandBut(r)), "sql.program", "redis.delete")
+	}
+	if (r.Has("EVAL") || r.Has("eval")) && containsText(r, []string{"'del'", "'DEL'", `"del"`, `"DEL"`, "flush", "FLUSH", "unlink"}) {
+		a.hit("redis.flush")
+	}
 	if r.Started("xargs") && (r.Has("del") || r.Has("DEL") || r.Has("unlink") || r.Has("UNLINK")) {
 		a.hit("redis.flush")
 	}
@@ -349,3 +358,6 @@ func redisClient(a *assessor, r *shellparse.Run) {
 		a.hit("sql.program")
 	}
 }
+
+// lastOperandBut is the word before the last one: the host before its port.
+func lastOperandBut(r *shellparse.Run) string { return r.Arg(len(r.Args) - 2) }

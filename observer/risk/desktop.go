@@ -36,7 +36,7 @@ var desktopRules = []Rule{
 			"kickstart ~-activate", "defaults write ~LSQuarantine ~false|NO",
 			"defaults write ~com.apple.loginwindow ~LoginHook", "defaults write ~com.apple.alf ~globalstate",
 			"socketfilterfw --setglobalstate|--setblockall|--add off", "socketfilterfw ~--setglobalstate ~off",
-			"chflags -R ~noschg|nouchg /|/System|/usr", "osascript ~hidden~answer", "lsregister -kill", "mount -uw /",
+			"chflags -R ~noschg|nouchg /|/System|/usr", "osascript ~hidden~answer", "lsregister -kill", "mount =-uw /",
 		},
 	},
 	{

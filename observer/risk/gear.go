@@ -33,7 +33,7 @@ var gearRules = []Rule{
 			"ip xfrm state|policy flush|deleteall", "pihole disable|uninstall|-r",
 			"unbound-control stop|flush_zone|local_zones_remove", "rndc stop|halt|flush|delzone",
 			"pdnsutil delete-zone|delete-rrset", "knotc zone-purge|stop", "nsupdate ...", "samba-tool dns delete",
-			"route -f|flush", "ipsec stop|purge|down", "swanctl --terminate|--terminate-all", "wg set ... remove",
+			"route =-f", "ipsec stop|purge|down", "swanctl --terminate|--terminate-all", "wg set ... remove",
 			"pcs cluster|resource|stonith destroy|delete|fence|stop", "crm configure erase|delete",
 			"crm_resource|crm_node -D|-R|--delete", "stonith_admin --fence|--reboot|-F|-B|-O", "corosync-cfgtool -k",
 			"upsdrvctl shutdown", "ipmitool ... ~power~off|chassis~power",

@@ -57,6 +57,12 @@ func (a *assessor) removal(w shellparse.Word, r *shellparse.Run, recursive bool)
 		a.hit("log.wipe")
 		return
 	}
+	if base := w.Text[strings.LastIndexByte(w.Text, '/')+1:]; secrecy(w.Text, r.Dir) == grave && p != placeDisposed && p < placeHome &&
+		!recursive || base == "terraform.tfstate" || base == "*.tfstate" || base == "*.tfstate*" ||
+		strings.HasSuffix(w.Text, "/.kube/config") {
+		a.hit("file.remove-keys")
+		return
+	}
 	wildcard := strings.HasSuffix(w.Text, "/*") || isStar(w.Text)
 	c := pathOf(strings.TrimSuffix(w.Text, "/*"), r.Dir)
 	switch {

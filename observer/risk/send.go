@@ -378,6 +378,10 @@ func curlCommand(a *assessor, r *shellparse.Run) {
 			strings.Contains(t, "/indices/") || strings.Contains(t, "/_index") || strings.HasSuffix(t, "/*") {
 			a.hit("search.delete")
 		}
+		if strings.Contains(t, "/api/v4/projects/") || strings.Contains(t, "/api/v4/groups/") || strings.Contains(t, "/manifests/") ||
+			strings.Contains(t, "/api/v1/namespaces/") || strings.Contains(t, "/2.0/repositories/") {
+			a.hit("git.repo-delete")
+		}
 		if strings.Contains(t, "api.github.com/repos/") && strings.Count(t, "/") == 5 {
 			a.hit("git.repo-delete")
 		}
