@@ -138,17 +138,17 @@ func (a *assessor) elevated() {
 	r := a.at
 	if !r.Root || r.Place == shellparse.PlaceThrowaway || readers.Has(r.Name) {
 		switch {
-		case r.Root && shells[r.Name] && !r.Code.Known && !interactive(r):
+		case r.Root && shells.Has(r.Name) && !r.Code.Known && !interactive(r):
 			a.hit("account.elevated") // a script of which nothing is known
 		case r.Root && interactive(r):
 			p := r.Parent
-			for p >= 0 && shells[a.cmd.Runs[p].Name] && a.cmd.Runs[p].Root {
+			for p >= 0 && shells.Has(a.cmd.Runs[p].Name) && a.cmd.Runs[p].Root {
 				p = a.cmd.Runs[p].Parent
 			}
 			a.pick(p >= 0 && (escapes(a.cmd.Runs[p].Name) || a.cmd.Runs[p].Name == "ssh" &&
 				r.Place == shellparse.PlaceHere) ||
 				r.Started("pkexec"), "account.root-escape", "account.root-shell")
-		case r.Root && editors[r.Name]:
+		case r.Root && editors.Has(r.Name):
 			a.hit("account.elevated")
 		}
 		return

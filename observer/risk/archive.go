@@ -91,7 +91,7 @@ func editFiles(a *assessor, r *shellparse.Run) {
 	for _, w := range operandsOf(r, "-e -f") {
 		c := pathOf(w.Text, r.Dir)
 		switch {
-		case whole && (vitalFiles[c] || holdsData(c)):
+		case whole && (vitalFiles.Has(c) || holdsData(c)):
 			a.hit("file.overwrite-vital")
 		case c == "/etc/passwd" || c == "/etc/shadow" || c == "/etc/sudoers" || strings.HasPrefix(c, "/etc/sudoers.d/"):
 			a.hit("account.edit")

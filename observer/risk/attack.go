@@ -77,7 +77,7 @@ func (a *assessor) attacks() {
 		t := r.Args[i].Text
 		if strings.Contains(t, "stratum+") || t == "--donate-level" || strings.HasPrefix(t, "--donate-level=") ||
 			strings.HasPrefix(t, "--coin=") && r.Has("-o") {
-			if !printers[r.Name] && r.Name != "echo" && !seeks(r.Name) {
+			if !printers.Has(r.Name) && r.Name != "echo" && !seeks(r.Name) {
 				a.hit("code.miner")
 			}
 		}
@@ -205,7 +205,7 @@ func looped(r *shellparse.Run) bool {
 // loops reports whether the line deletes what a pattern or a search finds.
 func (a *assessor) loops() bool {
 	for i := range a.cmd.Runs {
-		if r := &a.cmd.Runs[i]; destroyers[r.Name] && looped(r) {
+		if r := &a.cmd.Runs[i]; destroyers.Has(r.Name) && looped(r) {
 			return true
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"github.com/caro-mesh/caro-node/observer/shellparse"
+	"github.com/caro-mesh/caro-node/observer/wordset"
 )
 
 var configRules = []Rule{
@@ -242,14 +243,14 @@ func editsInPlace(r *shellparse.Run) bool {
 }
 
 // packers replace each file by a packed one.
-var packers = set(`gzip bzip2 xz zstd lzma compress lz4 pigz pbzip2 lzip brotli gunzip bunzip2 unxz dos2unix unix2dos convmv detox
+var packers = wordset.Of(`gzip bzip2 xz zstd lzma compress lz4 pigz pbzip2 lzip brotli gunzip bunzip2 unxz dos2unix unix2dos convmv detox
 	rename prename mmv file-rename recode strip upx ccrypt sponge chcon setfattr`)
 
 // rewritten judges programs that change files in place when they are given whole system folders.
 func (a *assessor) rewritten() {
 	r := a.at
 	switch {
-	case packers[r.Name]:
+	case packers.Has(r.Name):
 		if hasOption(r, []string{"-c", "--stdout", "-k", "--keep", "-t", "-l", "--list", "--test", "-n", "--dry-run"}) {
 			return
 		}

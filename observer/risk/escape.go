@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"github.com/caro-mesh/caro-node/observer/shellparse"
+	"github.com/caro-mesh/caro-node/observer/wordset"
 )
 
 var escapeRules = []Rule{
@@ -100,14 +101,14 @@ func scriptFromLine(r *shellparse.Run) bool {
 }
 
 // plainTools start a program and are no reason to have a shell with root's rights.
-var plainTools = set(`env nice ionice timeout stdbuf setarch strace ltrace taskset flock watch time nohup setsid unshare busybox chrt
+var plainTools = wordset.Of(`env nice ionice timeout stdbuf setarch strace ltrace taskset flock watch time nohup setsid unshare busybox chrt
 	start-stop-daemon expect rlwrap script cpulimit valgrind perf gdb unbuffer xargs parallel linux32 linux64 choom prlimit`)
 
 // throughTool reports whether a shell is started through a tool that is not there to start shells.
 func throughTool(r *shellparse.Run) bool {
 	root := false
 	for _, v := range r.Via {
-		if root && plainTools[v] && len(r.Assigns) == 0 {
+		if root && plainTools.Has(v) && len(r.Assigns) == 0 {
 			return true
 		}
 		root = root || v == "sudo" || v == "doas"
@@ -156,7 +157,7 @@ func (a *assessor) leaves(r *shellparse.Run) {
 }
 
 // sensitive are ports that give control or data.
-var sensitive = set(`22 23 2375 2376 3306 5432 6379 27017 3389 5900 5985 445 6443 10250 9200 11211 1433 1521 2379 8500 8200`)
+var sensitive = wordset.Of(`22 23 2375 2376 3306 5432 6379 27017 3389 5900 5985 445 6443 10250 9200 11211 1433 1521 2379 8500 8200`)
 
 // forwarded judges ports of this machine or its network that ssh opens on the other side.
 func (a *assessor) forwarded(r *shellparse.Run) {
@@ -184,7 +185,7 @@ func (a *assessor) forwarded(r *shellparse.Run) {
 			a.hit("network.tunnel")
 		case len(parts) > 3 && (parts[0] == "" || parts[0] == "*" || parts[0] == "0.0.0.0"):
 			a.hit("network.tunnel")
-		case sensitive[parts[len(parts)-1]] && len(parts) > 2:
+		case sensitive.Has(parts[len(parts)-1]) && len(parts) > 2:
 			a.hit("network.tunnel")
 		case len(parts) > 2 && bareAddress(hostOf(r)) && hasOption(r, []string{"-N", "-f"}):
 			a.hit("network.tunnel")

@@ -31,8 +31,8 @@ func FuzzAssess(f *testing.F) {
 				t.Fatalf("level %s with %d findings", a.Level, len(a.Findings))
 			}
 			for i, fd := range a.Findings {
-				if ruleByID[fd.RuleID] == nil || fd.Level > ruleByID[fd.RuleID].Level && !ruleByID[fd.RuleID].data ||
-					fd.Level == protocol.RiskSafe {
+				if ruleByID()[fd.RuleID] == nil || fd.Level > ruleByID()[fd.RuleID].Level && !ruleByID()[fd.RuleID].data ||
+					fd.Level == vocabulary.RiskSafe {
 					t.Fatalf("finding %+v", fd)
 				}
 				if i > 0 && fd.Level > a.Findings[i-1].Level {

@@ -1,11 +1,11 @@
 package risk
 
 import (
-	"maps"
 	"slices"
 	"strings"
 
 	"github.com/caro-mesh/caro-node/observer/shellparse"
+	"github.com/caro-mesh/caro-node/observer/wordset"
 )
 
 // The rules here are about programs of which nothing is known but that they have sub-commands: most of them say plainly what
@@ -24,17 +24,17 @@ var genericRules = []Rule{
 }
 
 // destroying are sub-commands that lose something for good.
-var destroying = set(`delete del destroy purge wipe erase nuke drop terminate zeroize undeploy teardown tear-down decommission obliterate
+var destroying = wordset.Of(`delete del destroy purge wipe erase nuke drop terminate zeroize undeploy teardown tear-down decommission obliterate
 	factory-reset factoryreset delete-all deleteall destroy-all remove-all purge-all drop-all wipe-all rmall reset-all flush flush-all
 	flushall flushdb truncate dropdb drop-db db:drop db:reset db:wipe db:purge db:nuke reset-db resetdb wipedb clear-all forget shred
 	delete-batch bulk-delete deprovision deregister destroy! stack:delete infra:destroy nuke-db clean-db unpublish yank`)
 
 // removing are sub-commands that take something away that is of smaller scope or can be brought back.
-var removing = set(`remove rm uninstall reset prune evict revoke disable stop kill restart clear clean gc unlink detach unregister
+var removing = wordset.Of(`remove rm uninstall reset prune evict revoke disable stop kill restart clear clean gc unlink detach unregister
 	expire rollback revert drain cordon suspend pause down shutdown reload cleanup undo cancel abort invalidate rotate`)
 
 // asking are sub-commands that only look, make or try something; what stands behind them is a name.
-var lookingVerbs = set(`list ls get show describe status info view search find logs log help version diff plan preview check test tests
+var lookingVerbs = wordset.Of(`list ls get show describe status info view search find logs log help version diff plan preview check test tests
 	lint validate explain inspect count stats top tree watch tail cat print query select read dump export backup create add new init
 	build run exec start up install apply push pull clone login logout auth whoami doctor config set edit open cp copy mv move rename sync
 	upload download import fmt format generate gen docs completion compile serve dev bench benchmark trace debug attach connect ssh shell
@@ -45,7 +45,7 @@ var forcing = []string{"--all", "-A", "--force", "--yes", "--recursive", "--purg
 	"--all-namespaces", "--force-delete", "--auto-approve", "--noconfirm", "--cascade", "--yes-i-really-mean-it"}
 
 // noTools are programs whose words are data and no sub-commands, or that have rules which say more.
-var noTools = set(`echo printf print cat less more man info tldr whatis apropos which whereis type command cd pushd popd ls mkdir rmdir touch cp
+var noTools = wordset.Of(`echo printf print cat less more man info tldr whatis apropos which whereis type command cd pushd popd ls mkdir rmdir touch cp
 	mv ln vim vi nvim nano emacs code subl open xdg-open bat head tail cut sort uniq tr wc tee test [ [[ export set unset alias declare local
 	say notify-send logger mail osascript espeak banner figlet cowsay true false sleep wait date cal read select source . eval exec time
 	pytest jest vitest rspec phpunit go cargo npm-run tmux screen git hg svn gh-copilot task todo todo.sh taskwarrior timew watson calc bc expr
@@ -59,7 +59,7 @@ var noTools = set(`echo printf print cat less more man info tldr whatis apropos 
 // namedTool judges the sub-commands of programs without rules of their own.
 func (a *assessor) namedTool() {
 	r := a.at
-	if len(r.Args) == 0 || a.runner(r) || noTools[r.Name] || r.Guess && len(r.Args) > 12 {
+	if len(r.Args) == 0 || a.runner(r) || noTools.Has(r.Name) || shells.Has(r.Name) || interpreters.Has(r.Name) || r.Guess && len(r.Args) > 12 {
 		return
 	}
 	for i := range r.Args {
@@ -74,20 +74,20 @@ func (a *assessor) namedTool() {
 	for i := 0; i < len(r.Args) && verbs < 4; i++ {
 		t := r.Args[i].Text
 		if t == "" || t[0] == '-' || i > 0 && r.Args[i-1].Text != "" && r.Args[i-1].Text[0] == '-' && (verbs > 0 ||
-			!destroying[t]) {
+			!destroying.Has(t)) {
 			continue
 		}
 		verbs++
 		switch {
 		case !plainVerb(t):
 			return
-		case destroying[t] || affixed(t):
+		case destroying.Has(t) || affixed(t):
 			a.hit("tool.destroy")
 			return
-		case removing[t]:
+		case removing.Has(t):
 			a.pick(hasOption(r, forcing) || hasOption(r, []string{"-y"}), "tool.destroy", "tool.remove")
 			return
-		case lookingVerbs[t]:
+		case lookingVerbs.Has(t):
 			return
 		}
 	}
@@ -105,16 +105,16 @@ func plainVerb(t string) bool {
 }
 
 // owned are things that are lost when a sub-command such as delnode or dropdb names them.
-var owned = set(`node user group vol volume disk zone db database host vm pool snapshot snap image repo project bucket cluster`)
+var owned = wordset.Of(`node user group vol volume disk zone db database host vm pool snapshot snap image repo project bucket cluster`)
 
 // losing are verbs that such a sub-command begins with.
 var losing = []string{"delete", "del", "rm", "remove", "destroy", "drop", "purge", "wipe", "erase", "terminate"}
 
 // Verbs lists the sub-commands that are dangerous whatever the program, sorted, as far as they can be listed.
 func Verbs() []string {
-	out := slices.Collect(maps.Keys(destroying))
+	out := destroying.Words()
 	for _, verb := range losing {
-		for thing := range owned {
+		for _, thing := range owned.Words() {
 			out = append(out, verb+thing, verb+thing+"s")
 		}
 	}
@@ -126,7 +126,7 @@ func Verbs() []string {
 func affixed(t string) bool {
 	for _, verb := range losing {
 		rest, ok := strings.CutPrefix(strings.ToLower(t[:1])+t[1:], verb)
-		if ok && rest != "" && (rest[0] >= 'A' && rest[0] <= 'Z' || owned[strings.TrimSuffix(rest, "s")]) {
+		if ok && rest != "" && (rest[0] >= 'A' && rest[0] <= 'Z' || owned.Has(strings.TrimSuffix(rest, "s"))) {
 			return true
 		}
 	}
@@ -208,13 +208,4 @@ func destroys(t string) bool {
 	return data && (standsAlone(low, "drop") || standsAlone(low, "reset") || standsAlone(low, "delete") ||
 		standsAlone(low, "truncate") ||
 		standsAlone(low, "flush") || standsAlone(low, "recreate") || standsAlone(low, "fresh") || standsAlone(low, "erase"))
-}
-
-func init() {
-	for name := range shells {
-		noTools[name] = true
-	}
-	for name := range interpreters {
-		noTools[name] = true
-	}
 }

@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"github.com/caro-mesh/caro-node/observer/shellparse"
+	"github.com/caro-mesh/caro-node/observer/wordset"
 )
 
 var harvestRules = []Rule{
@@ -89,7 +90,7 @@ func printsSecrets(r *shellparse.Run) bool {
 	case "sops":
 		return hasOption(r, []string{"-d", "--decrypt"}) || r.Has("decrypt")
 	}
-	patterns := patternsByName[r.Name]
+	patterns := patternsOf(r.Name)
 	var ops []int
 	for i := range patterns {
 		switch patterns[i].rule {
@@ -188,8 +189,8 @@ func (a *assessor) searched(r *shellparse.Run) {
 		for k := range c.Args {
 			behind = behind || contains(c.Args[k].From, a.index)
 		}
-		if behind && (printers[c.Name] || c.Name == "cp" || c.Name == "tar" || c.Name == "zip" || c.Name == "rsync" ||
-			c.Name == "mv" || fetchers[c.Name] || c.Name == "scp") && c.Name != "tee" {
+		if behind && (printers.Has(c.Name) || c.Name == "cp" || c.Name == "tar" || c.Name == "zip" || c.Name == "rsync" ||
+			c.Name == "mv" || fetchers.Has(c.Name) || c.Name == "scp") && c.Name != "tee" {
 			for k := range c.Args {
 				if len(c.Args[k].From) > 0 || strings.Contains(c.Args[k].Text, "{}") || c.Name == "tar" || c.Name == "zip" {
 					a.hit("secret.harvest")
@@ -210,11 +211,11 @@ func contains(list []int, v int) bool {
 }
 
 // printers show or copy what is in a file.
-var printers = set(`cat less more head tail bat strings xxd base64 nl tac od hexdump grep egrep fgrep cut awk sed sort uniq rev fold
+var printers = wordset.Of(`cat less more head tail bat strings xxd base64 nl tac od hexdump grep egrep fgrep cut awk sed sort uniq rev fold
 	paste pr dd tee diff`)
 
 // lookers are programs that a path is given to without its content being shown.
-var lookers = set(`ls stat chmod chown chgrp chattr lsattr test [ [[ file wc getfacl setfacl restorecon rm shred unlink touch exa eza
+var lookers = wordset.Of(`ls stat chmod chown chgrp chattr lsattr test [ [[ file wc getfacl setfacl restorecon rm shred unlink touch exa eza
 	ll namei realpath readlink dirname basename du find fd echo printf cd sha256sum md5sum sha1sum cmp mv passwd chage inotifywait
 	auditctl lsof fuser git vipw pwck grpck mount umount aide tripwire dpkg rpm cksum b2sum id export set declare alias which type
 	man getent truncate sed tee mkdir`)
@@ -227,7 +228,7 @@ func (a *assessor) anywhere() {
 	a.attacks()
 	a.weakened()
 	a.opened()
-	fetches := fetchers[r.Name]
+	fetches := fetchers.Has(r.Name)
 	if fetches && asksMetadata(r) {
 		a.hit("secret.metadata")
 	}
@@ -237,7 +238,7 @@ func (a *assessor) anywhere() {
 			a.hit("secret.process")
 		}
 	}
-	if r.Endless && fills[r.Name] && (r.Name != "mkdir" || a.descends()) && (r.Name != "dd" || !r.Has("of=/dev/null")) {
+	if r.Endless && fills.Has(r.Name) && (r.Name != "mkdir" || a.descends()) && (r.Name != "dd" || !r.Has("of=/dev/null")) {
 		a.hit("service.exhaust")
 	}
 	for i := range r.Args {
@@ -248,7 +249,7 @@ func (a *assessor) anywhere() {
 		if fetches && strings.Contains(w.Text, "/api/v1/") && strings.Contains(w.Text, "/secrets") {
 			a.hit("secret.cluster")
 		}
-		if rule := shownSecret(a, r, w); rule != "" && !lookers[r.Name] && !isFind(r.Name) {
+		if rule := shownSecret(a, r, w); rule != "" && !lookers.Has(r.Name) && !isFind(r.Name) {
 			a.hit(rule)
 		}
 	}
@@ -271,7 +272,7 @@ func shownSecret(a *assessor, r *shellparse.Run, w *shellparse.Word) string {
 }
 
 // fills are programs that use up a disk when they are repeated without end.
-var fills = set(`fallocate mkfile truncate dd mkdir`)
+var fills = wordset.Of(`fallocate mkfile truncate dd mkdir`)
 
 // descends reports whether the line changes into folders that it makes.
 func (a *assessor) descends() bool {

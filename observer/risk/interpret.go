@@ -66,7 +66,7 @@ func (a *assessor) interpreted() {
 			plain = plain || bareAddress(hostOf(u)) && !private(hostOf(u))
 		case computes(u):
 			decoded = true
-		case fetchers[u.Name] && !local(u), onSocket(u):
+		case fetchers.Has(u.Name) && !local(u), onSocket(u):
 			remote = true
 			plain = plain || insecure(u) || onSocket(u)
 		case decodes(u):
@@ -117,7 +117,7 @@ func remoteHost(r *shellparse.Run) string {
 
 // computes reports whether a run prints text that its own program puts together from codes of characters.
 func computes(r *shellparse.Run) bool {
-	if !r.Code.Known || shells[r.Name] || len(r.Code.Text) > maxForeign {
+	if !r.Code.Known || shells.Has(r.Name) || len(r.Code.Text) > maxForeign {
 		return false
 	}
 	return anyIn(r.Code.Text, []string{"pack(", ".pack", "chr(", "fromCharCode", "unpack", "Buffer.from", "decode", "unhexlify", "fromhex", `\x`,

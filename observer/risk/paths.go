@@ -310,7 +310,7 @@ func placeOfHome(p string) place {
 
 func isDisposed(p string) bool {
 	base := path.Base(p)
-	if disposed[base] || strings.HasPrefix(base, "cmake-build-") || strings.HasPrefix(base, "bazel-") || discarded(base) {
+	if disposed.Has(base) || strings.HasPrefix(base, "cmake-build-") || strings.HasPrefix(base, "bazel-") || discarded(base) {
 		return true
 	}
 	for _, s := range disposedSuffixes {

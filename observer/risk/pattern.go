@@ -6,6 +6,7 @@ import (
 	"sync/atomic"
 
 	"github.com/caro-mesh/caro-node/observer/shellparse"
+	"github.com/caro-mesh/caro-node/observer/wordset"
 )
 
 // A pattern describes commands by their words, in a line of text:
@@ -250,7 +251,7 @@ func hasOption(r *shellparse.Run, options []string) bool {
 				}
 			case len(o) > 2 && len(t) > len(o) && t[len(o)] == '=' && t[:len(o)] == o:
 				return true
-			case len(t) > 2 && len(t) < len(o) && t[1] == '-' && abbreviating[r.Name] && !whole[t] &&
+			case len(t) > 2 && len(t) < len(o) && t[1] == '-' && abbreviating.Has(r.Name) && !whole.Has(t) &&
 				strings.HasPrefix(o, t):
 				return true
 			case strings.IndexByte(o, '*') >= 0 && shellparse.Match(o, t):
@@ -262,12 +263,12 @@ func hasOption(r *shellparse.Run, options []string) bool {
 }
 
 // abbreviating are programs that take long options cut short: rm --rec.
-var abbreviating = set(`rm chmod chown chgrp cp mv ln shred truncate tee git tar useradd usermod userdel groupdel passwd wipefs
+var abbreviating = wordset.Of(`rm chmod chown chgrp cp mv ln shred truncate tee git tar useradd usermod userdel groupdel passwd wipefs
 	wget iptables ip6tables systemctl mount umount swapoff sort sed grep grm gchmod gchown base64 sgdisk
 	cryptsetup parted sfdisk dpkg rpm pacman `)
 
 // whole are long options that are no abbreviations of longer ones.
-var whole = set(`--force --all --delete --prune --reset --hard --soft --mixed --keep --merge --mirror --tags --tag --remove --user
+var whole = wordset.Of(`--force --all --delete --prune --reset --hard --soft --mixed --keep --merge --mirror --tags --tag --remove --user
 	--group --append --create --list --help --version --directory --recursive --exclude --include --file --data --time --size --no
 	--output --quiet --verbose --now --cached --staged --abort --continue --output-document --decode --reference --vacuum`)
 

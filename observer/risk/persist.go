@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"github.com/caro-mesh/caro-node/observer/shellparse"
+	"github.com/caro-mesh/caro-node/observer/wordset"
 )
 
 var persistRules = []Rule{
@@ -61,14 +62,14 @@ func init() {
 }
 
 // everyday are commands that people type without thinking.
-var everyday = set(`ls ll la cd cat less more vim vi nano emacs git grep find cp mv rm echo pwd man ssh scp sudo su doas make docker
+var everyday = wordset.Of(`ls ll la cd cat less more vim vi nano emacs git grep find cp mv rm echo pwd man ssh scp sudo su doas make docker
 	kubectl npm node python python3 pip curl wget exit clear history ps top df du tar apt brew htop code passwd gpg`)
 
 // asking are commands that ask for a password.
-var asking = set(`sudo su doas ssh passwd gpg login pkexec scp sftp kinit mysql psql`)
+var asking = wordset.Of(`sudo su doas ssh passwd gpg login pkexec scp sftp kinit mysql psql`)
 
 // destroyers delete or overwrite.
-var destroyers = set(`rm shred dd mkfs wipefs srm unlink truncate`)
+var destroyers = wordset.Of(`rm shred dd mkfs wipefs srm unlink truncate`)
 
 // aliasCommand judges names that are made to mean something else.
 func aliasCommand(a *assessor, r *shellparse.Run) {
@@ -79,9 +80,9 @@ func aliasCommand(a *assessor, r *shellparse.Run) {
 		}
 		first, rest, _ := strings.Cut(strings.TrimPrefix(value, "sudo "), " ")
 		switch {
-		case everyday[name] && destroyers[first] && name != first && (first != "rm" || strings.Contains(rest, "-")):
+		case everyday.Has(name) && destroyers.Has(first) && name != first && (first != "rm" || strings.Contains(rest, "-")):
 			a.hit("persist.disguise")
-		case asking[name] && standsAlone(value, "read"):
+		case asking.Has(name) && standsAlone(value, "read"):
 			a.hit("persist.disguise")
 		}
 	}
@@ -149,7 +150,7 @@ func (a *assessor) started() {
 	p := r.Path
 	if !r.Code.Known && len(r.Args) > 0 {
 		s := firstOperand(r)
-		if s != "" && s[0] == '/' && hiddenPlace(s) && !strings.HasPrefix(s, "/dev/") && interpreters[r.Name] {
+		if s != "" && s[0] == '/' && hiddenPlace(s) && !strings.HasPrefix(s, "/dev/") && interpreters.Has(r.Name) {
 			p = s
 		}
 	}
@@ -199,7 +200,7 @@ func (a *assessor) installed(from []shellparse.Word, to shellparse.Word, r *shel
 }
 
 // replaced are programs and libraries whose replacement gives everything to who replaces them.
-var replaced = set(`sshd sudo su login passwd bash sh dash zsh ls ps netstat ss top systemd init cron crond libc.so.6 pam_unix.so
+var replaced = wordset.Of(`sshd sudo su login passwd bash sh dash zsh ls ps netstat ss top systemd init cron crond libc.so.6 pam_unix.so
 	ld-linux-x86-64.so.2 libpam.so.0 ssh agetty getty systemd-logind dbus-daemon kubelet dockerd containerd libcrypto.so.3`)
 
 // replaces judges copying over a program of the system.
@@ -214,7 +215,7 @@ func (a *assessor) replaces(from []shellparse.Word, to shellparse.Word, r *shell
 	for _, w := range from {
 		src := pathOf(w.Text, r.Dir)
 		name := src[strings.LastIndexByte(src, '/')+1:]
-		if replaced[base] || replaced[name] && (base == "bin" || base == "sbin" || base == "security") {
+		if replaced.Has(base) || replaced.Has(name) && (base == "bin" || base == "sbin" || base == "security") {
 			a.hit("file.overwrite-vital")
 		}
 	}
@@ -238,14 +239,14 @@ func (a *assessor) key(w shellparse.Word, r *shellparse.Run, remote bool) {
 
 // origin reports whether what a run writes comes from the network, and whether it arrives without protection.
 func (a *assessor) origin(r *shellparse.Run) (remote, plain bool) {
-	if fetchers[r.Name] && !local(r) {
+	if fetchers.Has(r.Name) && !local(r) {
 		return true, insecure(r)
 	}
 	if len(r.Stdin.From) == 0 {
 		return false, false
 	}
 	for _, i := range a.cmd.Upstream(shellparse.Source{From: r.Stdin.From}) {
-		if u := &a.cmd.Runs[i]; fetchers[u.Name] && !local(u) {
+		if u := &a.cmd.Runs[i]; fetchers.Has(u.Name) && !local(u) {
 			remote, plain = true, plain || insecure(u)
 		}
 	}

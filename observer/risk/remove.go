@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"github.com/caro-mesh/caro-node/observer/shellparse"
+	"github.com/caro-mesh/caro-node/observer/wordset"
 )
 
 func removeFiles(a *assessor, r *shellparse.Run) {
@@ -86,7 +87,7 @@ func (a *assessor) removal(w shellparse.Word, r *shellparse.Run, recursive bool)
 		a.hit("disk.remove-device")
 	case placeVital:
 		switch c := pathOf(w.Text, r.Dir); {
-		case personalFolders[c] && recursive:
+		case personalFolders.Has(c) && recursive:
 			a.hit("file.remove-personal")
 		case c[0] == '~' && (recursive || strings.HasPrefix(c, "~/.ssh/") || strings.HasPrefix(c, "~/.gnupg/")):
 			a.pick(strings.Contains(c, "known_hosts"), "file.remove", "file.remove-keys")
@@ -111,7 +112,7 @@ func (a *assessor) removal(w shellparse.Word, r *shellparse.Run, recursive bool)
 }
 
 // personalFolders hold what a person has made and cannot get again.
-var personalFolders = set(`~/Documents ~/Desktop ~/Pictures ~/Library ~/Photos ~/Movies ~/Videos ~/Music ~/.ssh ~/.gnupg
+var personalFolders = wordset.Of(`~/Documents ~/Desktop ~/Pictures ~/Library ~/Photos ~/Movies ~/Videos ~/Music ~/.ssh ~/.gnupg
 	~/.password-store ~/Dropbox ~/OneDrive ~/Nextcloud`)
 
 // listsTracked reports whether a word stands for all files that git knows.

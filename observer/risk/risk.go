@@ -22,7 +22,7 @@ type Finding struct {
 	RuleID string
 	// Level is that of the rule; lower where the place (a container, a definition) limits the damage, higher where data of
 	// production are lost.
-	Level      protocol.RiskLevel
+	Level      vocabulary.RiskLevel
 	Reason     string // one sentence
 	Suggestion string // one sentence: what would be safer
 }
@@ -49,10 +49,9 @@ func Rules() []Rule {
 	return out
 }
 
-var allRules = slices.Concat(shellRules, fileRules, diskRules, gitRules, containerRules, cloudRules, dataRules,
+var ruleGroups = [...][]Rule{shellRules, fileRules, diskRules, gitRules, containerRules, cloudRules, dataRules,
 	networkRules, serviceRules, accountRules, packageRules, persistRules, harvestRules, escapeRules, attackRules,
-	configRules,
-	storeRules, desktopRules, windowsRules, gearRules, cloudMoreRules, genericRules)
+	configRules, storeRules, desktopRules, windowsRules, gearRules, cloudMoreRules, genericRules}
 
 var ruleByID = sync.OnceValue(func() map[string]*Rule {
 	m := map[string]*Rule{}
@@ -106,8 +105,8 @@ func (a *assessor) hit(id string) {
 	}
 	if a.at != nil {
 		level = limit(level, rule, a.at)
-		if level == protocol.RiskModerate && a.at.Deferred && a.at.Parent >= 0 && a.cmd.Runs[a.at.Parent].Name == "alias" {
-			level = protocol.RiskSafe // a name for something that is judged when it is used
+		if level == vocabulary.RiskModerate && a.at.Deferred && a.at.Parent >= 0 && a.cmd.Runs[a.at.Parent].Name == "alias" {
+			level = vocabulary.RiskSafe // a name for something that is judged when it is used
 		}
 		if a.at.Planted && rule.attack && !strings.HasPrefix(id, "persist.") {
 			at := a.at
@@ -129,8 +128,8 @@ func (a *assessor) hit(id string) {
 }
 
 // limit lowers a level where the run's surroundings limit the damage.
-func limit(level protocol.RiskLevel, rule *Rule, r *shellparse.Run) protocol.RiskLevel {
-	if level <= protocol.RiskModerate {
+func limit(level vocabulary.RiskLevel, rule *Rule, r *shellparse.Run) vocabulary.RiskLevel {
+	if level <= vocabulary.RiskModerate {
 		return level
 	}
 	place := r.Place
@@ -143,8 +142,8 @@ func limit(level protocol.RiskLevel, rule *Rule, r *shellparse.Run) protocol.Ris
 	case shellparse.PlaceContainer:
 		level = min(level, vocabulary.RiskHigh)
 	}
-	if r.Deferred && level == protocol.RiskHigh && !(r.Planted && rule.attack) { // defined here, run later or never
-		level = protocol.RiskModerate
+	if r.Deferred && level == vocabulary.RiskHigh && !(r.Planted && rule.attack) { // defined here, run later or never
+		level = vocabulary.RiskModerate
 	}
 	return level
 }
@@ -161,7 +160,7 @@ func (a *assessor) run(i int) {
 	if asksOnly(r) {
 		return
 	}
-	patterns := patternsByName[r.Name]
+	patterns := patternsOf(r.Name)
 	if len(patterns) > 0 {
 		a.ops = r.Operands(a.ops[:0])
 	}
@@ -186,7 +185,7 @@ func (a *assessor) run(i int) {
 	if a.hits == 0 || runners[r.Name] != "" || r.Name == "make" || r.Name == "rake" || r.Name == "just" {
 		a.namedTool()
 	}
-	if a.hits == 0 && r.Guess && dangerous[r.Name] {
+	if a.hits == 0 && r.Guess && dangerous.Has(r.Name) {
 		a.hit("shell.unparsed")
 	}
 	if a.hits == 0 {
@@ -239,7 +238,7 @@ func asksOnly(r *shellparse.Run) bool {
 		sameAs[r.Name] != "shutdown" &&
 		r.Name != "shutdown" && r.Name != "history" || n > 0 && (r.Name == "aws" || r.Name == "az" ||
 		r.Name == "gcloud") && r.Arg(n-1) == "help" ||
-		n > 0 && r.Arg(0) == "help" && len(patternsByName[r.Name]) > 0 && !r.Root {
+		n > 0 && r.Arg(0) == "help" && len(patternsOf(r.Name)) > 0 && !r.Root {
 		return true
 	}
 	for i := range r.Args {

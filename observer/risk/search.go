@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"github.com/caro-mesh/caro-node/observer/shellparse"
+	"github.com/caro-mesh/caro-node/observer/wordset"
 )
 
 // findFiles judges deletions by search.
@@ -27,7 +28,7 @@ func findFiles(a *assessor, r *shellparse.Run) {
 		case "chmod", "chown":
 			for _, s := range starts(r) {
 				p := placeOf(s, r.Dir)
-				if (p == placeRoot || p == placeSystem && !served[s.Text]) && !limited(r) {
+				if (p == placeRoot || p == placeSystem && !served.Has(s.Text)) && !limited(r) {
 					a.hit("file.permissions-root")
 				}
 			}
@@ -45,7 +46,7 @@ func (a *assessor) startedBy(j, i int) bool {
 		if p == i {
 			return true
 		}
-		if p < 0 || !shells[a.cmd.Runs[p].Name] {
+		if p < 0 || !shells.Has(a.cmd.Runs[p].Name) {
 			return false
 		}
 		j = p
@@ -120,7 +121,7 @@ func (a *assessor) foundRemoval(r *shellparse.Run, trees bool) {
 			switch {
 			case !limited(r):
 				a.hit("file.find-delete-root")
-			case programs[topOf(c)] && !disposedNames(r), p == placeSystem && trees && !aged(r):
+			case systemPrograms.Has(topOf(c)) && !disposedNames(r), p == placeSystem && trees && !aged(r):
 				a.hit("file.find-delete")
 			case p == placeHome || p == placeVital:
 				a.pick(precise(r), "file.find-delete-named", "file.find-delete")
@@ -137,8 +138,8 @@ func (a *assessor) foundRemoval(r *shellparse.Run, trees bool) {
 	}
 }
 
-// programs are folders at the top that hold what the system runs.
-var programs = set(`usr bin sbin lib lib32 lib64 boot etc System Library Applications Windows`)
+// systemPrograms are folders at the top that hold what the system runs.
+var systemPrograms = wordset.Of(`usr bin sbin lib lib32 lib64 boot etc System Library Applications Windows`)
 
 // topOf is the folder below the root folder in which a path lies.
 func topOf(c string) string {

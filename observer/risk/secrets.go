@@ -83,7 +83,7 @@ func carries(r *shellparse.Run) secretKind {
 	if printsSecrets(r) {
 		best = secret
 	}
-	if fetchers[r.Name] && asksMetadata(r) {
+	if fetchers.Has(r.Name) && asksMetadata(r) {
 		return grave
 	}
 	switch r.Name {

@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"github.com/caro-mesh/caro-node/observer/shellparse"
+	"github.com/caro-mesh/caro-node/observer/wordset"
 )
 
 // sending judges runs that send data to other machines.
@@ -98,7 +99,7 @@ func (a *assessor) filled(path, dir string) secretKind {
 				kind = max(kind, carries(r), a.upstreamSecrets(r.Stdin.From))
 			}
 		}
-		if !packs[r.Name] {
+		if !packs.Has(r.Name) {
 			continue
 		}
 		for j := range r.Args {
@@ -111,7 +112,7 @@ func (a *assessor) filled(path, dir string) secretKind {
 }
 
 // packs are programs that write what they read into another file.
-var packs = set("tar zip 7z cp mv gpg openssl tee dd gzip xz zstd rsync install cat age base64 sqlite3 pg_dump mysqldump gcore rar bsdtar cpio")
+var packs = wordset.Of("tar zip 7z cp mv gpg openssl tee dd gzip xz zstd rsync install cat age base64 sqlite3 pg_dump mysqldump gcore rar bsdtar cpio")
 
 // reads reports whether the content of a file flows in.
 func (a *assessor) reads(from []int) bool {

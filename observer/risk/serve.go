@@ -4,11 +4,12 @@ import (
 	"strings"
 
 	"github.com/caro-mesh/caro-node/observer/shellparse"
+	"github.com/caro-mesh/caro-node/observer/wordset"
 )
 
 // serveFiles judges small file servers by the folder that they offer.
 func serveFiles(a *assessor, r *shellparse.Run) {
-	if checkConsole[r.Name] {
+	if checkConsole.Has(r.Name) {
 		appConsole(a, r)
 	}
 	switch r.Name {
@@ -66,7 +67,7 @@ func serveFiles(a *assessor, r *shellparse.Run) {
 }
 
 // checkConsole are programs whose program text is looked at as well.
-var checkConsole = set(`python python3 php ruby`)
+var checkConsole = wordset.Of(`python python3 php ruby`)
 
 // listenTo judges captures whose output is searched for passwords.
 func listenTo(a *assessor, r *shellparse.Run) {

@@ -268,7 +268,7 @@ func (a *assessor) allProcesses(r *shellparse.Run) bool {
 		case "ps":
 			lists = !hasOption(u, []string{"-C", "--pid", "-p", "--ppid", "-u", "-U", "-t"})
 		case "pgrep":
-			if vitalProcesses[lastOperand(u)] {
+			if vitalProcesses.Has(lastOperand(u)) {
 				return true
 			}
 			lists = len(u.Args) > 0 && (u.Arg(len(u.Args)-1) == "." || u.Arg(len(u.Args)-1) == ".*")
@@ -276,7 +276,7 @@ func (a *assessor) allProcesses(r *shellparse.Run) bool {
 			lists = u.Has("/proc")
 		case "pidof":
 			for k := range u.Args {
-				if vitalProcesses[u.Args[k].Text] {
+				if vitalProcesses.Has(u.Args[k].Text) {
 					return true
 				}
 			}

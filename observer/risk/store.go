@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"github.com/caro-mesh/caro-node/observer/shellparse"
+	"github.com/caro-mesh/caro-node/observer/wordset"
 )
 
 var storeRules = []Rule{
@@ -151,7 +152,7 @@ var stores = []string{"/var/lib/mysql", "/var/lib/postgresql", "/var/lib/pgsql",
 	"/var/lib/registry"}
 
 // storeFolders are folders below / that people make for their data.
-var storeFolders = set(`data backup backups storage store export exports nas pool tank nfs share shares archive archives pgdata prod
+var storeFolders = wordset.Of(`data backup backups storage store export exports nas pool tank nfs share shares archive archives pgdata prod
 	mysql postgres db database databases repo repos git www vol volume volumes vmail`)
 
 // holdsData reports whether a path is, or lies in, a folder in which a server keeps its data.
@@ -175,7 +176,7 @@ func wholeStore(c string) bool {
 	case low == "" || low[0] != '/':
 		return false
 	case len(parts) == 1:
-		return storeFolders[parts[0]]
+		return storeFolders.Has(parts[0])
 	case parts[0] == "volumes" && len(parts) == 2:
 		return true
 	case parts[0] == "mnt" || parts[0] == "media":
@@ -183,7 +184,7 @@ func wholeStore(c string) bool {
 			!standsAlone(parts[1], "test") ||
 			len(parts) <= 3 && (strings.Contains(low, "backup") || production(low))
 	}
-	return production(low) && !isDisposed(low) && (storeFolders[parts[0]] || parts[0] == "srv") || len(parts) == 2 &&
+	return production(low) && !isDisposed(low) && (storeFolders.Has(parts[0]) || parts[0] == "srv") || len(parts) == 2 &&
 		parts[0] != "tmp" &&
 		strings.Contains(parts[1], "backup") && (parts[0] == "srv" || parts[0] == "opt" || parts[0] == "home" ||
 		parts[0] == "var")

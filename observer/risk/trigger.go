@@ -20,10 +20,10 @@ type Trigger struct {
 // does not hold are rules that concern a line as a whole, its redirections and its assignments.
 func Triggers() []Trigger {
 	var out []Trigger
-	for _, name := range slices.Sorted(maps.Keys(patternsByName)) {
-		for _, p := range patternsByName[name] {
-			if ruleByID[p.rule].Level >= high {
-				out = append(out, Trigger{Program: name, Words: p.needs(!abbreviating[name])})
+	for _, name := range slices.Sorted(maps.Keys(programs())) {
+		for _, p := range programs()[name]() {
+			if ruleByID()[p.rule].Level >= high {
+				out = append(out, Trigger{Program: name, Words: p.needs(!abbreviating.Has(name))})
 			}
 		}
 	}

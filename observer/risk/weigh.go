@@ -3,7 +3,7 @@ package risk
 import (
 	"strings"
 
-	"github.com/caro-mesh/caro-node/protocol"
+	"github.com/caro-mesh/caro-node/protocol/vocabulary"
 )
 
 // naming says whether a line names production, or something that is there to be thrown away.
@@ -21,8 +21,8 @@ const maxNamed = 8 << 10
 
 // weighed raises the level of a loss of data where the line names production, and lowers it from critical where it names a
 // test or a scratch copy.
-func (a *assessor) weighed(level protocol.RiskLevel) protocol.RiskLevel {
-	if level < protocol.RiskHigh {
+func (a *assessor) weighed(level vocabulary.RiskLevel) vocabulary.RiskLevel {
+	if level < vocabulary.RiskHigh {
 		return level
 	}
 	if a.names == namesUnknown {
@@ -30,9 +30,9 @@ func (a *assessor) weighed(level protocol.RiskLevel) protocol.RiskLevel {
 	}
 	switch a.names {
 	case namesProduction:
-		return protocol.RiskCritical
+		return vocabulary.RiskCritical
 	case namesScratch:
-		return protocol.RiskHigh
+		return vocabulary.RiskHigh
 	}
 	return level
 }

@@ -82,7 +82,7 @@ func copyFiles(a *assessor, r *shellparse.Run) {
 	a.replaces(ops[:len(ops)-1], target, r)
 	a.written(target, r, false)
 	if ops[0].Text == "/dev/null" {
-		if accountFiles[pathOf(target.Text, r.Dir)] {
+		if accountFiles.Has(pathOf(target.Text, r.Dir)) {
 			a.hit("file.overwrite-account")
 		}
 		a.pick(isLog(target.Text, r.Dir) || isHistory(target.Text, r.Dir), "log.wipe", "file.truncate")
@@ -129,7 +129,7 @@ func (a *assessor) written(w shellparse.Word, r *shellparse.Run, appends bool) {
 		if !appends && emptied(r) {
 			a.hit("file.overwrite-account")
 		}
-	case accountFiles[c] && !appends && redirected(r):
+	case accountFiles.Has(c) && !appends && redirected(r):
 		a.hit("file.overwrite-account")
 	case strings.HasPrefix(c, "/etc/cron") || strings.HasPrefix(c, "/var/spool/cron"):
 		a.hit("service.cron-write")
@@ -230,7 +230,7 @@ func truncateFiles(a *assessor, r *shellparse.Run) {
 			a.hit("disk.overwrite")
 		case holdsData(pathOf(w.Text, r.Dir)):
 			a.hit("file.remove-data")
-		case accountFiles[pathOf(w.Text, r.Dir)]:
+		case accountFiles.Has(pathOf(w.Text, r.Dir)):
 			a.hit("file.overwrite-account")
 		case placeOf(w, r.Dir) == placeVital:
 			a.hit("file.overwrite-vital")

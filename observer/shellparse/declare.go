@@ -33,7 +33,7 @@ func (w *walker) uncalled() {
 	for i := 0; i < len(w.funcs); i++ {
 		if f := w.funcs[i]; !f.called {
 			w.funcs[i].called, w.funcs[i].active = true, true
-			w.nested(func(c *context) { c.deferred, c.planted = true, hookFunctions[f.name] }, func() Source {
+			w.nested(func(c *context) { c.deferred, c.planted = true, hookFunctions.Has(f.name) }, func() Source {
 				if f.body == nil {
 					return w.runText(f.name, f.text, Source{})
 				}

@@ -3,6 +3,8 @@ package shellparse
 import (
 	"encoding/base64"
 	"strings"
+
+	"github.com/caro-mesh/caro-node/observer/wordset"
 )
 
 // codeOptions lists, per program, the options whose value is a command line that the program runs.
@@ -109,14 +111,14 @@ func (w *walker) marked(i int, a Word, marks []string) {
 }
 
 // programVariables hold a command that programs started with them run: a pager, an editor.
-var programVariables = wordSet(`PAGER MANPAGER GIT_PAGER LESSOPEN EDITOR VISUAL SUDO_EDITOR GIT_EDITOR GIT_SEQUENCE_EDITOR
+var programVariables = wordset.Of(`PAGER MANPAGER GIT_PAGER LESSOPEN EDITOR VISUAL SUDO_EDITOR GIT_EDITOR GIT_SEQUENCE_EDITOR
 	GIT_SSH_COMMAND GIT_SSH GIT_EXTERNAL_DIFF GIT_ASKPASS SSH_ASKPASS SUDO_ASKPASS BROWSER MANOPT SYSTEMD_PAGER AWS_PAGER KUBE_EDITOR
 	GIT_PROXY_COMMAND DELTA_PAGER BAT_PAGER PSQL_PAGER PERL5DB TAR_OPTIONS`)
 
 // chosen resolves the commands that a run's own assignments make it run: EDITOR='tee -a' visudo.
 func (w *walker) chosen(i int, assigns []Assign, stdin Source) {
 	for _, as := range assigns {
-		if !programVariables[as.Name] || as.Value.Text == "" || !strings.ContainsAny(as.Value.Text, " /;|") {
+		if !programVariables.Has(as.Name) || as.Value.Text == "" || !strings.ContainsAny(as.Value.Text, " /;|") {
 			continue
 		}
 		code := as.Value

@@ -114,9 +114,9 @@ func TestEveryBoundHoldsForAMegabyteOfAnything(t *testing.T) {
 	}
 	for _, u := range units {
 		line := "echo " + strings.Repeat(u, size/len(u))
-		for shell, length := range map[protocol.ShellType]int{
-			protocol.ShellBash: size, protocol.ShellZsh: size / 8, protocol.ShellFish: size / 8,
-			protocol.ShellOther: smallText,
+		for shell, length := range map[vocabulary.ShellType]int{
+			vocabulary.ShellBash: size, vocabulary.ShellZsh: size / 8, vocabulary.ShellFish: size / 8,
+			vocabulary.ShellOther: smallText,
 		} {
 			if c := Parse(line[:min(length, len(line))], shell); len(c.Runs) > maxRuns {
 				t.Errorf("%q: %d runs", u, len(c.Runs))

@@ -4,6 +4,8 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/caro-mesh/caro-node/observer/wordset"
+
 	"mvdan.cc/sh/v3/syntax"
 )
 
@@ -17,7 +19,7 @@ var typical = map[string]string{ //nolint:gosec // G101 takes "user" for a crede
 }
 
 // alwaysSet are variables that no shell leaves empty, so that their defaults do not count.
-var alwaysSet = wordSet("HOME PATH SHELL PWD USER LOGNAME EUID UID IFS BASH PS1 PS2 PS4 HOSTTYPE OSTYPE MACHTYPE TERM")
+var alwaysSet = wordset.Of("HOME PATH SHELL PWD USER LOGNAME EUID UID IFS BASH PS1 PS2 PS4 HOSTTYPE OSTYPE MACHTYPE TERM")
 
 func (w *walker) param(b *builder, p *syntax.ParamExp, quoted, split bool) {
 	if p.Param == nil || p.Flags != nil || len(p.Modifiers) > 0 {
@@ -166,7 +168,7 @@ func (w *walker) expansion(list []Word, known bool, name string, e *syntax.Expan
 			w.set(name, []Word{v})
 			return []Word{v}
 		}
-		if alwaysSet[name] {
+		if alwaysSet.Has(name) {
 			return []Word{unknown(name, w.ctx.dir)}
 		}
 		return []Word{w.word(e.Word, false)}

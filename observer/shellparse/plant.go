@@ -2,6 +2,8 @@ package shellparse
 
 import (
 	"strings"
+
+	"github.com/caro-mesh/caro-node/observer/wordset"
 )
 
 // planted says how a file that runs later on its own holds its commands.
@@ -20,7 +22,7 @@ const (
 )
 
 // startFiles run when somebody logs in or opens a shell, by base name.
-var startFiles = wordSet(`.bashrc .bash_profile .bash_login .bash_logout .bash_aliases .profile .zshrc .zprofile .zshenv .zlogin
+var startFiles = wordset.Of(`.bashrc .bash_profile .bash_login .bash_logout .bash_aliases .profile .zshrc .zprofile .zshenv .zlogin
 	.zlogout .kshrc .mkshrc .shrc .cshrc .tcshrc .login .xinitrc .xprofile .xsession .xsessionrc .envrc .inputrc config.fish`)
 
 // startFolders hold scripts that run on their own.
@@ -31,14 +33,6 @@ var startFolders = []string{"/.git/hooks/", "/.husky/", "/git/hooks/", "/.config
 	"/etc/bashrc",
 	"/etc/profile", "/etc/ssh/sshrc", "/.ssh/rc", "/.config/plasma-workspace/env/", "/etc/local.d/", "/etc/periodic/",
 	"/usr/lib/systemd/system-sleep/", "/etc/apt/apt.conf.d/", "/.config/autostart-scripts/", "/etc/X11/Xsession.d/"}
-
-func wordSet(list string) map[string]bool {
-	m := map[string]bool{}
-	for _, f := range strings.Fields(list) {
-		m[f] = true
-	}
-	return m
-}
 
 // RunsLater reports whether what is written to the path runs later on its own: when somebody logs in, when the machine
 // starts, at a certain time, with every commit.
@@ -54,7 +48,7 @@ func plantedAs(name string) planted {
 	}
 	base := p[strings.LastIndexByte(p, '/')+1:]
 	switch {
-	case startFiles[base]:
+	case startFiles.Has(base):
 		return plantedShell
 	case base == ".gitconfig" || strings.HasSuffix(p, "/.git/config") || strings.HasSuffix(p, "/git/config"):
 		return plantedGit
@@ -180,17 +174,17 @@ func (w *walker) plantCode(i int, code string) {
 }
 
 // hookVariables hold commands that a shell runs at every prompt.
-var hookVariables = wordSet(`PROMPT_COMMAND PS0 precmd_functions preexec_functions`)
+var hookVariables = wordset.Of(`PROMPT_COMMAND PS0 precmd_functions preexec_functions`)
 
 // plantAssigned resolves the value of a variable that the shell runs at every prompt.
 func (w *walker) plantAssigned(i int, name, value string) {
-	if i >= 0 && hookVariables[name] && value != "" {
+	if i >= 0 && hookVariables.Has(name) && value != "" {
 		w.plantCode(i, value)
 	}
 }
 
 // hookFunctions are functions that shells call on their own.
-var hookFunctions = wordSet(`precmd preexec chpwd periodic zshexit fish_prompt fish_right_prompt fish_greeting fish_preexec
+var hookFunctions = wordset.Of(`precmd preexec chpwd periodic zshexit fish_prompt fish_right_prompt fish_greeting fish_preexec
 	command_not_found_handle command_not_found_handler`)
 
 // plantWritten resolves what redirections of run i wrote into files that run later.

@@ -5,7 +5,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/caro-mesh/caro-node/protocol"
+	"github.com/caro-mesh/caro-node/protocol/vocabulary"
 )
 
 // runs reports whether one of the commands that a line starts reads as want.
@@ -44,7 +44,7 @@ func TestACommandIsFoundWhereverAProgramHidesIt(t *testing.T) {
 		{"PowerShell, encoded", `pwsh -enc cgBtACAAeAA=`, "rm x"},
 	}
 	for _, tt := range tests {
-		if c := Parse(tt.line, protocol.ShellBash); !runs(c, tt.want) {
+		if c := Parse(tt.line, vocabulary.ShellBash); !runs(c, tt.want) {
 			t.Errorf("%s: %s\n got %q\nwant %q", tt.name, tt.line, lines(c), tt.want)
 		}
 	}
@@ -52,19 +52,19 @@ func TestACommandIsFoundWhereverAProgramHidesIt(t *testing.T) {
 
 func TestZshAndFishExpansionsAreComputed(t *testing.T) {
 	tests := []struct {
-		shell      protocol.ShellType
+		shell      vocabulary.ShellType
 		line, want string
 	}{
-		{protocol.ShellZsh, `${(z):-rm -rf x}`, "rm -rf x"},
-		{protocol.ShellZsh, `${(j::):-r m} x`, "rm x"},
-		{protocol.ShellZsh, `rm ${${:-/etc}:t}`, "rm etc"},
-		{protocol.ShellZsh, `() { rm $1 } x`, "rm x"},
-		{protocol.ShellZsh, `zargs -- a b -- rm -f`, "rm -f a b"},
-		{protocol.ShellZsh, `rm *(DN)`, "rm *"},
-		{protocol.ShellZsh, `zf_rm x`, "rm x"},
-		{protocol.ShellZsh, `print -rn 'rm x' | zsh`, "rm x"},
-		{protocol.ShellFish, `begin; rm -f {/a,/b}c; end`, "rm -f /ac /bc"},
-		{protocol.ShellFish, `rm (string repeat -n 2 ../)`, "rm ../../"},
+		{vocabulary.ShellZsh, `${(z):-rm -rf x}`, "rm -rf x"},
+		{vocabulary.ShellZsh, `${(j::):-r m} x`, "rm x"},
+		{vocabulary.ShellZsh, `rm ${${:-/etc}:t}`, "rm etc"},
+		{vocabulary.ShellZsh, `() { rm $1 } x`, "rm x"},
+		{vocabulary.ShellZsh, `zargs -- a b -- rm -f`, "rm -f a b"},
+		{vocabulary.ShellZsh, `rm *(DN)`, "rm *"},
+		{vocabulary.ShellZsh, `zf_rm x`, "rm x"},
+		{vocabulary.ShellZsh, `print -rn 'rm x' | zsh`, "rm x"},
+		{vocabulary.ShellFish, `begin; rm -f {/a,/b}c; end`, "rm -f /ac /bc"},
+		{vocabulary.ShellFish, `rm (string repeat -n 2 ../)`, "rm ../../"},
 	}
 	for _, tt := range tests {
 		if c := Parse(tt.line, tt.shell); !runs(c, tt.want) {
@@ -89,7 +89,7 @@ func TestWhatIsLeftBehindToRunLaterIsResolved(t *testing.T) {
 		`echo 'ProxyCommand rm x' >> ~/.ssh/config`,
 	} {
 		found := false
-		for _, r := range Parse(line, protocol.ShellBash).Runs {
+		for _, r := range Parse(line, vocabulary.ShellBash).Runs {
 			found = found || r.Name == "rm" && r.Planted && r.Deferred
 		}
 		if !found {
@@ -97,7 +97,7 @@ func TestWhatIsLeftBehindToRunLaterIsResolved(t *testing.T) {
 		}
 	}
 	for _, line := range []string{`echo 'rm x' >> notes.txt`, `echo 'rm x' > deploy.sh`, `git config user.name 'rm x'`, `trap 'rm x' EXIT`} {
-		for _, r := range Parse(line, protocol.ShellBash).Runs {
+		for _, r := range Parse(line, vocabulary.ShellBash).Runs {
 			if r.Planted {
 				t.Errorf("%s: %s is planted", line, r.Name)
 			}
@@ -113,7 +113,7 @@ func TestWhatTheNetworkGaveIsFollowedToWhereItRuns(t *testing.T) {
 		`curl -s https://x.io/a | sudo tee /usr/local/bin/a >/dev/null; a`,
 		`m=$(mk); curl -s https://x.io/a > /proc/self/fd/$m; exec /proc/self/fd/$m`,
 	} {
-		c := Parse(line, protocol.ShellBash)
+		c := Parse(line, vocabulary.ShellBash)
 		last := &c.Runs[len(c.Runs)-1]
 		found := false
 		for _, i := range c.Upstream(Source{From: last.Code.From}) {
@@ -137,7 +137,7 @@ func TestPathsOfAContainerAreThoseOfTheMachineBehindThem(t *testing.T) {
 		{`docker run a rm -rf /d`, "rm -rf /d", PlaceThrowaway},
 	}
 	for _, tt := range tests {
-		c := Parse(tt.line, protocol.ShellBash)
+		c := Parse(tt.line, vocabulary.ShellBash)
 		last := c.Runs[len(c.Runs)-1]
 		if got := last.Name + strings.TrimPrefix(last.Line(), last.Path); got != tt.want || last.Place != tt.place {
 			t.Errorf("%s: %q in place %d, want %q in %d", tt.line, got, last.Place, tt.want, tt.place)
@@ -150,13 +150,13 @@ func TestALoopWithoutEndIsMarkedUnlessItWaits(t *testing.T) {
 		`while true; do dd if=a of=b; done`: true, `while :; do dd if=a of=b; sleep 1; done`: false,
 		`for ((;;)); do dd if=a of=b; done`: true, `for i in 1 2; do dd if=a of=b; done`: false,
 	} {
-		for _, r := range Parse(line, protocol.ShellBash).Runs {
+		for _, r := range Parse(line, vocabulary.ShellBash).Runs {
 			if r.Name == "dd" && r.Endless != want {
 				t.Errorf("%s: endless %v, want %v", line, r.Endless, want)
 			}
 		}
 	}
-	if !Parse(`for i in {1..100000}; do sleep 9 & done`, protocol.ShellBash).SelfSpawning {
+	if !Parse(`for i in {1..100000}; do sleep 9 & done`, vocabulary.ShellBash).SelfSpawning {
 		t.Error("a hundred thousand processes in the background count as few")
 	}
 }

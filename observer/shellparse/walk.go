@@ -5,7 +5,7 @@ import (
 
 	"mvdan.cc/sh/v3/syntax"
 
-	"github.com/caro-mesh/caro-node/protocol"
+	"github.com/caro-mesh/caro-node/protocol/vocabulary"
 )
 
 // walker carries the state of one resolution.
@@ -311,7 +311,7 @@ func (w *walker) call(c *syntax.CallExpr, rs []*syntax.Redirect, stdin Source) S
 			break
 		}
 	}
-	if w.cmd.Shell == protocol.ShellZsh {
+	if w.cmd.Shell == vocabulary.ShellZsh {
 		for i := range words {
 			words[i].Text = unqualified(words[i].Text)
 		}
