@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"runtime"
+	"strings"
 	"testing"
 	"time"
 
@@ -27,18 +28,26 @@ type besieged struct {
 	*node
 	friend   *node
 	target   hostile.Target
-	trusted  *hostile.Peer // an attacker whom the node trusts, as a peer that was broken into
+	trusted  []*hostile.Peer // attackers whom the node trusts, as peers that were broken into; one for each attack
 	stranger *hostile.Peer // one whom it does not know
 	typed    int64
 	most     int64 // bytes resident, the most that it ever had
 }
 
-func besiege(t *testing.T) *besieged {
+// besiege starts a node and its friend. Each of the attackers that are trusted starts with a connection: a node cuts off
+// who went too far, and one attack shall not suffer from the other's fate.
+func besiege(t *testing.T, attackers int) *besieged {
 	t.Helper()
 	b := &besieged{node: newNode(t, "anna"), friend: newNode(t, "bob")}
 	b.Daemon, b.friend.Daemon = "", "" // memory is that of the program as it is shipped, not of one that is watched for races
-	b.trusted, b.stranger = newAttacker(t), newAttacker(t)
-	b.configure(fmt.Sprintf("[[policy.nodes]]\nid = %q\ntrust = \"peer\"\nname = \"mallory\"\n", b.trusted.Key.NodeID()), nodeproc.Grant{To: b.friend.Node, Trust: "peer"})
+	b.stranger = newAttacker(t)
+	var policy strings.Builder
+	for range attackers {
+		mallory := newAttacker(t)
+		b.trusted = append(b.trusted, mallory)
+		fmt.Fprintf(&policy, "[[policy.nodes]]\nid = %q\ntrust = \"peer\"\nname = \"mallory\"\n", mallory.Key.NodeID())
+	}
+	b.configure(policy.String(), nodeproc.Grant{To: b.friend.Node, Trust: "peer"})
 	b.friend.configure("", nodeproc.Grant{To: b.Node, Trust: "peer"})
 	var err error
 	if b.target, err = hostile.ParseTarget(b.Address()); err != nil {
@@ -49,11 +58,13 @@ func besiege(t *testing.T) *besieged {
 	b.friend.awaitPeers(1)
 	b.type1(t)
 	b.awaitEvents(b.typed)
-	// The attacker that is trusted comes before the others make a crowd at the door: all come from one address here.
-	if err := b.trusted.Meet(t.Context(), b.target); err != nil {
-		t.Fatal(err)
+	// The attackers that are trusted come before the others make a crowd at the door: all come from one address here.
+	for _, mallory := range b.trusted {
+		if err := mallory.Meet(t.Context(), b.target); err != nil {
+			t.Fatal(err)
+		}
 	}
-	b.awaitPeers(2)
+	b.awaitPeers(1 + attackers)
 	return b
 }
 
@@ -124,7 +135,15 @@ func (b *besieged) measure(t *testing.T) {
 }
 
 func TestANodeUnderAttackAnswersItsFriendsStaysSmallAndLosesNothing(t *testing.T) {
-	b := besiege(t)
+	abuses := []struct {
+		name   string
+		attack func(p *hostile.Peer, ctx context.Context, t hostile.Target) hostile.Uses
+	}{
+		{"streams that drip", (*hostile.Peer).Drip},
+		{"giant and nested messages", (*hostile.Peer).Giants},
+		{"nonces without end", (*hostile.Peer).Nonces},
+	}
+	b := besiege(t, len(abuses))
 	t.Run("a thousand connections a second from an untrusted key", func(t *testing.T) {
 		b.during(t, func(ctx context.Context) string {
 			k := b.stranger.Knock(ctx, b.target, 1000)
@@ -137,12 +156,10 @@ func TestANodeUnderAttackAnswersItsFriendsStaysSmallAndLosesNothing(t *testing.T
 			return fmt.Sprintf("%d opened, %d closed", opened, closed)
 		})
 	})
-	for name, attack := range map[string]func(context.Context, hostile.Target) hostile.Uses{
-		"streams that drip": b.trusted.Drip, "giant and nested messages": b.trusted.Giants, "nonces without end": b.trusted.Nonces,
-	} {
-		t.Run(name, func(t *testing.T) {
+	for i, abuse := range abuses {
+		t.Run(abuse.name, func(t *testing.T) {
 			b.during(t, func(ctx context.Context) string {
-				u := attack(ctx, b.target)
+				u := abuse.attack(b.trusted[i], ctx, b.target)
 				if u.Streams == 0 {
 					t.Error("no stream was opened, so nothing was attacked")
 				}

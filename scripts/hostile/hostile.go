@@ -123,7 +123,8 @@ func (p *Peer) Meet(ctx context.Context, t Target) error {
 	if p.Host.Network().Connectedness(t.info.ID) == network.Connected && p.Registry.Admitted(ctx, t.ID) {
 		return nil
 	}
-	if err := p.Host.Connect(ctx, t.info); err != nil {
+	// An attacker does not wait for the swarm's backoff after a dial that was refused.
+	if err := p.Host.Connect(network.WithForceDirectDial(ctx, "attack"), t.info); err != nil {
 		return err
 	}
 	_, err := p.client.Greet(ctx, t.ID)
