@@ -68,9 +68,13 @@ lab: $(LABBIN) ## nodes on a network of their own: found, parted, lossy, attacke
 	@table=$$(mktemp) && CARO_LAB_TABLE=$$table CARO_TEST_LAB_BIN=$(abspath $(LABBIN)) go test -count=1 ./scripts/lab/... ./e2e/lab; \
 	  status=$$?; cat $$table; rm -f $$table; exit $$status
 
+# Many tests here start real shells and processes on a machine that is busy with the others. One or two that fail are run
+# once more; the first failure stays on screen and in the summary, and is a defect to mend. A data race fails at once.
+AGAIN := --rerun-fails=1 --rerun-fails-max-failures=4 --rerun-fails-run-root-test --rerun-fails-abort-on-data-race
+
 unit: $(BIN) $(RACEBIN) $(LABBIN)
 	@[ -n "$(RACE)" ] || echo "note: no C compiler found, so the tests run without the race detector" >&2
-	CARO_TEST_BIN=$(abspath $(BIN)) CARO_TEST_RACE_BIN=$(abspath $(RACEBIN)) CARO_TEST_LAB_BIN=$(abspath $(LABBIN)) $(TOOL) gotestsum --format pkgname-and-test-fails --hide-summary=skipped -- $(RACE) -timeout 15m ./...
+	CARO_TEST_BIN=$(abspath $(BIN)) CARO_TEST_RACE_BIN=$(abspath $(RACEBIN)) CARO_TEST_LAB_BIN=$(abspath $(LABBIN)) $(TOOL) gotestsum --format pkgname-and-test-fails --hide-summary=skipped $(AGAIN) --packages ./... -- $(RACE) -timeout 15m
 
 bench: $(BIN) ## figures of docs/performance.md
 	go run ./scripts/bench -bin $(BIN)

@@ -9,7 +9,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -79,15 +78,6 @@ func New(ctx context.Context, bin, home, name string) (*Node, error) {
 	}
 	n.ID, n.PeerID, n.Fingerprint = id.NodeID, id.PeerID, id.Fingerprint
 	return n, n.Configure("")
-}
-
-// FreePort finds a loopback TCP port that is free now.
-func FreePort(ctx context.Context) (int, error) {
-	l, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
-	if err != nil {
-		return 0, err
-	}
-	return l.Addr().(*net.TCPAddr).Port, l.Close()
 }
 
 // Address is the multiaddr that others dial.
