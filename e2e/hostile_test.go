@@ -29,7 +29,7 @@ type besieged struct {
 	friend   *node
 	target   hostile.Target
 	trusted  []*hostile.Peer // attackers whom the node trusts, as peers that were broken into; one for each attack
-	stranger *hostile.Peer // one whom it does not know
+	stranger *hostile.Peer   // one whom it does not know
 	typed    int64
 	most     int64 // bytes resident, the most that it ever had
 }

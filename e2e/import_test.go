@@ -10,11 +10,15 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/creack/pty"
 
 	"github.com/caro-mesh/caro-node/api/client"
 	v1 "github.com/caro-mesh/caro-node/api/v1"
@@ -228,6 +232,46 @@ func TestANodeDoesNotStartWhileAnImportWritesTheDatabase(t *testing.T) {
 	n.start()
 	if got := n.stored(); got != 3000 {
 		t.Errorf("%d commands are stored", got)
+	}
+}
+
+func TestAnImportOnATerminalShowsHowFarItIs(t *testing.T) {
+	n := newNode(t, "anna")
+	file := filepath.Join(t.TempDir(), "history")
+	f, err := os.Create(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	historyLines(t, f, 0, 50_000)
+	if err := f.Close(); err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.CommandContext(t.Context(), program, "import", "bash", file)
+	cmd.Env = append(n.Env(), "TERM=xterm")
+	tty, err := pty.Start(cmd)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var screen bytes.Buffer
+	_, _ = screen.ReadFrom(tty) // ends with an error when the program does
+	if err := errors.Join(cmd.Wait(), tty.Close()); err != nil {
+		t.Fatalf("%v: %s", err, screen.String())
+	}
+	bar := regexp.MustCompile(`\r\[#*\.*\] +(\d+)%  [\d,]+ commands, [\d,]+ a second`)
+	seen := bar.FindAllStringSubmatch(screen.String(), -1)
+	if len(seen) == 0 {
+		t.Fatalf("no bar on the screen: %q", screen.String())
+	}
+	last := -1
+	for _, m := range seen {
+		percent, err := strconv.Atoi(m[1])
+		if err != nil || percent < last || percent > 100 {
+			t.Errorf("%q after %d %%", m[0], last)
+		}
+		last = percent
+	}
+	if end := screen.String()[strings.LastIndex(screen.String(), "%"):]; !strings.Contains(end, "50,000") || strings.Contains(end, "#") {
+		t.Errorf("the bar is not taken away, or the sum is not told: %q", end)
 	}
 }
 

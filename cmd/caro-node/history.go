@@ -17,6 +17,7 @@ import (
 type historyOptions struct {
 	choice
 	limit int
+	kinds bool
 }
 
 func (c *cli) historyCommand() *cobra.Command {
@@ -26,12 +27,16 @@ func (c *cli) historyCommand() *cobra.Command {
 		Short: "Show and search the commands recorded on this machine",
 		Long: `Show the commands recorded on this machine, the latest at the end. All conditions have to hold.
 A command whose exit code nobody told shows "?", one of an unknown time shows none. Where a secret was replaced stands
-REDACTED: and its kind, such as REDACTED:github_token; with --json the kinds are also listed as redactions.`,
+REDACTED: and its kind, such as REDACTED:github_token; with --json the kinds are also listed as redactions, and
+--kinds says what each kind is. Lines are cut to the width of the terminal; into a file or a pipe they go whole.`,
 		Example: `  caro-node history --search "git push" --since 7d
   caro-node history --cwd . --exit 130
   caro-node history --risk high --json`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if o.kinds {
+				return c.printKinds()
+			}
 			if o.limit < 1 {
 				return usageErrorf("--limit: %d is not a number of commands to show", o.limit)
 			}
@@ -56,8 +61,36 @@ REDACTED: and its kind, such as REDACTED:github_token; with --json the kinds are
 	f := cmd.Flags()
 	o.addFlags(f)
 	f.IntVarP(&o.limit, "limit", "n", 50, "how many at most")
+	f.BoolVar(&o.kinds, "kinds", false, "say which kinds of secrets are replaced, and show no command")
 	c.jsonFlag(cmd)
 	return cmd
+}
+
+// secretKinds is the document of "history --kinds --json".
+type secretKinds struct {
+	SchemaVersion int          `json:"schema_version"`
+	Kinds         []secretKind `json:"kinds"`
+}
+
+type secretKind struct {
+	Name    string `json:"name"`
+	Meaning string `json:"meaning"`
+}
+
+// printKinds shows what is replaced before a command is stored.
+func (c *cli) printKinds() error {
+	doc := secretKinds{SchemaVersion: v1.SchemaVersion}
+	for _, k := range redact.Kinds() {
+		doc.Kinds = append(doc.Kinds, secretKind(k))
+	}
+	if c.json {
+		return writeJSON(c.Out, doc)
+	}
+	t := newTable(c.Out, "KIND", "WHAT IS REPLACED")
+	for _, k := range doc.Kinds {
+		t.row(k.Name, k.Meaning)
+	}
+	return t.flush()
 }
 
 // fetchEvents collects as many pages as the limit asks for, newest first.

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"strings"
 	"text/tabwriter"
@@ -92,14 +93,17 @@ func cut(s string, width int) string {
 	return string(r[:width-1]) + "…"
 }
 
-// terminalWidth returns the columns of w, or 100 where it is not a terminal.
+// unlimited is the width of what is not a terminal: a file or another program wants whole lines.
+const unlimited = math.MaxInt32
+
+// terminalWidth returns the columns of w, or [unlimited] where it is not a terminal.
 func terminalWidth(w io.Writer) int {
 	if f, ok := w.(*os.File); ok {
 		if n, _, err := term.GetSize(int(f.Fd())); err == nil && n > 20 {
 			return n
 		}
 	}
-	return 100
+	return unlimited
 }
 
 var riskColour = map[protocol.RiskLevel]string{
