@@ -76,6 +76,32 @@ func TestDeniedCategoriesAreInNoAnswer(t *testing.T) {
 	}
 }
 
+func TestWhatAPolicyLimitsIsToldToTheAskerAndReadsNothing(t *testing.T) {
+	for name, narrow := range map[string]func(*policy.Document){
+		"query_types":      func(d *policy.Document) { d.QueryTypes = []string{"node_health"} },
+		"max_history_days": func(d *policy.Document) { d.MaxHistoryDays = 3 }, // seven are asked for
+		"queries_per_hour": func(d *policy.Document) { d.QueriesPerHour = 1 },
+	} {
+		asker := newKey(t)
+		doc := trusting(asker.NodeID(), "peer")
+		narrow(&doc)
+		b := newBench(t, doc)
+		if name == "queries_per_hour" {
+			if r := b.ask(asker, protocol.QueryToolUsage); r.Status != protocol.StatusNoData {
+				t.Errorf("%s: the first query: %+v", name, r)
+			}
+		}
+		b.reads = nil // reading would panic
+		if r := b.ask(asker, protocol.QueryToolUsage); r.Status != protocol.StatusAccessDenied || r.Reason == "" {
+			t.Errorf("%s: %+v", name, r)
+		}
+		got := b.records(protocol.AuditQueryReceived)
+		if last := got[len(got)-1]; last.Success || last.Details["rule"] != name {
+			t.Errorf("%s: recorded as %+v", name, last)
+		}
+	}
+}
+
 func TestABadFilterIsToldToTheAsker(t *testing.T) {
 	asker := newKey(t)
 	b := newBench(t, trusting(asker.NodeID(), "peer"))

@@ -51,6 +51,7 @@ func New(doc Document, grants []Grant, successions ...Succession) (*Engine, erro
 		c.source = sourceConfig
 	}
 	c.scalars()
+	c.limits()
 	c.e.allowed = c.categories("allowed_categories", doc.AllowedCategories)
 	c.e.denied = c.categories("denied_categories", doc.DeniedCategories)
 	c.nodeRules()
@@ -76,6 +77,7 @@ type compiler struct {
 	configured nodeVerdicts // from the document
 	runTime    nodeVerdicts
 	nets       subnetVerdicts
+	narrowed   map[protocol.NodeID]*limits // by configured entries
 }
 
 // nodeVerdicts and subnetVerdicts hold at most one deny and one grant each; New settles which is in force.
@@ -153,6 +155,7 @@ func joinCategories(cats []protocol.CommandCategory) string {
 
 func (c *compiler) nodeRules() {
 	c.configured = nodeVerdicts{deny: map[protocol.NodeID]verdict{}, grant: map[protocol.NodeID]verdict{}}
+	c.narrowed = make(map[protocol.NodeID]*limits)
 	for i, n := range c.doc.Nodes {
 		where := fmt.Sprintf("[[policy.nodes]] number %d", i+1)
 		id, err := protocol.ParseNodeID(n.ID)
@@ -175,6 +178,9 @@ func (c *compiler) nodeRules() {
 		if before, twice := into[id]; twice {
 			c.fault("", n.Line, "%s: the node %s is named already%s; keep one of the two", where, id, onLine(before.rule.Line))
 			continue
+		}
+		if l := c.narrow(where, n.narrowing(), v.rule); l != nil && !n.Deny {
+			c.narrowed[id] = l
 		}
 		into[id] = v
 	}
@@ -201,6 +207,7 @@ func (c *compiler) subnetRules() {
 			c.fault("", n.Line, "%s: the subnet %s is named already%s; keep one of the two", where, p, onLine(before.rule.Line))
 			continue
 		}
+		v.limits = c.narrow(where, n.narrowing(), v.rule)
 		into[p] = v
 	}
 }
@@ -297,6 +304,7 @@ func (c *compiler) settle() {
 	e.nodes = make(map[protocol.NodeID]verdict, len(c.configured.grant)+len(c.runTime.grant))
 	for _, layer := range []map[protocol.NodeID]verdict{c.configured.grant, c.runTime.grant, c.runTime.deny, c.configured.deny} {
 		for id, v := range layer {
+			v.limits = c.narrowed[id]
 			e.nodes[id] = v
 		}
 	}

@@ -48,6 +48,13 @@
 // peer: [Engine.AllowsCategory] says what must be removed from every summary and answer. A denied category beats an
 // allowed one, no allowed ones means all, and "other" stands for every "other:<tool>" as well.
 //
+// # Limits of queries
+//
+// query_types, max_history_days and queries_per_hour say what a peer that may query may ask, how far back, and how often.
+// An entry for a node or a subnet may narrow each for whom it decides, and never widens one. The entry of a node holds
+// for it also while a grant made at run time replaces its trust, and after it changed its key. The engine counts nothing:
+// a [Request] says how many queries the peer had lately, and audit.Gate counts those that were allowed.
+//
 // # Where rules come from
 //
 // A [Document] is the [policy] table as it was written; [New] checks it together with the [Grant]s made at run time and

@@ -23,9 +23,17 @@ type Document struct {
 	// ShareEventCount lets health statuses tell how many commands the last 24 whole hours had, without denied categories.
 	// Statuses are relayed to the whole mesh, supervisors included; nothing says who will read them. Default false. It
 	// counts only with max_level summarized.
-	ShareEventCount bool         `toml:"share_event_count"`
-	Nodes           []NodeRule   `toml:"nodes"`
-	Subnets         []SubnetRule `toml:"subnets"`
+	ShareEventCount bool `toml:"share_event_count"`
+	// QueryTypes are the types of query that are answered at all; empty answers all.
+	QueryTypes []string `toml:"query_types"`
+	// MaxHistoryDays is how many days back a query may begin, from 1 to [MaxHistoryDays]; 0 (the default) sets no limit.
+	// What a health answer counts, the last 24 hours, is not asked back.
+	MaxHistoryDays int `toml:"max_history_days"`
+	// QueriesPerHour is how many queries one peer may have answered within an hour, from 1 to [MaxQueriesPerHour], and
+	// [BurstOf] it within six minutes. Default [DefaultQueriesPerHour].
+	QueriesPerHour int          `toml:"queries_per_hour"`
+	Nodes          []NodeRule   `toml:"nodes"`
+	Subnets        []SubnetRule `toml:"subnets"`
 
 	// Source names the file that the rules stand in; empty means "config.toml".
 	Source string `toml:"-"`
@@ -46,6 +54,11 @@ type NodeRule struct {
 	Trust string `toml:"trust"` // may be left out with Deny
 	Name  string `toml:"name"`  // a word for people, unverified
 	Deny  bool   `toml:"deny"`
+	// What narrows the limits of everybody for this node; empty and 0 leave them as they are. It holds as well while a
+	// grant made at run time replaces Trust, and for the keys that the node changes to.
+	QueryTypes     []string `toml:"query_types"`
+	MaxHistoryDays int      `toml:"max_history_days"`
+	QueriesPerHour int      `toml:"queries_per_hour"`
 
 	Line int `toml:"-"` // of the entry's header, 0 when unknown
 }
@@ -55,8 +68,20 @@ type SubnetRule struct {
 	CIDR  string `toml:"cidr"`
 	Trust string `toml:"trust"` // may be left out with Deny
 	Deny  bool   `toml:"deny"`
+	// As in [NodeRule], for nodes for which this entry decides. The limit on queries counts for each node by itself.
+	QueryTypes     []string `toml:"query_types"`
+	MaxHistoryDays int      `toml:"max_history_days"`
+	QueriesPerHour int      `toml:"queries_per_hour"`
 
 	Line int `toml:"-"` // of the entry's header, 0 when unknown
+}
+
+func (n NodeRule) narrowing() narrowing {
+	return narrowing{n.QueryTypes, n.MaxHistoryDays, n.QueriesPerHour}
+}
+
+func (n SubnetRule) narrowing() narrowing {
+	return narrowing{n.QueryTypes, n.MaxHistoryDays, n.QueriesPerHour}
 }
 
 // Grant is a trust decision made at run time (caro-node trust set, deny). It replaces the configured grant of the

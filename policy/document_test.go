@@ -30,6 +30,17 @@ func TestFaultsNameTheirLineAndWhatToWrite(t *testing.T) {
 		{"zero contributors written", policy.Document{Origins: line("min_contributors", 4)}, []string{"config.toml:4: ", "min_contributors is 0"}},
 		{"negative contributors", policy.Document{MinContributors: -5}, []string{"config.toml: ", "min_contributors is -5"}},
 		{"too many contributors", policy.Document{MinContributors: protocol.MaxContributors + 1}, []string{"10000"}},
+		{"unknown query type", policy.Document{QueryTypes: []string{"tool_usage", "commands"}, Origins: line("query_types", 4)}, []string{"config.toml:4: ", "query_types", `"commands"`, "node_health"}},
+		{"negative history", policy.Document{MaxHistoryDays: -1, Origins: line("max_history_days", 4)}, []string{"config.toml:4: ", "max_history_days is -1", "0 for no limit"}},
+		{"endless history", policy.Document{MaxHistoryDays: 36501}, []string{"max_history_days is 36501"}},
+		{"no queries written", policy.Document{Origins: line("queries_per_hour", 4)}, []string{"config.toml:4: ", "queries_per_hour is 0", "from 1 to 100000"}},
+		{"too many queries", policy.Document{QueriesPerHour: 100_001}, []string{"queries_per_hour is 100001"}},
+		{"unknown query type for a node", policy.Document{Nodes: []policy.NodeRule{{ID: a, Trust: "peer", QueryTypes: []string{"all"}, Line: 14}}},
+			[]string{"config.toml:14: ", "[[policy.nodes]] number 1: query_types", `"all"`}},
+		{"negative history for a subnet", policy.Document{Subnets: []policy.SubnetRule{{CIDR: "10.0.0.0/8", Trust: "peer", MaxHistoryDays: -3, Line: 14}}},
+			[]string{"config.toml:14: ", "[[policy.subnets]] number 1: max_history_days is -3"}},
+		{"negative queries for a node", policy.Document{Nodes: []policy.NodeRule{{ID: a, Trust: "peer", QueriesPerHour: -3, Line: 14}}},
+			[]string{"config.toml:14: ", "[[policy.nodes]] number 1: queries_per_hour is -3"}},
 		{"unknown allowed category", policy.Document{AllowedCategories: []string{"git", "svn"}, Origins: line("allowed_categories", 5)},
 			[]string{"config.toml:5: ", `"svn"`, "file_ops"}},
 		{"private tool", policy.Document{DeniedCategories: []string{"other:our-deploy-script"}}, []string{"denied_categories", "publicly known"}},
@@ -108,11 +119,17 @@ min_contributors = 9
 share_event_count = true
 allowed_categories = ["git", "other"]
 denied_categories = ["network"]
+query_types = ["tool_usage", "node_health"]
+max_history_days = 30
+queries_per_hour = 40
 
 [[nodes]]
 id = "` + id + `"
 trust = "peer"
 name = "bob"
+query_types = ["tool_usage", "anomalies"]
+max_history_days = 7
+queries_per_hour = 1
 
 [[nodes]]
 id = "` + string(nodeID(2)) + `"
@@ -137,13 +154,16 @@ deny = true
 	}
 	want := []string{
 		"deny|" + string(nodeID(2)) + "|deny|",
-		"node|" + id + "|peer|",
+		"node|" + id + "|peer|only queries of type tool_usage, of the last 7 days, at most 1 query an hour",
 		"subnet|10.0.1.0/24|supervisor|",
 		"subnet|fd00::/8|deny|",
 		"default|*|share_to|",
 		"cap|*||aggregated: answers leave only together with those of others",
 		"cap|*||9 nodes or more in an aggregated answer",
 		"cap|*||health statuses tell the whole mesh how many commands the last 24 hours had",
+		"cap|*||only these queries are answered: tool_usage, node_health",
+		"cap|*||queries may begin 30 days back",
+		"cap|*||at most 40 queries of each node are answered within an hour, and 10 within six minutes",
 		"cap|*||only these leave: git, other",
 		"cap|*||never leave: network",
 	}

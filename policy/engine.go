@@ -19,6 +19,7 @@ type Engine struct {
 	minContributors int
 	eventCount      bool
 	eventCountRule  Rule
+	limits          *limits // of everybody; an entry may narrow them
 
 	nodes   map[protocol.NodeID]verdict
 	heirs   map[protocol.NodeID]inherited // from keys before and after; see Succession
@@ -39,6 +40,7 @@ type verdict struct {
 	// denied is the reason of a deny; empty for a grant.
 	denied string
 	rule   Rule
+	limits *limits // nil: those of everybody
 }
 
 // permission is a set of what a trust level lets a peer get.
@@ -81,7 +83,14 @@ func (e *Engine) Decide(r Request) Decision {
 	case ActionReceiveSummary:
 		return e.decidePush(d, may)
 	case ActionQuery:
-		return e.decideQuery(d, may, r.QueryType)
+		d = e.decideQuery(d, may, r.QueryType)
+		if !d.Allowed {
+			return d
+		}
+		if v.limits != nil {
+			return v.limits.keep(d, r)
+		}
+		return e.limits.keep(d, r)
 	}
 	return d.deny(Rule{Name: "action", Source: sourceBuiltIn}, reasonUnknownAction)
 }
@@ -210,6 +219,30 @@ func (e *Engine) DeniedCategories() []protocol.CommandCategory {
 // MinContributors returns the least number of nodes in an aggregated answer that has this node inside.
 func (e *Engine) MinContributors() int { return e.minContributors }
 
+// QueryTypes returns the query types that are answered to anybody.
+func (e *Engine) QueryTypes() []protocol.QueryType {
+	if e.limits == nil {
+		return nil
+	}
+	return e.limits.types.list()
+}
+
+// MaxHistoryDays returns how many days back anybody may ask; 0 when that is not limited.
+func (e *Engine) MaxHistoryDays() int {
+	if e.limits == nil {
+		return 0
+	}
+	return e.limits.days
+}
+
+// QueriesPerHour returns how many queries any one peer may have answered within an hour.
+func (e *Engine) QueriesPerHour() int {
+	if e.limits == nil {
+		return 0
+	}
+	return e.limits.perHour
+}
+
 // SharesEventCount reports whether health statuses, which the whole mesh can read, may tell how many commands this node
 // had in a day, and the rule that says so. The count is of one node alone, so the cap must allow that.
 func (e *Engine) SharesEventCount() (bool, Rule) {
@@ -225,6 +258,6 @@ func (d Decision) allow(reason string) Decision {
 }
 
 func (d Decision) deny(rule Rule, reason string) Decision {
-	d.Allowed, d.Rule, d.Reason = false, rule, reason
+	d.Allowed, d.Level, d.Rule, d.Reason = false, protocol.LevelAggregated, rule, reason
 	return d
 }

@@ -27,6 +27,7 @@ type Request struct {
 	Action    Action
 	QueryType protocol.QueryType // with ActionQuery
 	TimeRange protocol.TimeRange // with ActionQuery
+	Recent    Recent             // with ActionQuery: what audit.Gate counted of this peer
 	Now       time.Time
 }
 

@@ -21,6 +21,8 @@ const (
 	reasonCapSinglesOut = `this node shares aggregated data only, and answers to this query type name a single node; its user can change that with max_level in the [policy] section of its configuration`
 	reasonCapAggregated = "this node shares aggregated data only, so it answers only together with others"
 
+	reasonQueryType = `this node does not answer this type of query to you; its user can change that with query_types in the [policy] section of its configuration`
+
 	reasonUnknownAction = "this node does not know what is asked of it; the newer caro-node of the two sides knows an action that the older one lacks"
 	reasonUnknownQuery  = "this node does not know the query type; the newer caro-node of the two sides knows one that the older one lacks"
 )

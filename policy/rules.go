@@ -19,7 +19,7 @@ const (
 	KindNode    RuleKind = "node"    // a grant to a node
 	KindSubnet  RuleKind = "subnet"  // a grant to a subnet, or a deny of one
 	KindDefault RuleKind = "default" // default_trust
-	KindCap     RuleKind = "cap"     // max_level, min_contributors, share_event_count, categories
+	KindCap     RuleKind = "cap"     // max_level, min_contributors, share_event_count, categories, limits of queries
 	// KindRotation is the end of a node's key, which another has replaced.
 	KindRotation RuleKind = "rotation"
 )
@@ -32,7 +32,7 @@ type RuleView struct {
 	Match string
 	// Trust is the trust level that the rule gives, or "deny"; empty for a cap and a rotation.
 	Trust string
-	// Note says what a cap or a rotation does; empty for other kinds.
+	// Note says what a cap or a rotation does, and what else a grant narrows; empty for others.
 	Note string
 	// OverriddenBy names the rule that beats this one for all that it matches; empty for a rule in force.
 	OverriddenBy string
@@ -76,6 +76,9 @@ func (c *compiler) view(kind RuleKind, match string, v, inForce verdict) {
 	if v.denied != "" {
 		r.Trust = "deny"
 	}
+	if inForce.limits != nil && v.denied == "" { // limits of a configured entry also hold for a grant made at run time
+		r.Note = inForce.limits.describe(c.e.limits)
+	}
 	if v.rule != inForce.rule {
 		r.OverriddenBy = fmt.Sprintf("%s (%s)", inForce.rule.Name, inForce.rule.Place())
 	}
@@ -101,6 +104,14 @@ func (c *compiler) viewCaps() {
 		}
 		e.rules = append(e.rules, RuleView{Rule: e.eventCountRule, Kind: KindCap, Match: "*", Note: note, OverriddenBy: inForce})
 	}
+	if l := e.limits; l.types != everyQuery {
+		add(l.typesRule, "only these queries are answered: "+l.types.String())
+	}
+	if l := e.limits; l.days > 0 {
+		add(l.daysRule, "queries may begin "+plural(l.days, "day")+" back")
+	}
+	add(e.limits.perHourRule, fmt.Sprintf("at most %s of each node are answered within an hour, and %d within six minutes",
+		plural(e.limits.perHour, "query"), BurstOf(e.limits.perHour)))
 	if len(e.allowed) > 0 {
 		add(c.rule("allowed_categories", true), "only these leave: "+joinCategories(e.AllowedCategories()))
 	}

@@ -38,6 +38,7 @@ func TestRulesAreListedInTheOrderInWhichTheyAreTriedAndSayWhatBeatsThem(t *testi
 		{Rule: policy.Rule{Name: "default_trust", Source: "config.toml", Line: 2}, Kind: policy.KindDefault, Match: "*", Trust: "share_to"},
 		{Rule: policy.Rule{Name: "max_level", Source: "default"}, Kind: policy.KindCap, Match: "*", Note: "summarized: summaries and aggregated answers may leave"},
 		{Rule: policy.Rule{Name: "min_contributors", Source: "flag --min"}, Kind: policy.KindCap, Match: "*", Note: "6 nodes or more in an aggregated answer"},
+		{Rule: policy.Rule{Name: "queries_per_hour", Source: "default"}, Kind: policy.KindCap, Match: "*", Note: "at most 600 queries of each node are answered within an hour, and 60 within six minutes"},
 		{Rule: policy.Rule{Name: "denied_categories", Source: "config.toml", Line: 4}, Kind: policy.KindCap, Match: "*", Note: "never leave: network"},
 	}
 	got := e.Rules()

@@ -90,6 +90,14 @@ func (c *compiler) settleSuccessions(list []Succession) {
 		e.ends[s.Old] = ending{at: s.Until, never: !s.Until.After(s.ValidFrom),
 			rule: Rule{Name: "rotation of " + string(s.Old.Fingerprint()), Source: sourceRunTime}}
 	}
+	for _, s := range list { // a grant to a new key says nothing about limits, so those of the node's earlier keys stay
+		if v, explicit := e.nodes[s.New]; explicit {
+			for id := s.Old; id != "" && v.limits == nil; id = byNew[id].Old {
+				v.limits = c.narrowed[id]
+			}
+			e.nodes[s.New] = v
+		}
+	}
 	for _, s := range list {
 		if _, explicit := e.nodes[s.New]; explicit {
 			continue

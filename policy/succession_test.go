@@ -239,7 +239,7 @@ func TestDecisionsAboutRotatedKeysFollowTheRulesForRandomPolicies(t *testing.T) 
 		}
 		trust, denied := naiveSuccession(w, list)
 		d := e.Decide(w.req)
-		if got, want := outcome(w.req.Action, d), naiveOutcome(w, trust, denied); got != want || d.Trust.String() != trust {
+		if got, want := outcome(w.req.Action, d), naiveOutcome(w, trust, denied, naiveKeys(w, list)); got != want || d.Trust.String() != trust {
 			t.Fatalf("%+v\n%+v\nengine: %s as %s by %+v\nrules:  %s as %s (denied %t)", w, list, got, d.Trust, d.Rule, want, trust, denied)
 		}
 	})

@@ -15,6 +15,9 @@ type Policy struct {
 	MaxLevel          protocol.DataLevel         `json:"max_level" enum:"raw,summarized,aggregated" doc:"caps everything: raw shares nothing, aggregated shares sums over many nodes only"`
 	DefaultTrust      protocol.TrustLevel        `json:"default_trust" enum:"untrusted,share_to,query_from,peer,supervisor"`
 	MinContributors   int                        `json:"min_contributors" doc:"least number of nodes in an aggregated answer"`
+	QueryTypes        []protocol.QueryType       `json:"query_types" doc:"types of query that are answered to anybody; a rule may allow a node fewer"`
+	MaxHistoryDays    int                        `json:"max_history_days" doc:"how many days back a query may begin; 0 sets no limit"`
+	QueriesPerHour    int                        `json:"queries_per_hour" doc:"how many queries one peer may have answered in an hour"`
 	ShareEventCount   bool                       `json:"share_event_count" doc:"health statuses tell the whole mesh how many commands the last 24 hours had"`
 	AllowedCategories []protocol.CommandCategory `json:"allowed_categories" doc:"empty allows every category"`
 	DeniedCategories  []protocol.CommandCategory `json:"denied_categories" doc:"beats allowed_categories"`

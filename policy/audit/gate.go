@@ -15,6 +15,7 @@ import (
 type Gate struct {
 	engine atomic.Pointer[policy.Engine]
 	log    Log
+	tally  Tally
 }
 
 // NewGate returns a gate that decides by engine and records in log, which must not be nil. A nil engine denies everything.
@@ -36,10 +37,26 @@ func (g *Gate) SetEngine(engine *policy.Engine) {
 // Engine returns the policy in force.
 func (g *Gate) Engine() *policy.Engine { return g.engine.Load() }
 
-// Peek decides without a record. Nothing may be disclosed on its word.
-func (g *Gate) Peek(r policy.Request) policy.Decision { return g.Engine().Decide(r) }
+// Peek decides without a record, and without counting a query. Nothing may be disclosed on its word.
+func (g *Gate) Peek(r policy.Request) policy.Decision {
+	if r.Action == policy.ActionQuery {
+		r.Recent = g.tally.Recent(r.Peer, r.Now)
+	}
+	return g.Engine().Decide(r)
+}
 
-// Allow decides r, records the decision as one record, and returns nil only if r is allowed and the record is stored;
+// decide is Peek, but an allowed query counts.
+func (g *Gate) decide(r policy.Request) policy.Decision {
+	if r.Action != policy.ActionQuery {
+		return g.Engine().Decide(r)
+	}
+	return g.tally.Decide(r.Peer, r.Now, func(recent policy.Recent) policy.Decision {
+		r.Recent = recent
+		return g.Engine().Decide(r)
+	})
+}
+
+// Allow decides r, with the queries of the peer that were allowed lately in r.Recent, records the decision as one record, and returns nil only if r is allowed and the record is stored;
 // every other outcome is a [*DeniedError], and the decision returned with it is not allowed either.
 //
 // e.Type may be left empty for the usual type of the action (peer_connected, summary_shared, query_received). A denied
@@ -47,7 +64,7 @@ func (g *Gate) Peek(r policy.Request) policy.Decision { return g.Engine().Decide
 // facts, but not under the names that the gate uses: action, trust, rule, source, line, reason, level and
 // min_contributors tell the decision, addr, query_type, range_start and range_end the request. e.Details is not changed.
 func (g *Gate) Allow(ctx context.Context, r policy.Request, e Event) (policy.Decision, error) {
-	d := g.Peek(r)
+	d := g.decide(r)
 	e.Type = typeFor(e.Type, r.Action, d.Allowed)
 	e.Peer = r.Peer
 	e.Success = d.Allowed

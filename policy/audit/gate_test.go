@@ -277,3 +277,57 @@ func TestARecordedQueryHoldsWhatAnotherPolicyNeedsToDecideIt(t *testing.T) {
 		t.Errorf("read back %+v, want %+v", got, want)
 	}
 }
+
+func TestOnlyQueriesThatWereAllowedCountAgainstTheLimitOfAPeer(t *testing.T) {
+	gate := audit.NewGate(engine(t, policy.Document{QueriesPerHour: 3}), &memoryLog{})
+	allow := func(r policy.Request) bool {
+		_, err := gate.Allow(context.Background(), r, audit.Event{})
+		return err == nil
+	}
+	for range 10 {
+		if !gate.Peek(query(bob)).Allowed {
+			t.Fatal("looking counts as asking")
+		}
+	}
+	for n := range 3 {
+		if !allow(query(bob)) {
+			t.Fatalf("query %d of 3 is refused", n+1)
+		}
+	}
+	for range 5 {
+		if _, err := gate.Allow(context.Background(), query(bob), audit.Event{}); !errors.Is(err, audit.ErrDenied) {
+			t.Fatalf("a query above the limit: %v", err)
+		}
+	}
+	if d := gate.Peek(query(bob)); d.Allowed || d.Rule.Name != "queries_per_hour" {
+		t.Errorf("a look above the limit: %+v", d)
+	}
+	if !allow(query(dan)) {
+		t.Error("one peer's queries count for another")
+	}
+	later := query(bob)
+	later.Now = later.Now.Add(62 * time.Minute)
+	if !allow(later) {
+		t.Error("refused queries count, so that the peer is refused for ever")
+	}
+}
+
+func TestQueriesAtTheSameMomentCannotPassTheLimitTogether(t *testing.T) {
+	gate := audit.NewGate(engine(t, policy.Document{QueriesPerHour: 5}), &memoryLog{})
+	var mu sync.Mutex
+	allowed := 0
+	var wg sync.WaitGroup
+	for range 40 {
+		wg.Go(func() {
+			if _, err := gate.Allow(context.Background(), query(bob), audit.Event{}); err == nil {
+				mu.Lock()
+				defer mu.Unlock()
+				allowed++
+			}
+		})
+	}
+	wg.Wait()
+	if allowed != 5 {
+		t.Errorf("%d of 5 queries were allowed", allowed)
+	}
+}

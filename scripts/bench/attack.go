@@ -98,7 +98,7 @@ func benchAttack(ctx context.Context, bin, dir string, events int, d time.Durati
 	if _, _, err := identity.LoadOrCreate(strangerFile, time.Now); err != nil {
 		return err
 	}
-	trusted := fmt.Sprintf("[[policy.nodes]]\nid = %q\ntrust = \"peer\"\n", mallory.NodeID())
+	trusted := manyQueries + fmt.Sprintf("[[policy.nodes]]\nid = %q\ntrust = \"peer\"\n", mallory.NodeID())
 	var all []*hostile.Peer
 	for range friends {
 		p, err := hostile.NewPeer(nil)

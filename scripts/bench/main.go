@@ -245,6 +245,9 @@ func awaitReady(ctx context.Context, n *nodeproc.Node) error {
 	}
 }
 
+// manyQueries lets one peer ask as often as a benchmark does.
+const manyQueries = "[policy]\nqueries_per_hour = 100000\n"
+
 // benchQuery asks many nodes, all on this machine, and measures the memory of who asked.
 func benchQuery(ctx context.Context, bin, dir string, runs, peers int, idle time.Duration) (err error) {
 	nodes := make([]*nodeproc.Node, peers+1)
@@ -265,7 +268,7 @@ func benchQuery(ctx context.Context, bin, dir string, runs, peers int, idle time
 	}
 	var grants []nodeproc.Grant
 	for _, n := range nodes[1:] {
-		if err := n.Configure("", nodeproc.Grant{To: nodes[0], Trust: "query_from"}); err != nil {
+		if err := n.Configure(manyQueries, nodeproc.Grant{To: nodes[0], Trust: "query_from"}); err != nil {
 			return err
 		}
 		grants = append(grants, nodeproc.Grant{To: n, Trust: "share_to"})

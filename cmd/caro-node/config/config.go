@@ -58,8 +58,9 @@ func Default() Config {
 		Network:  Network{Listen: []string{"/ip4/127.0.0.1/tcp/9238"}},
 		API:      API{Listen: "127.0.0.1:9237"},
 		Observer: Observer{Redact: true, Guard: "off"},
-		Policy:   policy.Document{MaxLevel: "summarized", DefaultTrust: "untrusted", MinContributors: policy.DefaultMinContributors},
-		Storage:  Storage{EventsDays: 30, SummariesDays: 365, AuditDays: 730},
-		Log:      Log{Level: "info", Format: "auto"},
+		Policy: policy.Document{MaxLevel: "summarized", DefaultTrust: "untrusted", MinContributors: policy.DefaultMinContributors,
+			QueriesPerHour: policy.DefaultQueriesPerHour},
+		Storage: Storage{EventsDays: 30, SummariesDays: 365, AuditDays: 730},
+		Log:     Log{Level: "info", Format: "auto"},
 	}
 }

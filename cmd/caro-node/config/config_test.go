@@ -43,7 +43,7 @@ func TestExampleFileIsValidAndStatesTheDefaults(t *testing.T) {
 	got.Source, got.Policy.Source, got.Policy.Origins = "", "", nil
 	// An empty list that is written is a list; one that is not is nil.
 	got.Network.StaticPeers, got.Observer.Ignore = nil, nil
-	got.Policy.AllowedCategories, got.Policy.DeniedCategories = nil, nil
+	got.Policy.AllowedCategories, got.Policy.DeniedCategories, got.Policy.QueryTypes = nil, nil, nil
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("the example file says %+v\nthe defaults are %+v", got, want)
 	}
@@ -111,6 +111,9 @@ func TestFaultsAreOneSentenceWithTheirLine(t *testing.T) {
 		"line of guard":       {"[observer]\nguard = \"loud\"\n", `config.toml:2: observer.guard: `},
 		"line of ignore":      {"[observer]\nignore = [\" \"]\n", `config.toml:2: observer.ignore: `},
 		"path of the policy":  {"[policy]\nmax_level = \"x\"\n", `/config.toml:2: max_level: `},
+		"unknown query type":  {"[policy]\nquery_types = [\"commands\"]\n", `config.toml:2: query_types: `},
+		"no queries":          {"[policy]\nqueries_per_hour = 0\n", `config.toml:2: queries_per_hour is 0`},
+		"limit of a node":     {"[[policy.nodes]]\nid = \"" + someNode + "\"\ntrust = \"peer\"\nmax_history_days = -1\n", `config.toml:1: `},
 		"days below one":      {"[storage]\nevents_days = 0\n", "storage.events_days: 0"},
 	}
 	for name, c := range cases {

@@ -129,9 +129,12 @@ func wanted(t reflect.Type, key []string) string {
 var knownKeys = []string{
 	"node", "node.name", "network", "network.listen", "network.static_peers", "network.mdns", "network.allow_public",
 	"api", "api.listen", "observer", "observer.ignore", "observer.redact", "observer.guard",
-	"policy", "policy.max_level", "policy.default_trust", "policy.min_contributors", "policy.share_event_count", "policy.allowed_categories",
+	"policy", "policy.max_level", "policy.default_trust", "policy.min_contributors", "policy.share_event_count", "policy.query_types", "policy.max_history_days",
+	"policy.queries_per_hour", "policy.allowed_categories",
 	"policy.denied_categories", "policy.nodes", "policy.nodes.id", "policy.nodes.trust", "policy.nodes.name", "policy.nodes.deny",
+	"policy.nodes.query_types", "policy.nodes.max_history_days", "policy.nodes.queries_per_hour",
 	"policy.subnets", "policy.subnets.cidr", "policy.subnets.trust", "policy.subnets.deny",
+	"policy.subnets.query_types", "policy.subnets.max_history_days", "policy.subnets.queries_per_hour",
 	"storage", "storage.events_days", "storage.summaries_days", "storage.audit_days", "log", "log.level", "log.format",
 }
 

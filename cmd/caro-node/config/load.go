@@ -55,6 +55,9 @@ func assemble(path string, data []byte, flags *pflag.FlagSet) (Config, error) {
 	c.Policy.DefaultTrust = v.GetString("policy.default_trust")
 	c.Policy.MinContributors = v.GetInt("policy.min_contributors")
 	c.Policy.ShareEventCount = v.GetBool("policy.share_event_count")
+	c.Policy.MaxHistoryDays = v.GetInt("policy.max_history_days")
+	c.Policy.QueriesPerHour = v.GetInt("policy.queries_per_hour")
+	c.Policy.QueryTypes = v.list("policy.query_types", f.Policy.QueryTypes)
 	c.Policy.AllowedCategories = v.list("policy.allowed_categories", f.Policy.AllowedCategories)
 	c.Policy.DeniedCategories = v.list("policy.denied_categories", f.Policy.DeniedCategories)
 	v.noteOverrides(&c.Policy)
@@ -84,6 +87,7 @@ func newViper(data []byte, flags *pflag.FlagSet) (*settings, error) {
 		"observer.ignore": d.Observer.Ignore, "observer.redact": d.Observer.Redact, "observer.guard": d.Observer.Guard,
 		"policy.max_level": d.Policy.MaxLevel, "policy.default_trust": d.Policy.DefaultTrust,
 		"policy.min_contributors": d.Policy.MinContributors, "policy.share_event_count": d.Policy.ShareEventCount, "policy.allowed_categories": d.Policy.AllowedCategories,
+		"policy.query_types": d.Policy.QueryTypes, "policy.max_history_days": d.Policy.MaxHistoryDays, "policy.queries_per_hour": d.Policy.QueriesPerHour,
 		"policy.denied_categories": d.Policy.DeniedCategories, "storage.events_days": d.Storage.EventsDays,
 		"storage.summaries_days": d.Storage.SummariesDays, "storage.audit_days": d.Storage.AuditDays,
 		"log.level": d.Log.Level, "log.format": d.Log.Format,
@@ -160,7 +164,8 @@ func (s *settings) noteOverrides(doc *policy.Document) {
 	if doc.Origins == nil {
 		doc.Origins = make(map[string]policy.Origin)
 	}
-	for _, key := range []string{"max_level", "default_trust", "min_contributors", "share_event_count", "allowed_categories", "denied_categories"} {
+	for _, key := range []string{"max_level", "default_trust", "min_contributors", "share_event_count", "query_types", "max_history_days", "queries_per_hour",
+		"allowed_categories", "denied_categories"} {
 		full := "policy." + key
 		if o := s.override(full); o != "" {
 			doc.Origins[key] = policy.Origin{Source: o}

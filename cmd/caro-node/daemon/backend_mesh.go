@@ -248,6 +248,7 @@ func (b *backend) Trust(ctx context.Context) (v1.TrustPage, error) {
 func (b *backend) Policy(context.Context) (v1.Policy, error) {
 	e := b.d.mesh().Gate().Engine()
 	p := v1.Policy{MaxLevel: e.MaxLevel(), DefaultTrust: e.DefaultTrust(), MinContributors: e.MinContributors(),
+		QueryTypes: e.QueryTypes(), MaxHistoryDays: e.MaxHistoryDays(), QueriesPerHour: e.QueriesPerHour(),
 		AllowedCategories: e.AllowedCategories(), DeniedCategories: e.DeniedCategories()}
 	p.ShareEventCount, _ = e.SharesEventCount()
 	for _, r := range e.Rules() {
