@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path"
+	"slices"
 
 	"github.com/pressly/goose/v3"
 )
@@ -15,14 +17,33 @@ import (
 //go:embed schema/*.sql
 var schemaFiles embed.FS
 
+// schemaVersions are the numbers of the files in schema/, rising. There may be gaps between them, and a file that closes one
+// may come after a later one: a database is up to date when it has seen them all.
+var schemaVersions = mustSchemaVersions()
+
 // latestVersion is the number of the last file in schema/.
-const latestVersion = 2
+var latestVersion = schemaVersions[len(schemaVersions)-1]
 
 // minDatabase is the size of the smallest SQLite file, one page of the smallest size, in bytes.
 const minDatabase = 512
 
 // migrationAttempts is more than two processes can get in each other's way.
-const migrationAttempts = 2*latestVersion + 3
+var migrationAttempts = 2*len(schemaVersions) + 3
+
+func mustSchemaVersions() []int64 {
+	names, err := fs.Glob(schemaFiles, "schema/*.sql")
+	if err != nil {
+		panic(err) // the pattern is wrong
+	}
+	list := make([]int64, len(names))
+	for i, name := range names {
+		if _, err := fmt.Sscanf(path.Base(name), "%05d_", &list[i]); err != nil {
+			panic(fmt.Sprintf("%s has no number", name))
+		}
+	}
+	slices.Sort(list)
+	return list
+}
 
 // migrate runs the files of schema/ that the database has not seen, each in a transaction.
 func (w *writer) migrate(ctx context.Context) error {
@@ -30,7 +51,7 @@ func (w *writer) migrate(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	p, err := goose.NewProvider(goose.DialectSQLite3, w.db, files, goose.WithDisableGlobalRegistry(true))
+	p, err := goose.NewProvider(goose.DialectSQLite3, w.db, files, goose.WithDisableGlobalRegistry(true), goose.WithAllowOutofOrder(true))
 	if err != nil {
 		return err
 	}
@@ -43,44 +64,53 @@ func (w *writer) migrate(ctx context.Context) error {
 		if readErr != nil {
 			return errors.Join(err, readErr)
 		}
-		if version == latestVersion {
+		if version.complete() {
 			return nil
 		}
 	}
 	return err
 }
 
-// peekVersion returns the schema version of the file at path, 0 for an empty one. It changes neither the file nor its
-// write-ahead log: a newer caro-node may come back to them.
+// schemaVersion is how far a database is.
+type schemaVersion struct {
+	last  int64 // number of the last file of schema/ that it has seen; 0: none; -1: it has tables, but not ours
+	files int   // number of files that it has seen
+}
 
-func peekVersion(ctx context.Context, path string) (int64, error) {
+func (v schemaVersion) complete() bool {
+	return v.last == latestVersion && v.files == len(schemaVersions)
+}
+
+// peekVersion returns how far the file at path is. It changes neither the file nor its write-ahead log: a newer caro-node
+// may come back to them.
+func peekVersion(ctx context.Context, path string) (schemaVersion, error) {
 	const doing = "open the database"
 	info, err := os.Stat(path)
 	if err != nil {
-		return 0, fmt.Errorf("%s: %w", doing, err)
+		return schemaVersion{}, fmt.Errorf("%s: %w", doing, err)
 	}
 	switch size := info.Size(); {
 	case size == 0:
-		return 0, nil
+		return schemaVersion{}, nil
 	case size < minDatabase: // SQLite would take it for an empty one, and write over it
-		return 0, fmt.Errorf("%s: %w: %s has only %d bytes; move it away and start again", doing, ErrForeign, path, size)
+		return schemaVersion{}, fmt.Errorf("%s: %w: %s has only %d bytes; move it away and start again", doing, ErrForeign, path, size)
 	}
 	version, err := readVersionUntouched(ctx, path)
 	if err != nil {
-		return 0, explain(doing, path, err)
+		return schemaVersion{}, explain(doing, path, err)
 	}
 	switch {
-	case version < 0:
-		return 0, fmt.Errorf("%s: %w: %s belongs to another program; move it away and start again", doing, ErrForeign, path)
-	case version > latestVersion:
-		return 0, fmt.Errorf("%s: %w: %s has schema version %d, this program knows versions up to %d; install the newer caro-node",
-			doing, ErrNewerDatabase, path, version, latestVersion)
+	case version.last < 0:
+		return schemaVersion{}, fmt.Errorf("%s: %w: %s belongs to another program; move it away and start again", doing, ErrForeign, path)
+	case version.last > latestVersion:
+		return schemaVersion{}, fmt.Errorf("%s: %w: %s has schema version %d, this program knows versions up to %d; install the newer caro-node",
+			doing, ErrNewerDatabase, path, version.last, latestVersion)
 	}
 	return version, nil
 }
 
-func readVersionUntouched(ctx context.Context, path string) (int64, error) {
-	read := func(mode string) (int64, error) {
+func readVersionUntouched(ctx context.Context, path string) (schemaVersion, error) {
+	read := func(mode string) (schemaVersion, error) {
 		db := mustOpen(path, mode, "query_only(1)")
 		version, err := readVersion(ctx, db)
 		return version, errors.Join(err, db.Close())
@@ -99,18 +129,17 @@ func readVersionUntouched(ctx context.Context, path string) (int64, error) {
 	return read("mode=ro")
 }
 
-// readVersion returns -1 for a database that has tables, but not ours.
-func readVersion(ctx context.Context, db *sql.DB) (int64, error) {
+func readVersion(ctx context.Context, db *sql.DB) (v schemaVersion, err error) {
 	var tables, ours int64
-	err := db.QueryRowContext(ctx, `SELECT count(*), count(*) FILTER (WHERE name = 'goose_db_version') FROM sqlite_schema WHERE type = 'table'`).
+	err = db.QueryRowContext(ctx, `SELECT count(*), count(*) FILTER (WHERE name = 'goose_db_version') FROM sqlite_schema WHERE type = 'table'`).
 		Scan(&tables, &ours)
 	if err != nil || tables == 0 {
-		return 0, err
+		return v, err
 	}
 	if ours == 0 {
-		return -1, nil
+		return schemaVersion{last: -1}, nil
 	}
-	var version int64
-	err = db.QueryRowContext(ctx, `SELECT coalesce(max(version_id), 0) FROM goose_db_version WHERE is_applied`).Scan(&version)
-	return version, err
+	err = db.QueryRowContext(ctx, `SELECT coalesce(max(version_id), 0), count(DISTINCT version_id) FILTER (WHERE version_id > 0)
+		FROM goose_db_version WHERE is_applied`).Scan(&v.last, &v.files)
+	return v, err
 }

@@ -74,9 +74,9 @@ func OpenReadOnly(ctx context.Context, path string, o Options) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	if v < latestVersion {
+	if !v.complete() {
 		return nil, fmt.Errorf("open the database: %w: %s has schema version %d instead of %d; start caro-node once to bring it up to date",
-			ErrOlderDatabase, s.path, v, latestVersion)
+			ErrOlderDatabase, s.path, v.last, latestVersion)
 	}
 	s.readers = openReaders(s.path)
 	if err := s.readers.PingContext(ctx); err != nil {
@@ -110,9 +110,9 @@ func (s *Store) open(ctx context.Context) error {
 	if s.writer, err = openWriter(ctx, s.path); err != nil {
 		return s.explain("open the database", err)
 	}
-	if version < latestVersion {
+	if !version.complete() {
 		if err := s.writer.migrate(ctx); err != nil {
-			return s.explain(fmt.Sprintf("bring the database from schema version %d to %d", version, latestVersion), err)
+			return s.explain(fmt.Sprintf("bring the database from schema version %d to %d", version.last, latestVersion), err)
 		}
 	}
 	s.readers = openReaders(s.path)
@@ -137,7 +137,6 @@ func (s *Store) Path() string { return s.path }
 
 // createPrivate makes sure that the file exists and that nobody else can read it or what SQLite puts beside it, which
 // takes its permissions from it.
-
 func createPrivate(path string) error {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return err

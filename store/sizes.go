@@ -21,7 +21,7 @@ type Sizes struct {
 
 // Sizes returns how much is stored.
 func (s *Store) Sizes(ctx context.Context) (Sizes, error) {
-	z := Sizes{SchemaVersion: latestVersion}
+	z := Sizes{SchemaVersion: int(latestVersion)}
 	err := s.readers.QueryRowContext(ctx, `SELECT `+countAll+`, (SELECT count(*) FROM summary),
 		(SELECT coalesce(max(sequence), 0) FROM audit)`).Scan(&z.Events, &z.Summaries, &z.AuditEntries)
 	if err == nil {
