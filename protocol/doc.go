@@ -32,7 +32,7 @@
 //
 // # Signed messages
 //
-// A summary, a query, a response and a health status carry a signature of their own, and so can be verified after they
+// A summary, a query, a response, a receipt and a health status carry a signature of their own, and so can be verified after they
 // were stored or relayed. On the wire, and in the store, each is
 //
 //	1 body       byte string: the encoded message, exactly the bytes that were signed
@@ -41,11 +41,13 @@
 //	                  3 timestamp  when it was signed, by the signer's clock
 //
 // The signature covers a context string, followed directly by the encoding of the list [body, signer, timestamp]. The
-// signer must be the node that the body is of: key 2 of a summary, of a query and of a response, key 1 of a health status.
+// signer must be the node that the body is of: key 2 of a summary, of a query, of a response and of a receipt,
+// key 1 of a health status.
 //
 //	summary   "caro-mesh summary v1" and a zero byte
 //	query     "caro-mesh query v1" and a zero byte
 //	response  "caro-mesh response v1" and a zero byte
+//	receipt   "caro-mesh receipt v1" and a zero byte
 //	health    "caro-mesh health v1" and a zero byte
 //	envelope  "caro-mesh envelope v1" and a zero byte
 //	rotation  "caro-mesh rotation endorsed v1" and "caro-mesh rotation accepted v1", each with a zero byte
@@ -109,6 +111,14 @@
 //	6  contributors     list of fingerprints, sorted, each once, at most 10,000: whose counts are in data
 //	7  timestamp
 //
+// QueryReceipt, the countersignature of who asked under the answer that it got:
+//
+//	1  query_id         that of the query
+//	2  requester        node ID
+//	3  responder        node ID, another one
+//	4  response         byte string, 32, not zero: BLAKE3 of the payload of QueryResponse, its signature included
+//	5  timestamp
+//
 // KeyRotation, a node's statement that it goes on under another key, is signed by both keys. On the wire, and in the
 // store, it is a map of at most 512 bytes: 1 body (byte string), 2 endorsed (signature by the old key), 3 accepted
 // (signature by the new key); each signature is made as above, under its own context. The body:
@@ -166,13 +176,14 @@
 //	                     SummaryAck 0x0101                                    4,096
 //	/caro/query/1.0.0    Query 0x0200                                         65,536
 //	                     QueryResponse 0x0201                                 1,048,576
+//	                     QueryReceipt 0x0202 (no answer, may be left out)     1,024
 //	/caro/rotation/1.0.0 KeyRotation 0x0300                                   8,192
 //	                     KeyRotationAck 0x0301                                1,024
 //	/caro/goodbye/1.0.0  Goodbye 0xFFFF (no answer)                           1,024
 //
 // Health statuses travel without an envelope over the gossip topic caro/health/1, signature included at most 4,096 bytes.
 //
-// The payloads of the streams that carry no summary, query or response are described in the packages of their protocols:
+// The payloads of the streams that carry no summary, query, response or receipt are described in the packages of their protocols:
 // hello, ping, summary (SummaryAck), rotation and goodbye.
 //
 // On a stream, an envelope is preceded by its length as an unsigned varint (seven bits a byte, least significant first,

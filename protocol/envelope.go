@@ -23,6 +23,7 @@ const (
 	MsgSummaryAck    MsgType = 0x0101
 	MsgQuery         MsgType = 0x0200
 	MsgQueryResponse MsgType = 0x0201
+	MsgQueryReceipt  MsgType = 0x0202
 	MsgRotation      MsgType = 0x0300
 	MsgRotationAck   MsgType = 0x0301
 	MsgGoodbye       MsgType = 0xFFFF
@@ -38,7 +39,7 @@ func (m MsgType) String() string {
 
 var msgNames = map[MsgType]string{
 	MsgHello: "Hello", MsgHelloAck: "HelloAck", MsgCapabilities: "Capabilities", MsgPing: "Ping", MsgPong: "Pong",
-	MsgSummaryPush: "SummaryPush", MsgSummaryAck: "SummaryAck", MsgQuery: "Query", MsgQueryResponse: "QueryResponse",
+	MsgSummaryPush: "SummaryPush", MsgSummaryAck: "SummaryAck", MsgQuery: "Query", MsgQueryResponse: "QueryResponse", MsgQueryReceipt: "QueryReceipt",
 	MsgRotation: "KeyRotation", MsgRotationAck: "KeyRotationAck", MsgGoodbye: "Goodbye",
 }
 

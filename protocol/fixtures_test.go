@@ -86,6 +86,11 @@ func healthFixture() *NodeHealthStatus {
 		UptimeSeconds: 86_400, EventCount24h: &n, State: HealthOK}
 }
 
+func receiptFixture() *QueryReceipt {
+	return &QueryReceipt{QueryID: queryFixture().QueryID, Requester: anna.NodeID(), Responder: bob.NodeID(),
+		Response: DigestOfResponse([]byte("a response of bob")), Timestamp: At(fixedNow)}
+}
+
 // responseFixtures holds one response for each kind of data, and one denial.
 func responseFixtures() map[string]*MeshResponse {
 	fp, other := anna.NodeID().Fingerprint(), bob.NodeID().Fingerprint()

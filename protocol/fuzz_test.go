@@ -98,6 +98,10 @@ func FuzzQueryResponse(f *testing.F) {
 	fuzzSigned(f, "response", contextResponse, OpenResponse, func(r *MeshResponse) ([]byte, error) { return SignResponse(r, anna, fixedNow) })
 }
 
+func FuzzQueryReceipt(f *testing.F) {
+	fuzzSigned(f, "receipt", contextReceipt, OpenReceipt, func(r *QueryReceipt) ([]byte, error) { return SignReceipt(r, anna, fixedNow) })
+}
+
 func FuzzOpenHealth(f *testing.F) {
 	fuzzSigned(f, "health", contextHealth, func(b []byte) (*NodeHealthStatus, error) { return OpenHealth(b, nil) },
 		func(h *NodeHealthStatus) ([]byte, error) { return SignHealth(h, anna) })

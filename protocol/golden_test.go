@@ -78,7 +78,7 @@ func envelopeFixture(t MsgType, sequence uint64, payload []byte) *Envelope {
 func sealFixture(e *Envelope) []byte { return must(sealWith(e, anna)) }
 
 func goldens() map[string]map[string]golden {
-	all := map[string]map[string]golden{"envelope": {}, "identity": {}, "summary": {}, "query": {}, "response": {}, "health": {}, "rotation": {}}
+	all := map[string]map[string]golden{"envelope": {}, "identity": {}, "summary": {}, "query": {}, "response": {}, "receipt": {}, "health": {}, "rotation": {}}
 
 	for name, n := range map[string]*NodeIdentity{"full": identityFixture(), "nothing optional": {
 		NodeID: anna.NodeID(), Fingerprint: anna.NodeID().Fingerprint(), Capabilities: NodeCapabilities{ProtocolVersion: 1, SupportedQueries: []QueryType{}},
@@ -102,6 +102,9 @@ func goldens() map[string]map[string]golden {
 		wire := must(SignResponse(r, anna, fixedNow))
 		all["response"][name] = golden{r, signedPart(contextResponse, wire), wire, func(wire []byte) (any, error) { return OpenResponse(wire) }}
 	}
+	receipt := receiptFixture()
+	wire := must(SignReceipt(receipt, anna, fixedNow))
+	all["receipt"]["of an answer"] = golden{receipt, signedPart(contextReceipt, wire), wire, func(wire []byte) (any, error) { return OpenReceipt(wire) }}
 	degraded := healthFixture()
 	degraded.EventCount24h, degraded.State, degraded.Sequence = nil, HealthDegraded, 1
 	for name, h := range map[string]*NodeHealthStatus{"with its count": healthFixture(), "degraded, without a count": degraded} {

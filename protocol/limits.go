@@ -29,6 +29,8 @@ const (
 	// MaxResponse holds MaxContributors × 17 bytes = 167 KiB, and either MaxCategories × 86 bytes = 86 KiB or
 	// MaxAnomalies × 570 bytes = 143 KiB: 311 KiB.
 	MaxResponse = 1 << 20
+	// MaxReceipt holds two node IDs, a UUID, a digest, two times and a signature: 316 bytes.
+	MaxReceipt = 1 << 10
 	// MaxHealth is the largest signed health status: at most 310 bytes today, the rest is room for growth.
 	MaxHealth = 4 << 10
 	// MaxGossip is the largest RPC between gossip routers: three of the largest statuses, about 60 of today's, or the IDs
@@ -54,7 +56,7 @@ var sizes = map[MsgType]int{
 	MsgHello: MaxHello, MsgHelloAck: MaxHello, MsgCapabilities: MaxHello,
 	MsgPing: MaxPing, MsgPong: MaxPing,
 	MsgSummaryPush: MaxSummary, MsgSummaryAck: MaxSummaryAck,
-	MsgQuery: MaxQuery, MsgQueryResponse: MaxResponse,
+	MsgQuery: MaxQuery, MsgQueryResponse: MaxResponse, MsgQueryReceipt: MaxReceipt,
 	MsgGoodbye:  MaxGoodbye,
 	MsgRotation: MaxRotation, MsgRotationAck: MaxRotationAck,
 }

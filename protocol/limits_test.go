@@ -73,6 +73,7 @@ func TestLargestValidMessageFitsItsLimit(t *testing.T) {
 		"summary":                  {func() ([]byte, error) { return SignSummary(largestSummary(), anna, fixedNow) }, MaxSummary, 103 << 10},
 		"query":                    {func() ([]byte, error) { return SignQuery(largestQuery(), anna, fixedNow) }, MaxQuery, 18 << 10},
 		"health status":            {func() ([]byte, error) { return SignHealth(largestHealth(), anna) }, MaxHealth, 310},
+		"receipt":                  {func() ([]byte, error) { return SignReceipt(largestReceipt(), anna, fixedNow) }, MaxReceipt, 316},
 		"response with tool usage": {func() ([]byte, error) { return SignResponse(largestResponse(largestToolUsage()), anna, fixedNow) }, MaxResponse, 311 << 10},
 		"response with anomalies":  {func() ([]byte, error) { return SignResponse(largestResponse(largestAnomalies()), anna, fixedNow) }, MaxResponse, 311 << 10},
 	} {
@@ -109,6 +110,12 @@ func largestIdentity() *NodeIdentity {
 	n.Capabilities.SupportedQueries = QueryTypes()
 	n.CreatedAt = math.MinInt64
 	return n
+}
+
+func largestReceipt() *QueryReceipt {
+	r := receiptFixture()
+	r.Timestamp = math.MinInt64
+	return r
 }
 
 func largestSummary() *NodeSummary {

@@ -39,6 +39,7 @@ var readers = map[string]func(wire []byte) (any, error){
 	"summary":  func(wire []byte) (any, error) { return OpenSummary(wire) },
 	"query":    func(wire []byte) (any, error) { return OpenQuery(wire) },
 	"response": func(wire []byte) (any, error) { return OpenResponse(wire) },
+	"receipt":  func(wire []byte) (any, error) { return OpenReceipt(wire) },
 	"health":   func(wire []byte) (any, error) { return OpenHealth(wire, nil) },
 	"rotation": func(wire []byte) (any, error) { return OpenRotation(wire) },
 	"frame": func(wire []byte) (any, error) {
@@ -170,6 +171,7 @@ func refusals() []refusal {
 		"summary":  {contextSummary, must(Encode(summaryFixture()))},
 		"query":    {contextQuery, must(Encode(queryFixture()))},
 		"response": {contextResponse, must(Encode(responseFixtures()["tool usage"]))},
+		"receipt":  {contextReceipt, must(Encode(receiptFixture()))},
 		"health":   {contextHealth, must(Encode(healthFixture()))},
 	}
 	for kind, m := range messages {
@@ -198,6 +200,7 @@ func refusals() []refusal {
 	}
 
 	refuseFields(messages["summary"].body, messages["query"].body, messages["response"].body, identity, add)
+	refuseReceipts(messages["receipt"].body, add)
 	refuseHealth(messages["health"].body, add)
 	refuseEnvelopes(add)
 	refuseRotations(add)
@@ -283,6 +286,21 @@ func refuseFields(summary, query, response, identity []byte, add func(kind, name
 	n("protocol version 0", "malformed", 4, with(caps, 1, number(0)))
 	n("name that reverses the line", "malformed", 3, textString("anna\u202eamy"))
 	n("null instead of the list of queries", "not deterministic", 4, with(caps, 5, []byte{0xf6}))
+}
+
+func refuseReceipts(receipt []byte, add func(kind, name, why string, wire []byte)) {
+	r := func(name, why string, key uint64, value []byte) {
+		add("receipt", name, why, signBytes(contextReceipt, with(receipt, key, value), anna))
+	}
+	r("identifier in upper case", "malformed", 1, textString(strings.ToUpper(receiptFixture().QueryID)))
+	r("requester of another key", "signature", 2, textString(string(newTestKey(3).NodeID())))
+	r("for an own response", "malformed", 3, textString(string(anna.NodeID())))
+	r("responder without a key", "malformed", 3, textString("bob"))
+	r("digest of zeros", "malformed", 4, byteString(make([]byte, 32)))
+	r("digest of 31 bytes", "not deterministic", 4, byteString(bytes.Repeat([]byte{1}, 31)))
+	r("digest of 33 bytes", "not deterministic", 4, byteString(bytes.Repeat([]byte{1}, 33)))
+	r("digest as text", "malformed", 4, textString(strings.Repeat("1", 32)))
+	r("time as a float", "malformed", 5, []byte{0xf9, 0x7c, 0x00})
 }
 
 func refuseHealth(health []byte, add func(kind, name, why string, wire []byte)) {
@@ -387,6 +405,7 @@ func TestMessagesBuiltByHandAreAcceptedWhenNothingIsWrong(t *testing.T) {
 		"summary":  {contextSummary, must(Encode(summaryFixture()))},
 		"query":    {contextQuery, must(Encode(queryFixture()))},
 		"response": {contextResponse, must(Encode(responseFixtures()["tool usage"]))},
+		"receipt":  {contextReceipt, must(Encode(receiptFixture()))},
 		"health":   {contextHealth, must(Encode(healthFixture()))},
 	} {
 		wire := signBytes(m.context, mapOf(pairs(m.body)), anna)

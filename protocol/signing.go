@@ -14,6 +14,7 @@ const (
 	contextSummary  = "caro-mesh summary v1\x00"
 	contextQuery    = "caro-mesh query v1\x00"
 	contextResponse = "caro-mesh response v1\x00"
+	contextReceipt  = "caro-mesh receipt v1\x00"
 	contextHealth   = "caro-mesh health v1\x00"
 	contextEndorsed = "caro-mesh rotation endorsed v1\x00"
 	contextAccepted = "caro-mesh rotation accepted v1\x00"

@@ -48,7 +48,7 @@ type signable struct {
 }
 
 func signables() map[string]signable {
-	s, q, r, h := summaryFixture(), queryFixture(), responseFixtures()["tool usage"], healthFixture()
+	s, q, r, c, h := summaryFixture(), queryFixture(), responseFixtures()["tool usage"], receiptFixture(), healthFixture()
 	return map[string]signable{
 		"summary": {func(k Signer, now time.Time) ([]byte, error) { return SignSummary(s, k, now) }, func(b []byte) (*Signature, error) {
 			s, err := OpenSummary(b)
@@ -70,6 +70,13 @@ func signables() map[string]signable {
 				return nil, err
 			}
 			return r.Signature, nil
+		}},
+		"receipt": {func(k Signer, now time.Time) ([]byte, error) { return SignReceipt(c, k, now) }, func(b []byte) (*Signature, error) {
+			c, err := OpenReceipt(b)
+			if err != nil {
+				return nil, err
+			}
+			return c.Signature, nil
 		}},
 		"health": {func(k Signer, _ time.Time) ([]byte, error) { return SignHealth(h, k) }, func(b []byte) (*Signature, error) {
 			h, err := OpenHealth(b, nil)
@@ -130,7 +137,7 @@ func TestOneKindOfMessageIsNotTakenForAnother(t *testing.T) {
 }
 
 func TestContextsShareNoPrefix(t *testing.T) {
-	contexts := []string{contextEnvelope, contextSummary, contextQuery, contextResponse, contextHealth, contextEndorsed, contextAccepted}
+	contexts := []string{contextEnvelope, contextSummary, contextQuery, contextResponse, contextReceipt, contextHealth, contextEndorsed, contextAccepted}
 	for i, a := range contexts {
 		for j, b := range contexts {
 			if i != j && strings.HasPrefix(a, b) {

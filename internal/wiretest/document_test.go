@@ -113,7 +113,7 @@ func TestTheDocumentHasTheFieldsOfTheNouns(t *testing.T) {
 		"MeshResponse": protocol.MeshResponse{}, "ResponseData": protocol.ResponseData{}, "ToolUsage": protocol.ToolUsage{},
 		"CategorySums": protocol.CategorySums{}, "SafetySums": protocol.SafetySums{}, "ActivitySums": protocol.ActivitySums{},
 		"Anomalies": protocol.Anomalies{}, "Anomaly": protocol.Anomaly{}, "NodeHealth": protocol.NodeHealth{},
-		"NodeHealthStatus": protocol.NodeHealthStatus{},
+		"NodeHealthStatus": protocol.NodeHealthStatus{}, "QueryReceipt": protocol.QueryReceipt{},
 	} {
 		Fields(t, document, message, v)
 	}

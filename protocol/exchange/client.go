@@ -26,10 +26,14 @@ type Answer struct {
 // Cancelling ctx breaks the stream off at once; the answer is waited for at most until ctx's deadline or
 // [Config.Timeout]. Where the rules name no answer, it returns without payload once the peer has taken the request. Errors: those of this package, protocol's refusals for a bad answer, context errors.
 func (e *Endpoint) Ask(ctx context.Context, to protocol.NodeID, r Rules, payload []byte) (*Answer, error) {
+	return e.askCounted(ctx, to, r, payload, nil)
+}
+
+func (e *Endpoint) askCounted(ctx context.Context, to protocol.NodeID, r Rules, payload []byte, receipt func(*Answer) ([]byte, error)) (*Answer, error) {
 	r = r.complete()
 	ctx, cancel := context.WithTimeout(ctx, e.c.Timeout)
 	defer cancel()
-	a, err := e.ask(ctx, to, r, payload)
+	a, err := e.ask(ctx, to, r, payload, receipt)
 	name := string(r.Protocol)
 	if err == nil {
 		e.count(name, func(c *Count) { c.Asked++ })
@@ -42,7 +46,7 @@ func (e *Endpoint) Ask(ctx context.Context, to protocol.NodeID, r Rules, payload
 	return nil, fmt.Errorf("ask %s on %s: %w", to.Fingerprint(), name, err)
 }
 
-func (e *Endpoint) ask(ctx context.Context, to protocol.NodeID, r Rules, payload []byte) (*Answer, error) {
+func (e *Endpoint) ask(ctx context.Context, to protocol.NodeID, r Rules, payload []byte, receipt func(*Answer) ([]byte, error)) (*Answer, error) {
 	pid, err := to.PeerID()
 	if err != nil {
 		return nil, err
@@ -63,6 +67,9 @@ func (e *Endpoint) ask(ctx context.Context, to protocol.NodeID, r Rules, payload
 	stop := context.AfterFunc(ctx, func() { _ = st.Reset() })
 	defer stop()
 	a, err := e.converse(ctx, st, to, r, payload)
+	if err == nil && receipt != nil {
+		err = e.sendReceipt(st, r, a, receipt)
+	}
 	if err != nil {
 		_ = st.ResetWithError(codeOf(err))
 		return nil, err

@@ -16,9 +16,13 @@ type Rules struct {
 	// that the request was taken.
 	Request protocol.MsgType
 	Answer  protocol.MsgType
-	// RequestLimit and AnswerLimit are the largest envelopes in bytes; zero means protocol.MaxSize of the type.
+	// Receipt is the type of a third message, with which the asker may end an exchange that was answered; zero: there is
+	// none. It needs [Endpoint.ServeReceipted] and [Endpoint.AskReceipted].
+	Receipt protocol.MsgType
+	// RequestLimit, AnswerLimit and ReceiptLimit are the largest envelopes in bytes; zero means protocol.MaxSize of the type.
 	RequestLimit int
 	AnswerLimit  int
+	ReceiptLimit int
 	// Rate is how many requests a second one peer may send in the long run, Burst how many at once.
 	Rate  rate.Limit
 	Burst int
@@ -46,6 +50,9 @@ func (r Rules) complete() Rules {
 	}
 	if r.AnswerLimit == 0 {
 		r.AnswerLimit = protocol.MaxSize(r.Answer)
+	}
+	if r.ReceiptLimit == 0 {
+		r.ReceiptLimit = protocol.MaxSize(r.Receipt)
 	}
 	return r
 }

@@ -20,7 +20,7 @@ const farewellWait = 2 * time.Second
 type Server struct {
 	e       *Endpoint
 	rules   Rules
-	handler Handler
+	handler Receipted
 	routes  []Route
 	limits  *limiter
 
@@ -33,6 +33,13 @@ type Server struct {
 
 // Serve starts answering r.Protocol with h, and what else its streams carry with routes. Close the server to stop.
 func (e *Endpoint) Serve(r Rules, h Handler, routes ...Route) *Server {
+	return e.serve(r, func(ctx context.Context, from From, payload []byte) ([]byte, func(context.Context, []byte) error, error) {
+		answer, err := h(ctx, from, payload)
+		return answer, nil, err
+	}, routes)
+}
+
+func (e *Endpoint) serve(r Rules, h Receipted, routes []Route) *Server {
 	s := &Server{e: e, rules: r.complete(), handler: h, routes: routes, limits: newLimiter(r)}
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	e.c.Host.SetStreamHandler(r.Protocol, s.handle)
@@ -145,11 +152,14 @@ func (s *Server) serve(ctx context.Context, st network.Stream, from *From) error
 		}
 		return s.routes[i].Handler(ctx, *from, env.Payload)
 	}
-	answer, err := s.handler(ctx, *from, env.Payload)
+	answer, taken, err := s.handler(ctx, *from, env.Payload)
 	if err != nil || s.rules.Answer == 0 {
 		return err
 	}
-	return s.write(st, answer)
+	if err := s.write(st, answer); err != nil || taken == nil {
+		return err
+	}
+	return s.takeReceipt(ctx, st, *from, taken)
 }
 
 // requests are the types that a request may have.
@@ -190,7 +200,7 @@ func reserve(st network.Stream, r Rules) (release func(), err error) {
 	if err := scope.SetService(string(r.Protocol)); err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrBusy, err)
 	}
-	size := r.RequestLimit + r.AnswerLimit
+	size := r.RequestLimit + r.AnswerLimit + r.ReceiptLimit
 	if err := scope.ReserveMemory(size, network.ReservationPriorityHigh); err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrBusy, err)
 	}

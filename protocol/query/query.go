@@ -14,8 +14,13 @@ import (
 const ID = "/caro/query/1.0.0"
 
 // Answer answers a verified query of the node from; wire are its signed bytes. It returns the bytes of
-// protocol.SignResponse, also for a denial. An error breaks off without a word.
-type Answer func(ctx context.Context, from exchange.From, q *protocol.MeshQuery, wire []byte) ([]byte, error)
+// protocol.SignResponse, also for a denial, and what to do with the receipt for them (nil: it is not waited for). An error
+// breaks off without a word.
+type Answer func(ctx context.Context, from exchange.From, q *protocol.MeshQuery, wire []byte) (response []byte, taken Taken, err error)
+
+// Taken keeps a receipt that was verified to be the asker's, for exactly the response that was sent; wire are its signed
+// bytes. Its error is for the local log.
+type Taken func(ctx context.Context, r *protocol.QueryReceipt, wire []byte) error
 
 // A person or a dashboard asks now and then; the five types at once, refreshed every second, are 5 a second. 16 at once
 // reserve at most 16 × 1.1 MiB, about 17 MiB, and no peer holds more than 4 of them.
@@ -23,36 +28,57 @@ var rules = exchange.Rules{
 	Protocol: ID,
 	Request:  protocol.MsgQuery,
 	Answer:   protocol.MsgQueryResponse,
+	Receipt:  protocol.MsgQueryReceipt,
 	Rate:     rate.Limit(5), Burst: 30, PerPeer: 4, Total: 16,
 }
 
-// Serve answers queries until the returned server is closed.
-func Serve(e *exchange.Endpoint, answer Answer) *exchange.Server {
-	return e.Serve(rules, func(ctx context.Context, from exchange.From, payload []byte) ([]byte, error) {
+// Serve answers queries of the node self until the returned server is closed.
+func Serve(e *exchange.Endpoint, self protocol.NodeID, answer Answer) *exchange.Server {
+	return e.ServeReceipted(rules, func(ctx context.Context, from exchange.From, payload []byte) ([]byte, func(context.Context, []byte) error, error) {
 		q, err := protocol.OpenQuery(payload)
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		if q.Requester != from.ID {
-			return nil, fmt.Errorf("%w: it sent a query of %s", protocol.ErrSender, q.Requester.Fingerprint())
+			return nil, nil, fmt.Errorf("%w: it sent a query of %s", protocol.ErrSender, q.Requester.Fingerprint())
 		}
-		return answer(ctx, from, q, payload)
+		response, taken, err := answer(ctx, from, q, payload)
+		if err != nil || taken == nil {
+			return response, nil, err
+		}
+		return response, func(ctx context.Context, receipt []byte) error {
+			r, err := protocol.OpenReceipt(receipt)
+			if err != nil {
+				return err
+			}
+			if err := r.Covers(q.QueryID, from.ID, self, response); err != nil {
+				return err
+			}
+			return taken(ctx, r, receipt)
+		}, nil
 	})
 }
 
-// Ask sends the query q, whose signed bytes are wire, to a connected node and returns its verified response. The status
-// of the response may be a refusal; an error means that there is no response to believe (see [exchange.Endpoint.Ask]).
-func Ask(ctx context.Context, e *exchange.Endpoint, to protocol.NodeID, q *protocol.MeshQuery, wire []byte) (*protocol.MeshResponse, error) {
-	a, err := e.Ask(ctx, to, rules, wire)
+// Ask sends the query q, whose signed bytes are wire, to a connected node and returns its verified response, which it
+// countersigns with the requester's key. The status of the response may be a refusal; an error means that there is no
+// response to believe (see [exchange.Endpoint.Ask]).
+func Ask(ctx context.Context, e *exchange.Endpoint, key protocol.Signer, to protocol.NodeID, q *protocol.MeshQuery, wire []byte) (*protocol.MeshResponse, error) {
+	var r *protocol.MeshResponse
+	_, err := e.AskReceipted(ctx, to, rules, wire, func(a *exchange.Answer) ([]byte, error) {
+		opened, err := protocol.OpenResponse(a.Payload)
+		if err == nil {
+			err = fits(opened, to, q)
+		}
+		if err != nil {
+			return nil, e.Blame(a, rules, err)
+		}
+		r = opened
+		now := e.Now()
+		return protocol.SignReceipt(&protocol.QueryReceipt{QueryID: q.QueryID, Requester: q.Requester, Responder: to,
+			Response: protocol.DigestOfResponse(a.Payload), Timestamp: protocol.At(now)}, key, now)
+	})
 	if err != nil {
 		return nil, err
-	}
-	r, err := protocol.OpenResponse(a.Payload)
-	if err == nil {
-		err = fits(r, to, q)
-	}
-	if err != nil {
-		return nil, e.Blame(a, rules, err)
 	}
 	return r, nil
 }

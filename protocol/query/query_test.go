@@ -52,16 +52,24 @@ func sign(n *meshtest.Node, r *protocol.MeshResponse) ([]byte, error) {
 	return protocol.SignResponse(r, n.Key, time.Now())
 }
 
+// serve answers with what answer returns, and waits for no receipt.
+func serve(n *meshtest.Node, answer func(context.Context, exchange.From, *protocol.MeshQuery, []byte) ([]byte, error)) {
+	n.OnClose(query.Serve(n.Endpoint, n.Key.NodeID(), func(ctx context.Context, from exchange.From, q *protocol.MeshQuery, wire []byte) ([]byte, query.Taken, error) {
+		response, err := answer(ctx, from, q, wire)
+		return response, nil, err
+	}).Close)
+}
+
 func TestAQuestionIsAnsweredAndVerified(t *testing.T) {
 	a, b := meet(t)
 	q, wire := ask(t, a, protocol.QueryToolUsage)
-	b.OnClose(query.Serve(b.Endpoint, func(_ context.Context, from exchange.From, got *protocol.MeshQuery, _ []byte) ([]byte, error) {
+	serve(b, func(_ context.Context, from exchange.From, got *protocol.MeshQuery, _ []byte) ([]byte, error) {
 		if from.ID != a.Key.NodeID() || !from.Addr.IsLoopback() || got.QueryID != q.QueryID {
 			t.Errorf("asked %+v by %+v", got, from)
 		}
 		return sign(b, success(b, got))
-	}).Close)
-	r, err := query.Ask(t.Context(), a.Endpoint, b.Key.NodeID(), q, wire)
+	})
+	r, err := query.Ask(t.Context(), a.Endpoint, a.Key, b.Key.NodeID(), q, wire)
 	if err != nil || r.Data.ToolUsage.TotalCommands != 7 || r.Signature == nil {
 		t.Errorf("answer %+v, %v", r, err)
 	}
@@ -69,12 +77,12 @@ func TestAQuestionIsAnsweredAndVerified(t *testing.T) {
 
 func TestADenialIsAnAnswer(t *testing.T) {
 	a, b := meet(t)
-	b.OnClose(query.Serve(b.Endpoint, func(_ context.Context, _ exchange.From, q *protocol.MeshQuery, _ []byte) ([]byte, error) {
+	serve(b, func(_ context.Context, _ exchange.From, q *protocol.MeshQuery, _ []byte) ([]byte, error) {
 		return sign(b, &protocol.MeshResponse{QueryID: q.QueryID, Responder: b.Key.NodeID(), Status: protocol.StatusAccessDenied,
 			Reason: "you may not ask", Timestamp: protocol.At(time.Now())})
-	}).Close)
+	})
 	q, wire := ask(t, a, protocol.QuerySafetyPosture)
-	r, err := query.Ask(t.Context(), a.Endpoint, b.Key.NodeID(), q, wire)
+	r, err := query.Ask(t.Context(), a.Endpoint, a.Key, b.Key.NodeID(), q, wire)
 	if err != nil || r.Status != protocol.StatusAccessDenied || r.Reason != "you may not ask" {
 		t.Errorf("answer %+v, %v", r, err)
 	}
@@ -83,12 +91,12 @@ func TestADenialIsAnAnswer(t *testing.T) {
 func TestAQueryOfSomebodyElseIsNotAnswered(t *testing.T) {
 	a, b := meet(t)
 	third := meshtest.New(t, meshtest.Options{})
-	b.OnClose(query.Serve(b.Endpoint, func(context.Context, exchange.From, *protocol.MeshQuery, []byte) ([]byte, error) {
+	serve(b, func(context.Context, exchange.From, *protocol.MeshQuery, []byte) ([]byte, error) {
 		t.Error("the question was answered")
 		return nil, errors.New("never")
-	}).Close)
+	})
 	q, wire := ask(t, third, protocol.QueryToolUsage)
-	if _, err := query.Ask(t.Context(), a.Endpoint, b.Key.NodeID(), q, wire); !errors.Is(err, exchange.ErrViolation) {
+	if _, err := query.Ask(t.Context(), a.Endpoint, a.Key, b.Key.NodeID(), q, wire); !errors.Is(err, exchange.ErrViolation) {
 		t.Errorf("error %v", err)
 	}
 	if all := b.Refusals(); len(all) != 1 || !errors.Is(all[0].Err, protocol.ErrSender) || !all[0].Hostile() {
@@ -124,11 +132,11 @@ func TestAnswersThatDoNotFitAreRefused(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			a, b := meet(t)
-			b.OnClose(query.Serve(b.Endpoint, func(_ context.Context, _ exchange.From, q *protocol.MeshQuery, _ []byte) ([]byte, error) {
+			serve(b, func(_ context.Context, _ exchange.From, q *protocol.MeshQuery, _ []byte) ([]byte, error) {
 				return c.answer(b, q)
-			}).Close)
+			})
 			q, wire := ask(t, a, protocol.QueryToolUsage)
-			r, err := query.Ask(t.Context(), a.Endpoint, b.Key.NodeID(), q, wire)
+			r, err := query.Ask(t.Context(), a.Endpoint, a.Key, b.Key.NodeID(), q, wire)
 			if r != nil || err == nil || c.want != nil && !errors.Is(err, c.want) {
 				t.Errorf("answer %+v, %v, want %v", r, err, c.want)
 			}

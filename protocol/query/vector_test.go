@@ -2,6 +2,7 @@ package query
 
 import (
 	"bytes"
+	"crypto/ed25519"
 	"testing"
 	"time"
 
@@ -28,6 +29,13 @@ var (
 		}
 		return protocol.SignResponse(r, wiretest.Sender{}, r.Signature.Timestamp.Time())
 	}}
+	receiptMessage = wiretest.Message{Type: protocol.MsgQueryReceipt, Reread: func(payload []byte) ([]byte, error) {
+		r, err := protocol.OpenReceipt(payload)
+		if err != nil {
+			return nil, err
+		}
+		return protocol.SignReceipt(r, wiretest.Sender{}, r.Signature.Timestamp.Time())
+	}}
 )
 
 func week() protocol.TimeRange {
@@ -50,6 +58,16 @@ func aResponse(total uint64) *protocol.MeshResponse {
 func denial() *protocol.MeshResponse {
 	return &protocol.MeshResponse{QueryID: queryID, Responder: wiretest.Sender{}.NodeID(), Status: protocol.StatusAccessDenied,
 		Reason: "trust level share_to may not query", Contributors: []protocol.Fingerprint{}, Timestamp: protocol.At(wiretest.Now)}
+}
+
+// responder is another node than wiretest.Sender, whose response is countersigned.
+func responder() protocol.NodeID {
+	return protocol.NewNodeID(ed25519.NewKeyFromSeed(bytes.Repeat([]byte{2}, ed25519.SeedSize)).Public().(ed25519.PublicKey))
+}
+
+func aReceipt(response string) *protocol.QueryReceipt {
+	return &protocol.QueryReceipt{QueryID: queryID, Requester: wiretest.Sender{}.NodeID(), Responder: responder(),
+		Response: protocol.DigestOfResponse([]byte(response)), Timestamp: protocol.At(wiretest.Now)}
 }
 
 // signed returns what a Sign function of package protocol made.
@@ -84,6 +102,22 @@ func TestQueryResponseHasItsVectors(t *testing.T) {
 	})
 }
 
+func TestQueryReceiptHasItsVectors(t *testing.T) {
+	good := signed(t, protocol.SignReceipt, aReceipt("the bytes of a response"))
+	receiptMessage.Check(t, map[string][]byte{"of an answer": good}, map[string][]byte{
+		"another query than was signed":  bytes.Replace(good, []byte(queryID), []byte(queryID[:35]+"c"), 1),
+		"another digest than was signed": flipped(good, protocol.DigestOfResponse([]byte("the bytes of a response"))),
+		"a response":                     signed(t, protocol.SignResponse, denial()),
+	})
+}
+
+// flipped returns wire with one bit of the digest in it changed.
+func flipped(wire []byte, d protocol.ResponseDigest) []byte {
+	other := d
+	other[0] ^= 1
+	return bytes.Replace(wire, d[:], other[:], 1)
+}
+
 func TestEveryQuerySurvivesTheWire(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		q := aQuery()
@@ -105,6 +139,14 @@ func TestEveryQueryResponseSurvivesTheWire(t *testing.T) {
 	})
 }
 
+func TestEveryQueryReceiptSurvivesTheWire(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		r := aReceipt(rapid.String().Draw(t, "response"))
+		r.Timestamp = protocol.Timestamp(rapid.Int64().Draw(t, "time"))
+		unchanged(t, receiptMessage, protocol.SignReceipt, r)
+	})
+}
+
 func unchanged[T any](t *rapid.T, m wiretest.Message, sign func(T, protocol.Signer, time.Time) ([]byte, error), v T) {
 	b, err := sign(v, wiretest.Sender{}, wiretest.Now)
 	if err != nil {
@@ -118,5 +160,4 @@ func unchanged[T any](t *rapid.T, m wiretest.Message, sign func(T, protocol.Sign
 func TestTheDocumentDescribesThisProtocol(t *testing.T) {
 	document := wiretest.Document(t, "../..")
 	wiretest.Row(t, document, "`"+ID+"`", rules.Rate, rules.Burst, rules.PerPeer, rules.Total)
-
 }

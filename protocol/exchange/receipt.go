@@ -1,0 +1,76 @@
+package exchange
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/libp2p/go-libp2p/core/network"
+
+	"github.com/caro-mesh/caro-node/protocol"
+)
+
+// receiptWait is how long an answered exchange waits for its receipt, and keeps its slot. The asker only has to verify what
+// it got, so that most of this time is for a slow network.
+const receiptWait = 5 * time.Second
+
+// Receipted answers one request like a [Handler], and says what to do with the receipt for that very answer. A nil taken
+// means that no receipt is waited for. The payload that taken gets was sealed by the peer, but is neither decoded nor
+// verified; an error of taken is held against the peer where it shows intent, and takes nothing back.
+type Receipted func(ctx context.Context, from From, payload []byte) (answer []byte, taken func(ctx context.Context, receipt []byte) error, err error)
+
+// ServeReceipted is [Endpoint.Serve] for a protocol whose Rules name a receipt. The peer may leave the receipt out.
+func (e *Endpoint) ServeReceipted(r Rules, h Receipted) *Server {
+	return e.serve(r, h, nil)
+}
+
+// AskReceipted is [Endpoint.Ask] for a protocol whose Rules name a receipt: it gives the answer to receipt, which verifies it
+// and returns the payload of the receipt that is sent back. With an error of receipt the
+// exchange is broken off. That the receipt arrived is not known, and an answer stands without it.
+func (e *Endpoint) AskReceipted(ctx context.Context, to protocol.NodeID, r Rules, payload []byte, receipt func(*Answer) ([]byte, error)) (*Answer, error) {
+	return e.askCounted(ctx, to, r, payload, receipt)
+}
+
+// sendReceipt seals what receipt makes of the answer and hands it to the stream. Only an error of receipt itself counts.
+func (e *Endpoint) sendReceipt(st network.Stream, r Rules, a *Answer, receipt func(*Answer) ([]byte, error)) error {
+	payload, err := receipt(a)
+	if err != nil {
+		return err
+	}
+	sealed, err := e.c.Sealer.Seal(r.Receipt, payload)
+	if err != nil {
+		return err
+	}
+	if len(sealed) > r.ReceiptLimit {
+		return fmt.Errorf("%w: our own %s has %d bytes, limit %d", protocol.ErrTooLarge, r.Receipt, len(sealed), r.ReceiptLimit)
+	}
+	_ = protocol.WriteFrame(st, sealed) // a peer of an older version has gone by now, and its answer is as good
+	return nil
+}
+
+// takeReceipt reads the receipt for an answer that was written. A peer that sends none, or has gone, is not at fault.
+func (s *Server) takeReceipt(ctx context.Context, st network.Stream, from From, taken func(context.Context, []byte) error) error {
+	if err := st.CloseWrite(); err != nil {
+		return nil // the peer has gone
+	}
+	deadline, _ := ctx.Deadline()
+	if soon := time.Now().Add(receiptWait); soon.Before(deadline) {
+		deadline = soon
+	}
+	if err := st.SetReadDeadline(deadline); err != nil {
+		return nil // as above
+	}
+	data, err := protocol.ReadFrame(st, s.rules.ReceiptLimit)
+	switch {
+	case errors.Is(err, protocol.ErrTooLarge), errors.Is(err, protocol.ErrFrame):
+		return err
+	case err != nil:
+		return nil
+	}
+	env, err := s.e.open(data, s.rules.ReceiptLimit, from.ID, s.rules.Receipt)
+	if err != nil {
+		return err
+	}
+	return taken(ctx, env.Payload)
+}

@@ -1,0 +1,117 @@
+package exchange_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"testing"
+
+	"github.com/caro-mesh/caro-node/internal/meshtest"
+	"github.com/caro-mesh/caro-node/protocol"
+	"github.com/caro-mesh/caro-node/protocol/exchange"
+)
+
+// receiptedEcho is echo with a third message.
+func receiptedEcho() exchange.Rules {
+	r := echo()
+	r.Receipt, r.ReceiptLimit = protocol.MsgQueryReceipt, 1024
+	return r
+}
+
+// receiptedPair is pair where b sends the receipts that it takes to the channel.
+func receiptedPair(t *testing.T) (a, b *meshtest.Node, server *exchange.Server, taken <-chan string) {
+	t.Helper()
+	a, b = meshtest.New(t, meshtest.Options{}), meshtest.New(t, meshtest.Options{})
+	client := a.Greets(nil)
+	b.Greets(nil)
+	all := make(chan string, 8)
+	server = b.Endpoint.ServeReceipted(receiptedEcho(), func(ctx context.Context, f exchange.From, p []byte) ([]byte, func(context.Context, []byte) error, error) {
+		answer, err := reply(ctx, f, p)
+		return answer, func(_ context.Context, receipt []byte) error { all <- string(receipt); return nil }, err
+	})
+	b.OnClose(server.Close)
+	meshtest.Meet(t, a, client, b)
+	return a, b, server, all
+}
+
+func TestAReceiptFollowsTheAnswerThatItIsFor(t *testing.T) {
+	a, b, _, taken := receiptedPair(t)
+	for _, word := range []string{"one", "two"} {
+		answer, err := a.Endpoint.AskReceipted(t.Context(), b.Key.NodeID(), receiptedEcho(), []byte(word), func(answer *exchange.Answer) ([]byte, error) {
+			return append([]byte("got "), answer.Payload...), nil
+		})
+		if err != nil || string(answer.Payload) != "re: "+word {
+			t.Fatalf("answer %+v, %v", answer, err)
+		}
+		if got := <-taken; got != "got re: "+word {
+			t.Errorf("receipt %q", got)
+		}
+	}
+}
+
+func TestAnAnswerThatTheAskerRefusesGetsNoReceipt(t *testing.T) {
+	a, b, _, taken := receiptedPair(t)
+	mine := errors.New("not what I asked for")
+	if answer, err := a.Endpoint.AskReceipted(t.Context(), b.Key.NodeID(), receiptedEcho(), nil, func(*exchange.Answer) ([]byte, error) {
+		return []byte("never"), mine
+	}); answer != nil || !errors.Is(err, mine) {
+		t.Errorf("answer %+v, %v", answer, err)
+	}
+	meshtest.Eventually(t, func() error {
+		if c := count(b); c.Served != 1 || c.Refused != 0 || len(taken) != 0 || count(a).Failed != 1 {
+			return fmt.Errorf("counted %+v and %+v, %d receipts", c, count(a), len(taken))
+		}
+		return nil
+	})
+}
+
+func TestReceiptsClimbTheLadderToo(t *testing.T) {
+	for name, c := range map[string]struct {
+		receipt func(t *testing.T, a *meshtest.Node) []byte
+		want    error
+	}{
+		"too large": {func(*testing.T, *meshtest.Node) []byte { return []byte{0x81, 0x08} }, protocol.ErrTooLarge}, // 1025
+		"another type": {func(t *testing.T, a *meshtest.Node) []byte {
+			return frame(seal(t, a.Sealer, protocol.MsgQuery, []byte("x")))
+		}, protocol.ErrType},
+		"noise": {func(*testing.T, *meshtest.Node) []byte { return frame([]byte("noise of some length")) }, protocol.ErrMagic},
+	} {
+		t.Run(name, func(t *testing.T) {
+			a, b, _, taken := receiptedPair(t)
+			s := raw(t, a, b)
+			if _, err := s.Write(frame(seal(t, a.Sealer, protocol.MsgQuery, []byte("hi")))); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := protocol.ReadFrame(s, 4096); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := s.Write(c.receipt(t, a)); err != nil {
+				t.Fatal(err)
+			}
+			meshtest.Eventually(t, func() error {
+				if all := b.Refusals(); len(all) != 1 || !errors.Is(all[0].Err, c.want) || !all[0].Hostile() {
+					return fmt.Errorf("refused %v, want %v", all, c.want)
+				}
+				return nil
+			})
+			if len(taken) != 0 {
+				t.Error("it was taken")
+			}
+		})
+	}
+}
+
+func TestANodeThatStopsWaitsForNoReceipt(t *testing.T) {
+	a, b, server, taken := receiptedPair(t)
+	s := raw(t, a, b)
+	if _, err := s.Write(frame(seal(t, a.Sealer, protocol.MsgQuery, []byte("hi")))); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := protocol.ReadFrame(s, 4096); err != nil {
+		t.Fatal(err)
+	}
+	server.Close() // returns when the exchange has ended
+	if c := count(b); c.Served != 1 || c.Refused != 0 || len(taken) != 0 {
+		t.Errorf("counted %+v", c)
+	}
+}
