@@ -150,8 +150,9 @@ func TestAPeerThatAnswersForAnotherIsAnErrorInTheCoverageAndCountsNothing(t *tes
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			server := query.Serve(mallory.Endpoint, func(_ context.Context, _ exchange.From, q *protocol.MeshQuery, _ []byte) ([]byte, error) {
-				return answer(q)
+			server := query.Serve(mallory.Endpoint, mallory.Key.NodeID(), func(_ context.Context, _ exchange.From, q *protocol.MeshQuery, _ []byte) ([]byte, query.Taken, error) {
+				wire, err := answer(q)
+				return wire, nil, err
 			})
 			defer server.Close()
 			var r v1.QueryResult

@@ -132,7 +132,7 @@ func (p *tap) ask(to protocol.NodeID, qt protocol.QueryType, filters ...protocol
 	}
 	ctx, cancel := context.WithTimeout(p.t.Context(), patience)
 	defer cancel()
-	r, err := query.Ask(ctx, p.endpoint, to, q, wire)
+	r, err := query.Ask(ctx, p.endpoint, p.id, to, q, wire)
 	if err != nil {
 		p.t.Fatalf("%s: %v", qt, err)
 	}

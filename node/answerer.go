@@ -7,23 +7,23 @@ import (
 	"log/slog"
 	"net/netip"
 	"slices"
-	"strconv"
 	"time"
 
 	"github.com/caro-mesh/caro-node/node/aggregate"
 	"github.com/caro-mesh/caro-node/policy"
 	"github.com/caro-mesh/caro-node/policy/audit"
 	"github.com/caro-mesh/caro-node/protocol"
+	"github.com/caro-mesh/caro-node/protocol/query"
 	"github.com/caro-mesh/caro-node/store"
 )
 
-// answerer answers peers' queries: gate, then counts, then a signed response that is in the audit log before it leaves.
+// answerer answers peers' queries: gate, then counts, then a signed response of which there is a receipt before it leaves.
 type answerer struct {
 	key     protocol.Signer
 	gate    *audit.Gate
 	heir    func(protocol.NodeID) protocol.NodeID // the latest key of a node
 	counts  counts
-	log     audit.Log
+	kept    receipts
 	now     func() time.Time
 	started time.Time
 	logger  *slog.Logger
@@ -40,9 +40,10 @@ func answerable() []protocol.QueryType {
 	return []protocol.QueryType{protocol.QueryToolUsage, protocol.QuerySafetyPosture, protocol.QueryActivityPatterns, protocol.QueryNodeHealth}
 }
 
-// answer returns the encoded signed response to q, which was verified to come from its requester. Refusals are
-// responses as well; an error means that nothing may be sent.
-func (a *answerer) answer(ctx context.Context, from protocol.NodeID, addr netip.Addr, q *protocol.MeshQuery) ([]byte, error) {
+// answer returns the encoded signed response to q, which was verified to come from its requester with the signed bytes
+// asked, and what to do when the requester countersigns it. Refusals are responses as well, and are not waited for to be
+// countersigned; an error means that nothing may be sent.
+func (a *answerer) answer(ctx context.Context, from protocol.NodeID, addr netip.Addr, q *protocol.MeshQuery, asked []byte) ([]byte, query.Taken, error) {
 	res := &protocol.MeshResponse{QueryID: q.QueryID, Responder: a.key.NodeID(), Timestamp: protocol.At(a.now())}
 	d, err := a.gate.Allow(ctx, policy.Request{Peer: from, Addr: addr, Action: policy.ActionQuery, QueryType: q.QueryType,
 		TimeRange: q.TimeRange, Now: a.now()}, audit.Event{Type: protocol.AuditQueryReceived, Details: map[string]string{"query_id": q.QueryID}})
@@ -50,14 +51,12 @@ func (a *answerer) answer(ctx context.Context, from protocol.NodeID, addr netip.
 	switch {
 	case errors.As(err, &denied) && denied.Cause != nil:
 		a.logger.Error("nothing is shared until the audit log can be written", "error", err)
-		res.Status, res.Reason = protocol.StatusAccessDenied, clip(denied.Decision.Reason, protocol.MaxReason)
-		return protocol.SignResponse(res, a.key, a.now())
+		return a.refusal(res, denied)
 	case errors.As(err, &denied):
 		a.logger.Info("query denied", "peer", from.Fingerprint(), "type", q.QueryType, "rule", d.Rule.Name, "reason", d.Reason)
-		res.Status, res.Reason = protocol.StatusAccessDenied, clip(denied.Decision.Reason, protocol.MaxReason)
-		return protocol.SignResponse(res, a.key, a.now())
+		return a.refusal(res, denied)
 	case err != nil:
-		return nil, err
+		return nil, nil, err
 	}
 	if err := a.fill(ctx, res, q, d); err != nil {
 		a.logger.Error("query failed", "peer", from.Fingerprint(), "type", q.QueryType, "error", err)
@@ -65,15 +64,20 @@ func (a *answerer) answer(ctx context.Context, from protocol.NodeID, addr netip.
 	}
 	wire, err := protocol.SignResponse(res, a.key, a.now())
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	_, err = a.log.Append(ctx, audit.Event{Type: protocol.AuditResponseSent, Peer: from, Success: res.Status == protocol.StatusSuccess,
-		Details: map[string]string{"query_id": q.QueryID, "query_type": string(q.QueryType), "status": string(res.Status),
-			"bytes": strconv.Itoa(len(wire)), "contributors": strconv.Itoa(len(res.Contributors)), "rule": d.Rule.Name}})
+	taken, err := a.keep(ctx, from, q, asked, res, wire, d)
 	if err != nil {
-		return nil, fmt.Errorf("record the response before it leaves: %w", err)
+		return nil, nil, err
 	}
-	return wire, nil
+	return wire, taken, nil
+}
+
+// refusal tells a denied requester why.
+func (a *answerer) refusal(res *protocol.MeshResponse, denied *audit.DeniedError) ([]byte, query.Taken, error) {
+	res.Status, res.Reason = protocol.StatusAccessDenied, clip(denied.Decision.Reason, protocol.MaxReason)
+	wire, err := protocol.SignResponse(res, a.key, a.now())
+	return wire, nil, err
 }
 
 // fill sets status, reason, data and contributors of an allowed query. Its error is for the local log.

@@ -153,12 +153,12 @@ func (n *Node) connectParts(ctx context.Context) error {
 		Changed: n.clerk.linkChanged, Expect: n.door.Expect, Now: c.Now})
 	n.meetNeighbours()
 	n.intake = &intake{db: c.Store, gate: n.gate, heir: n.lineage.heir, log: c.Store.AuditLog(), now: c.Now, logger: c.Logger}
-	n.answerer = &answerer{key: c.Identity, gate: n.gate, heir: n.lineage.heir, counts: c.Store, log: c.Store.AuditLog(), now: c.Now, started: n.started, logger: c.Logger}
+	n.answerer = &answerer{key: c.Identity, gate: n.gate, heir: n.lineage.heir, counts: c.Store, kept: c.Store, now: c.Now, started: n.started, logger: c.Logger}
 	n.publisher = newPublisher(c.Identity, n.gate, c.Store, c.Now, c.Logger)
 	n.publisher.connected, n.publisher.push = n.targets, n.push
 	n.asker = &asker{key: c.Identity, now: c.Now, logger: c.Logger, candidates: n.candidates,
 		ask: func(ctx context.Context, to protocol.NodeID, q *protocol.MeshQuery, wire []byte) (*protocol.MeshResponse, error) {
-			return query.Ask(ctx, n.endpoint, to, q, wire)
+			return query.Ask(ctx, n.endpoint, c.Identity, to, q, wire)
 		}}
 	n.pinger = newPinger(n.endpoint, n.registry, c.Logger)
 	if err := n.joinHealth(seq); err != nil { // before the first Hello is answered
@@ -171,8 +171,8 @@ func (n *Node) connectParts(ctx context.Context) error {
 		summary.Serve(n.endpoint, n.former, n.takeSummary),
 		rotation.Serve(n.endpoint, n.takeRotation),
 		goodbye.Serve(n.endpoint, func(from protocol.NodeID, why goodbye.Reason) { n.registry.SaidGoodbye(from, string(why)) }),
-		query.Serve(n.endpoint, func(ctx context.Context, from exchange.From, q *protocol.MeshQuery, _ []byte) ([]byte, error) {
-			return n.answerer.answer(ctx, from.ID, from.Addr, q)
+		query.Serve(n.endpoint, c.Identity.NodeID(), func(ctx context.Context, from exchange.From, q *protocol.MeshQuery, wire []byte) ([]byte, query.Taken, error) {
+			return n.answerer.answer(ctx, from.ID, from.Addr, q, wire)
 		}),
 	}
 	return nil

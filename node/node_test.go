@@ -82,7 +82,7 @@ func (b *bench) typed(n int, c protocol.CommandCategory, risk protocol.RiskLevel
 }
 
 func (b *bench) answerer() *answerer {
-	return &answerer{key: b.key, gate: b.gate, heir: same, counts: b.reads, log: b.db.AuditLog(), now: b.clock, started: noon.Add(-time.Hour), logger: slog.New(slog.DiscardHandler)}
+	return &answerer{key: b.key, gate: b.gate, heir: same, counts: b.reads, kept: b.db, now: b.clock, started: noon.Add(-time.Hour), logger: slog.New(slog.DiscardHandler)}
 }
 
 func (b *bench) publisher(pushed func(store.StoredSummary) error, peers ...protocol.NodeID) *publisher {
@@ -133,7 +133,11 @@ func (b *bench) ask(asker *identity.Identity, qt protocol.QueryType, filters ...
 	end := noon.Truncate(time.Hour).Add(time.Hour)
 	q := &protocol.MeshQuery{QueryID: uuid.NewString(), Requester: asker.NodeID(), QueryType: qt, Filters: filters,
 		TimeRange: protocol.TimeRange{Start: protocol.At(end.AddDate(0, 0, -7)), End: protocol.At(end)}}
-	wire, err := b.answerer().answer(b.t.Context(), asker.NodeID(), netip.Addr{}, q)
+	asked, err := protocol.SignQuery(q, asker, noon)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	wire, _, err := b.answerer().answer(b.t.Context(), asker.NodeID(), netip.Addr{}, q, asked)
 	if err != nil {
 		b.t.Fatal(err)
 	}

@@ -114,19 +114,25 @@ func (s *Store) AuditRecords(ctx context.Context, f AuditFilter) ([]audit.Record
 }
 
 func scanAudit(rows *sql.Rows) (r audit.Record, err error) {
+	err = scanRecord(rows, &r)
+	return r, err
+}
+
+// scanRecord scans what stands before the columns of a record into first, and the record.
+func scanRecord(rows *sql.Rows, r *audit.Record, first ...any) error {
 	var details, prev, hash sql.RawBytes
-	if err := rows.Scan(&r.Sequence, &r.ID, &r.Timestamp, &r.Type, &r.Peer, &details, &r.Success, &prev, &hash); err != nil {
-		return r, fmt.Errorf("%w: %w", audit.ErrUnreadable, err)
+	if err := rows.Scan(append(first, &r.Sequence, &r.ID, &r.Timestamp, &r.Type, &r.Peer, &details, &r.Success, &prev, &hash)...); err != nil {
+		return fmt.Errorf("%w: %w", audit.ErrUnreadable, err)
 	}
 	if len(prev) != len(r.PrevHash) || len(hash) != len(r.Hash) {
-		return r, fmt.Errorf("record %d: %w: a hash of %d and %d bytes", r.Sequence, audit.ErrUnreadable, len(prev), len(hash))
+		return fmt.Errorf("record %d: %w: a hash of %d and %d bytes", r.Sequence, audit.ErrUnreadable, len(prev), len(hash))
 	}
 	copy(r.PrevHash[:], prev)
 	copy(r.Hash[:], hash)
 	if err := json.Unmarshal(details, &r.Details); err != nil {
-		return r, fmt.Errorf("record %d: %w: %w", r.Sequence, audit.ErrUnreadable, err)
+		return fmt.Errorf("record %d: %w: %w", r.Sequence, audit.ErrUnreadable, err)
 	}
-	return r, nil
+	return nil
 }
 
 // VerifyAudit reads the whole log and checks every record and link, that nothing is missing at the end as far as this

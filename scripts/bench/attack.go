@@ -222,7 +222,7 @@ func ask(ctx context.Context, p *hostile.Peer, t hostile.Target) (time.Duration,
 	if err != nil {
 		return 0, err
 	}
-	r, err := query.Ask(ctx, p.Endpoint, t.ID, q, wire)
+	r, err := query.Ask(ctx, p.Endpoint, p.Key, t.ID, q, wire)
 	if err != nil {
 		return 0, err
 	}
