@@ -51,26 +51,35 @@ func (e *Endpoint) sendReceipt(st network.Stream, r Rules, a *Answer, receipt fu
 
 // takeReceipt reads the receipt for an answer that was written. A peer that sends none, or has gone, is not at fault.
 func (s *Server) takeReceipt(ctx context.Context, st network.Stream, from From, taken func(context.Context, []byte) error) error {
-	if err := st.CloseWrite(); err != nil {
-		return nil // the peer has gone
-	}
-	deadline, _ := ctx.Deadline()
-	if soon := time.Now().Add(receiptWait); soon.Before(deadline) {
-		deadline = soon
-	}
-	if err := st.SetReadDeadline(deadline); err != nil {
-		return nil // as above
-	}
-	data, err := protocol.ReadFrame(st, s.rules.ReceiptLimit)
-	switch {
-	case errors.Is(err, protocol.ErrTooLarge), errors.Is(err, protocol.ErrFrame):
-		return err
-	case err != nil:
-		return nil
+	data, err := s.readReceipt(ctx, st)
+	if err != nil {
+		return onlyViolation(err)
 	}
 	env, err := s.e.open(data, s.rules.ReceiptLimit, from.ID, s.rules.Receipt)
 	if err != nil {
 		return err
 	}
 	return taken(ctx, env.Payload)
+}
+
+func (s *Server) readReceipt(ctx context.Context, st network.Stream) ([]byte, error) {
+	if err := st.CloseWrite(); err != nil {
+		return nil, err
+	}
+	deadline, _ := ctx.Deadline()
+	if soon := time.Now().Add(receiptWait); soon.Before(deadline) {
+		deadline = soon
+	}
+	if err := st.SetReadDeadline(deadline); err != nil {
+		return nil, err
+	}
+	return protocol.ReadFrame(st, s.rules.ReceiptLimit)
+}
+
+// onlyViolation returns err where the peer has broken the protocol, and nil where there is only nothing to read.
+func onlyViolation(err error) error {
+	if errors.Is(err, protocol.ErrTooLarge) || errors.Is(err, protocol.ErrFrame) {
+		return err
+	}
+	return nil
 }

@@ -149,7 +149,7 @@ func TestAReceiptThatDoesNotFitTheAnswerIsHeldAgainstTheAsker(t *testing.T) {
 			}
 			meshtest.Eventually(t, func() error {
 				if all := b.Refusals(); len(all) != 1 || !errors.Is(all[0].Err, c.want) || !all[0].Hostile() {
-					return fmt.Errorf("refused %v, want %v", all, c.want)
+					return fmt.Errorf("refused %v, want %w", all, c.want)
 				}
 				return nil
 			})
