@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/google/uuid"
 
@@ -87,7 +88,7 @@ func (s *Store) DeleteMatching(ctx context.Context, f EventFilter) (int64, error
 func (t *tx) remove(keys []int64) (int64, error) {
 	counts := make(delta)
 	var gone []int64
-	for _, k := range keys {
+	for _, k := range slices.Compact(slices.Sorted(slices.Values(keys))) { // one that is named twice is counted once
 		e, category, err := t.countedParts(k)
 		if errors.Is(err, sql.ErrNoRows) {
 			continue

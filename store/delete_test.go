@@ -118,3 +118,16 @@ func TestDeletingTakesTheEventsOutOfTheCounts(t *testing.T) {
 	}
 	sound(t, s)
 }
+
+func TestAnEventThatIsNamedTwiceIsDeletedAndUncountedOnce(t *testing.T) {
+	s := open(t, Options{})
+	e, kept := plainEvent(noon, "ls"), plainEvent(noon, "ls")
+	check(t, s.Append(t.Context(), []event.Event{e, kept}))
+	if n, err := s.DeleteEvents(t.Context(), []string{e.ID, e.ID}); err != nil || n != 1 {
+		t.Errorf("deleted %d, %v", n, err)
+	}
+	if got, err := s.Rollups(t.Context(), noon, noon.Add(time.Hour)); err != nil || len(got) != 1 || got[0].Count != 1 {
+		t.Errorf("counts %+v, %v", got, err)
+	}
+	sound(t, s)
+}
