@@ -36,35 +36,57 @@ func (e *DocumentError) Error() string {
 // Unwrap returns the cause without its place.
 func (e *DocumentError) Unwrap() error { return e.Err }
 
-// Validate reports every fault of the document, each as a [*DocumentError], joined in the order of the checks.
+// Validate reports every fault of the document, each as a [*DocumentError], joined in the order of the checks. A test of
+// the document that fails is a fault, too; tests run where there is no other.
 func (doc Document) Validate() error {
-	_, err := New(doc, nil)
-	return err
+	c := newCompiler(doc)
+	if err := c.compile(nil, nil); err != nil {
+		return err
+	}
+	return c.test()
 }
 
 // New compiles a document, the grants made at run time, and the successions of keys. It reports the faults that
 // [Document.Validate] reports, grants that are malformed or name a node twice, and successions that do not lead from one
 // key to one other; the engine is nil then. It keeps nothing of its arguments.
 func New(doc Document, grants []Grant, successions ...Succession) (*Engine, error) {
+	c := newCompiler(doc)
+	if err := c.compile(grants, successions); err != nil {
+		return nil, err
+	}
+	return c.e, nil
+}
+
+func newCompiler(doc Document) *compiler {
 	c := &compiler{doc: doc, source: doc.Source, e: &Engine{subnets: make(map[netip.Prefix]verdict)}}
 	if c.source == "" {
 		c.source = sourceConfig
 	}
+	return c
+}
+
+// test runs the tests of a document that compiles.
+func (c *compiler) test() error {
+	c.runTests()
+	return errors.Join(c.errs...)
+}
+
+func (c *compiler) compile(grants []Grant, successions []Succession) error {
 	c.scalars()
 	c.limits()
-	c.e.allowed = c.categories("allowed_categories", doc.AllowedCategories)
-	c.e.denied = c.categories("denied_categories", doc.DeniedCategories)
+	c.e.allowed = c.categories("allowed_categories", c.doc.AllowedCategories)
+	c.e.denied = c.categories("denied_categories", c.doc.DeniedCategories)
 	c.nodeRules()
 	c.grants(grants)
 	c.subnetRules()
 	c.checkSuccessions(successions)
 	if len(c.errs) > 0 {
-		return nil, errors.Join(c.errs...)
+		return errors.Join(c.errs...)
 	}
 	c.settle()
 	c.settleSuccessions(successions)
 	c.views(successions)
-	return c.e, nil
+	return nil
 }
 
 // compiler turns a document into an engine and collects what is wrong with it.

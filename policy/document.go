@@ -34,6 +34,7 @@ type Document struct {
 	QueriesPerHour int          `toml:"queries_per_hour"`
 	Nodes          []NodeRule   `toml:"nodes"`
 	Subnets        []SubnetRule `toml:"subnets"`
+	Tests          []Test       `toml:"tests"`
 
 	// Source names the file that the rules stand in; empty means "config.toml".
 	Source string `toml:"-"`

@@ -32,3 +32,19 @@ type PolicyRule struct {
 	Trust string `json:"trust,omitempty" doc:"trust level or deny; absent for a cap or a rotation"`
 	Note  string `json:"note,omitempty" doc:"name of the node, or what a cap or a rotation does"`
 }
+
+// PolicyCheck is what "caro-node policy check" finds in a file.
+type PolicyCheck struct {
+	SchemaVersion int             `json:"schema_version"`
+	File          string          `json:"file"`
+	OK            bool            `json:"ok" doc:"nothing was found"`
+	Findings      []PolicyFinding `json:"findings"`
+}
+
+// PolicyFinding is one thing that is wrong with a file.
+type PolicyFinding struct {
+	Kind string `json:"kind" enum:"fault,unreachable,contradiction" doc:"with a fault the file is refused; the others are hardly meant"`
+	File string `json:"file"`
+	Line int    `json:"line,omitempty" doc:"absent when unknown"`
+	Text string `json:"text"`
+}

@@ -28,6 +28,12 @@ listen = ["/ip4/127.0.0.1/tcp/9238"]
 # Nothing leaves this machine.
 max_level = "raw"
 default_trust = "untrusted"
+
+# What has to stay true: a policy that breaks one of these is refused ("caro-node policy check" tells).
+[[policy.tests]]
+peer = "any"
+request = "connect"
+expect = "deny"
 `},
 	"team": {"for a team: found on the LAN, counts go to the nodes that you trust", `
 [network]
@@ -46,6 +52,12 @@ default_trust = "untrusted"
 # id = "caro:ed25519:…"
 # trust = "peer"
 # name = "bob"
+
+# What has to stay true: a policy that breaks one of these is refused ("caro-node policy check" tells).
+[[policy.tests]]
+peer = "any"
+request = "connect"
+expect = "deny"
 `},
 	"supervisor": {"for a supervisor: asks for sums over many nodes, shares nothing of its own", `
 [network]
@@ -56,6 +68,12 @@ mdns = true
 # This node asks; it gives nothing away itself. Name the nodes whose connection it accepts.
 max_level = "raw"
 default_trust = "untrusted"
+
+# What has to stay true: a policy that breaks one of these is refused ("caro-node policy check" tells).
+[[policy.tests]]
+peer = "any"
+request = "connect"
+expect = "deny"
 `},
 }
 

@@ -262,29 +262,3 @@ func place(r v1.Rule) string {
 	}
 	return r.Source
 }
-
-func (c *cli) policyCommand() *cobra.Command {
-	show := &cobra.Command{
-		Use: "show", Short: "Show the rules in force and where each comes from", Args: noArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			cl, err := c.client()
-			if err != nil {
-				return err
-			}
-			p, err := cl.Policy(cmd.Context())
-			if err != nil {
-				return err
-			}
-			if c.json {
-				return writeJSON(c.Out, p)
-			}
-			t := newTable(c.Out, "RULE", "ABOUT", "TRUST", "FROM", "NOTE")
-			for _, r := range p.Rules {
-				t.row(r.Name, r.Match, r.Trust, place(r.Rule), r.Note)
-			}
-			return t.flush()
-		},
-	}
-	c.jsonFlag(show)
-	return group("policy", "See what may leave this node", show)
-}

@@ -10,6 +10,8 @@ import (
 
 	"github.com/pelletier/go-toml/v2"
 	"github.com/spf13/pflag"
+
+	"github.com/caro-mesh/caro-node/policy"
 )
 
 const someNode = "caro:ed25519:AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="
@@ -161,6 +163,38 @@ func TestFlagsBeatTheEnvironmentWhichBeatsTheFile(t *testing.T) {
 	}
 }
 
+func TestACheckIsAboutTheFileAlone(t *testing.T) {
+	t.Setenv("CARO_POLICY_MAX_LEVEL", "all")
+	t.Setenv("CARO_POLICY_MAX_LEVL", "raw")
+	if got := Check("x.toml", []byte("[log]\nlevel = \"debug\"\n")); len(got) > 0 {
+		t.Errorf("faults of the environment are told as the file's: %+v", got)
+	}
+}
+
+func TestACheckNamesTheLineOfEveryFinding(t *testing.T) {
+	for name, c := range map[string]struct {
+		text string
+		kind policy.FindingKind
+		line int
+		want string
+	}{
+		"unknown key":      {"[policy]\nmax_levl = \"raw\"\n", policy.FindingFault, 2, `unknown key "policy.max_levl"`},
+		"syntax":           {"[policy\n", policy.FindingFault, 1, ""},
+		"wrong type":       {"[policy]\nmax_level = 3\n", policy.FindingFault, 2, "policy.max_level must be text"},
+		"a value":          {"[policy]\n\nmax_level = \"all\"\n", policy.FindingFault, 3, `"all"`},
+		"another section":  {"[log]\nlevel = \"loud\"\n", policy.FindingFault, 2, "log.level"},
+		"a failing test":   {"[[policy.tests]]\npeer = \"any\"\nrequest = \"connect\"\nexpect = \"allow\"\n", policy.FindingFault, 1, "default_trust"},
+		"a contradiction":  {"[[policy.nodes]]\nid = \"" + someNode + "\"\ntrust = \"peer\"\ndeny = true\n", policy.FindingContradiction, 1, "deny = true"},
+		"a second of many": {"[policy]\nmax_level = \"all\"\ndefault_trust = \"all\"\n", policy.FindingFault, 3, "default_trust"},
+	} {
+		got := Check("/a/x.toml", []byte(c.text))
+		i := slices.IndexFunc(got, func(f policy.Finding) bool { return f.Line == c.line })
+		if i < 0 || got[i].Kind != c.kind || got[i].Source != "/a/x.toml" || !strings.Contains(got[i].Text, c.want) || strings.Contains(got[i].Text, "x.toml:") {
+			t.Errorf("%s: %+v", name, got)
+		}
+	}
+}
+
 func TestMalformedEnvironmentIsAnError(t *testing.T) {
 	t.Setenv("CARO_NETWORK_MDNS", "maybe")
 	if _, err := load(t, "", nil); err == nil || !strings.Contains(err.Error(), "CARO_NETWORK_MDNS") {
@@ -202,7 +236,7 @@ func TestEveryScalarHasAFlag(t *testing.T) {
 	AddFlags(flags)
 	for _, key := range fileKeys(reflect.TypeFor[file](), "") {
 		section := strings.Count(key, ".") == 0
-		if section || strings.HasPrefix(key, "policy.nodes") || strings.HasPrefix(key, "policy.subnets") || key == "observer.guard" {
+		if section || strings.HasPrefix(key, "policy.nodes") || strings.HasPrefix(key, "policy.subnets") || strings.HasPrefix(key, "policy.tests") || key == "observer.guard" {
 			continue
 		}
 		if flags.Lookup(strings.NewReplacer(".", "-", "_", "-").Replace(key)) == nil {

@@ -20,7 +20,7 @@ func envName(key string) string {
 
 // checkEnvNames refuses variables that are meant as settings and are none: a misspelt CARO_POLICY_MAX_LEVEL would
 // otherwise leave more open than the person believes. Names that resemble no setting belong to other programs.
-func checkEnvNames(keys []string) error {
+func checkEnvNames(keys []string, getenv func(string) string) error {
 	var known, sections []string
 	for _, k := range keys {
 		known = append(known, envName(k))
@@ -29,8 +29,8 @@ func checkEnvNames(keys []string) error {
 	}
 	var errs []error
 	for _, assignment := range os.Environ() {
-		name, value, _ := strings.Cut(assignment, "=")
-		if value == "" || !strings.HasPrefix(name, envPrefix+"_") || slices.Contains(known, name) || slices.Contains(otherEnv, name) {
+		name, _, _ := strings.Cut(assignment, "=")
+		if getenv(name) == "" || !strings.HasPrefix(name, envPrefix+"_") || slices.Contains(known, name) || slices.Contains(otherEnv, name) {
 			continue
 		}
 		near := nearest(name, known)

@@ -75,7 +75,7 @@ func explain(path string, err error) error {
 			if near := nearest(key, knownKeys); near != "" {
 				hint = fmt.Sprintf("did you mean %q?", near)
 			}
-			errs = append(errs, fmt.Errorf("%s:%d: unknown key %q (%s)", path, line, key, hint))
+			errs = append(errs, &policy.DocumentError{Source: path, Line: line, Err: fmt.Errorf("unknown key %q (%s)", key, hint)})
 		}
 		return errors.Join(errs...)
 	}
@@ -89,7 +89,7 @@ func explain(path string, err error) error {
 				msg = key + " must be " + want
 			}
 		}
-		return fmt.Errorf("%s:%d: %s", path, line, msg)
+		return &policy.DocumentError{Source: path, Line: line, Err: errors.New(msg)}
 	}
 	return fmt.Errorf("%s: %w", path, err)
 }
@@ -135,6 +135,7 @@ var knownKeys = []string{
 	"policy.nodes.query_types", "policy.nodes.max_history_days", "policy.nodes.queries_per_hour",
 	"policy.subnets", "policy.subnets.cidr", "policy.subnets.trust", "policy.subnets.deny",
 	"policy.subnets.query_types", "policy.subnets.max_history_days", "policy.subnets.queries_per_hour",
+	"policy.tests", "policy.tests.peer", "policy.tests.request", "policy.tests.range_days", "policy.tests.expect", "policy.tests.level", "policy.tests.rule",
 	"storage", "storage.events_days", "storage.summaries_days", "storage.audit_days", "log", "log.level", "log.format",
 }
 
@@ -182,7 +183,7 @@ func addOrigins(doc *policy.Document, path string, data []byte) (map[string]int,
 	var p unstable.Parser
 	p.Reset(data)
 	var table []string
-	var nodes, subnets []int
+	var nodes, subnets, tests []int
 	for p.NextExpression() {
 		e := p.Expression()
 		var keys []string
@@ -203,6 +204,8 @@ func addOrigins(doc *policy.Document, path string, data []byte) (map[string]int,
 				nodes = append(nodes, line)
 			case slices.Equal(keys, []string{"policy", "subnets"}):
 				subnets = append(subnets, line)
+			case slices.Equal(keys, []string{"policy", "tests"}):
+				tests = append(tests, line)
 			}
 		case unstable.KeyValue:
 			noteLines(lines, append(slices.Clone(table), keys...), e.Value(), line, &p)
@@ -222,6 +225,9 @@ func addOrigins(doc *policy.Document, path string, data []byte) (map[string]int,
 	}
 	for i := range doc.Subnets {
 		doc.Subnets[i].Line = lineOf(subnets, i, doc.Origins["subnets"].Line)
+	}
+	for i := range doc.Tests {
+		doc.Tests[i].Line = lineOf(tests, i, doc.Origins["tests"].Line)
 	}
 	return lines, nil
 }

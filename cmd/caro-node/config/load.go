@@ -23,19 +23,56 @@ func Load(path string, flags *pflag.FlagSet) (Config, error) {
 	data, err := os.ReadFile(path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return assemble("", nil, flags)
+		return Parse("", nil, flags)
 	case err != nil:
 		return Config{}, fmt.Errorf("read the configuration: %w", err)
 	}
-	return assemble(path, data, flags)
+	return Parse(path, data, flags)
 }
 
-func assemble(path string, data []byte, flags *pflag.FlagSet) (Config, error) {
+// Parse is [Load] for a file that was read already, whatever is at path now.
+func Parse(path string, data []byte, flags *pflag.FlagSet) (Config, error) {
+	return assemble(path, data, settings{flags: flags, environment: true})
+}
+
+// Check reports what is wrong with a file by itself: every fault, and what is hardly meant in its policy. The environment
+// and flags do not count.
+func Check(path string, data []byte) []policy.Finding {
+	c, err := assemble(path, data, settings{})
+	if err != nil {
+		return findings(path, err)
+	}
+	found := c.Policy.Lint()
+	for i := range found {
+		if found[i].Source == c.Policy.Source {
+			found[i].Source = path
+		}
+	}
+	return found
+}
+
+func findings(path string, err error) []policy.Finding {
+	var out []policy.Finding
+	if list, ok := err.(interface{ Unwrap() []error }); ok {
+		for _, e := range list.Unwrap() {
+			out = append(out, findings(path, e)...)
+		}
+		return out
+	}
+	f := policy.Finding{Kind: policy.FindingFault, Source: path, Text: err.Error()}
+	var fault *policy.DocumentError
+	if errors.As(err, &fault) {
+		f.Source, f.Line, f.Text = fault.Source, fault.Line, fault.Err.Error()
+	}
+	return []policy.Finding{f}
+}
+
+func assemble(path string, data []byte, over settings) (Config, error) {
 	f, err := parseFile(path, data)
 	if err != nil {
 		return Config{}, err
 	}
-	v, err := newViper(data, flags)
+	v, err := newViper(data, over)
 	if err != nil {
 		return Config{}, err
 	}
@@ -64,22 +101,32 @@ func assemble(path string, data []byte, flags *pflag.FlagSet) (Config, error) {
 	if v.err != nil { // what it would have set is not known, so the rest cannot be judged
 		return c, v.err
 	}
-	return c, c.validate(func(key string) string { return v.place(key, path, f.lines) })
+	return c, c.validate(func(key string) policy.Origin { return v.place(key, path, f.lines) })
 }
 
 // settings is viper with what it lacks for us: where a value came from, and lists that keep their case and order.
 type settings struct {
 	*viper.Viper
-	flags *pflag.FlagSet
-	err   error // malformed environment values
+	flags       *pflag.FlagSet
+	environment bool  // CARO_* variables count
+	err         error // malformed environment values
 }
 
-func newViper(data []byte, flags *pflag.FlagSet) (*settings, error) {
+func (s *settings) getenv(name string) string {
+	if !s.environment {
+		return ""
+	}
+	return os.Getenv(name)
+}
+
+func newViper(data []byte, over settings) (*settings, error) {
 	v := viper.New()
 	v.SetConfigType("toml")
-	v.SetEnvPrefix(envPrefix)
-	v.SetEnvKeyReplacer(strings.NewReplacer(".", "_"))
-	v.AutomaticEnv()
+	if over.environment {
+		v.SetEnvPrefix(envPrefix)
+		v.SetEnvKeyReplacer(strings.NewReplacer(".", "_"))
+		v.AutomaticEnv()
+	}
 	d := Default()
 	defaults := map[string]any{
 		"node.name": d.Node.Name, "network.listen": d.Network.Listen, "network.static_peers": d.Network.StaticPeers,
@@ -92,7 +139,7 @@ func newViper(data []byte, flags *pflag.FlagSet) (*settings, error) {
 		"storage.summaries_days": d.Storage.SummariesDays, "storage.audit_days": d.Storage.AuditDays,
 		"log.level": d.Log.Level, "log.format": d.Log.Format,
 	}
-	s := &settings{Viper: v, flags: flags}
+	s := &settings{Viper: v, flags: over.flags, environment: over.environment}
 	for key, value := range defaults {
 		v.SetDefault(key, value)
 		if f := s.flag(key); f != nil {
@@ -102,7 +149,7 @@ func newViper(data []byte, flags *pflag.FlagSet) (*settings, error) {
 		}
 		s.checkEnv(key, value)
 	}
-	s.err = errors.Join(s.err, checkEnvNames(slices.Collect(maps.Keys(defaults))))
+	s.err = errors.Join(s.err, checkEnvNames(slices.Collect(maps.Keys(defaults)), s.getenv))
 	if err := v.ReadConfig(bytes.NewReader(data)); err != nil {
 		return nil, fmt.Errorf("read the configuration: %w", err)
 	}
@@ -119,8 +166,8 @@ func (s *settings) flag(key string) *pflag.Flag {
 // checkEnv refuses what viper would silently read as false or 0.
 func (s *settings) checkEnv(key string, value any) {
 	name := envName(key)
-	text, set := os.LookupEnv(name)
-	if !set || text == "" {
+	text := s.getenv(name)
+	if text == "" {
 		return
 	}
 	switch value.(type) {
@@ -140,7 +187,7 @@ func (s *settings) list(key string, fromFile []string) []string {
 	if f := s.flag(key); f != nil && f.Changed {
 		return s.GetStringSlice(key)
 	}
-	if text := os.Getenv(envName(key)); text != "" {
+	if text := s.getenv(envName(key)); text != "" {
 		var out []string
 		for part := range strings.SplitSeq(text, ",") {
 			if part = strings.TrimSpace(part); part != "" {
@@ -180,19 +227,19 @@ func (s *settings) override(key string) string {
 	if f := s.flag(key); f != nil && f.Changed {
 		return "flag --" + f.Name
 	}
-	if os.Getenv(envName(key)) != "" {
+	if s.getenv(envName(key)) != "" {
 		return "environment variable " + envName(key)
 	}
 	return ""
 }
 
-// place says where the value of key was given, or "" for a default.
-func (s *settings) place(key, path string, lines map[string]int) string {
+// place says where the value of key was given; nowhere for a default.
+func (s *settings) place(key, path string, lines map[string]int) policy.Origin {
 	if o := s.override(key); o != "" {
-		return o
+		return policy.Origin{Source: o}
 	}
 	if line := lines[key]; line > 0 {
-		return fmt.Sprintf("%s:%d", path, line)
+		return policy.Origin{Source: path, Line: line}
 	}
-	return ""
+	return policy.Origin{}
 }

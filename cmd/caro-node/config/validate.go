@@ -16,14 +16,14 @@ import (
 
 // validate checks what the file's syntax cannot. Each fault is one line that names the place, as place finds it for a
 // key, and the key, and says what to do.
-func (c *Config) validate(place func(key string) string) error {
+func (c *Config) validate(place func(key string) policy.Origin) error {
 	var errs []error
 	check := func(key string, err error) {
 		if err == nil {
 			return
 		}
-		if at := place(key); at != "" {
-			err = fmt.Errorf("%s: %w", at, err)
+		if at := place(key); at.Source != "" {
+			err = &policy.DocumentError{Source: at.Source, Line: at.Line, Err: err}
 		}
 		errs = append(errs, err)
 	}
