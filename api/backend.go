@@ -77,6 +77,12 @@ type Backend interface {
 	Audit(ctx context.Context, f AuditFilter) (v1.AuditPage, error)
 	// VerifyAudit checks the whole chain. A chain that does not verify is a result, not an error.
 	VerifyAudit(ctx context.Context) (v1.AuditVerification, error)
+
+	// Receipts returns what left with the answers to queries, the latest first.
+	Receipts(ctx context.Context, f ReceiptFilter) (v1.ReceiptPage, error)
+	// Receipt returns the receipt with this number, or of the query with this ID; [ErrNotFound] when there is none. One that
+	// does not verify is a result, not an error.
+	Receipt(ctx context.Context, id string) (v1.ReceiptDocument, error)
 }
 
 // EventFilter chooses stored commands. Zero fields choose everything.

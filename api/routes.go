@@ -41,6 +41,7 @@ func newHandler(c Config, b Backend) (http.Handler, error) {
 	s.peerRoutes()
 	s.policyRoutes()
 	s.queryRoutes()
+	s.receiptRoutes()
 	description, err := s.describe()
 	if err != nil {
 		return nil, err

@@ -76,7 +76,7 @@ func TestEmptyListsAreListsAndNotNull(t *testing.T) {
 		b.Commands, b.Known, b.Stored = []v1.Event{{ID: "x"}}, []v1.Peer{{}}, []v1.Summary{{}}
 	})
 	for path, list := range map[string]string{"/api/v1/events": `"redactions":[]`, "/api/v1/events?search=nothing+like+this": `"events":[]`, "/api/v1/peers": `"addresses":[]`,
-		"/api/v1/audit": `"records":[]`, "/api/v1/summaries": `"category_stats":[]`, "/api/v1/policy": `"rules":[]`, "/api/v1/trust": `"grants":[]`, "/api/v1/status": `"health_reasons":[]`} {
+		"/api/v1/audit": `"records":[]`, "/api/v1/audit/receipts": `"receipts":[]`, "/api/v1/summaries": `"category_stats":[]`, "/api/v1/policy": `"rules":[]`, "/api/v1/trust": `"grants":[]`, "/api/v1/status": `"health_reasons":[]`} {
 		if a := r.viaUnix("GET", path, ""); !strings.Contains(a.text(), list) {
 			t.Errorf("%s: no %s in %s", path, list, a.body)
 		}
@@ -147,6 +147,9 @@ func TestWrongRequestsAreToldWhatIsWrong(t *testing.T) {
 		{"GET", "/api/v1/summaries/7b0c1c7a-54a2-4f6e-9d55-0d2f3c1f9a11", "", 404, "7b0c1c7a"},
 		{"GET", "/api/v1/summaries?granularity=yearly", "", 422, "granularity"},
 		{"GET", "/api/v1/audit?type=lunch", "", 422, "lunch"},
+		{"GET", "/api/v1/audit/receipts?since=soon", "", 422, "since"},
+		{"GET", "/api/v1/audit/receipts?peer=bob", "", 422, "peer"},
+		{"GET", "/api/v1/audit/receipts/17", "", 404, "17"},
 		{"GET", "/api/v2/status", "", 404, "openapi.json"},
 		{"GET", "/docs", "", 404, ""},
 		{"GET", "/api/v1/status/", "", 404, ""},
@@ -326,7 +329,8 @@ func TestDescriptionNamesEveryPathAndNoOtherHost(t *testing.T) {
 	for path, methods := range map[string][]string{"/api/v1/health": {"get"}, "/api/v1/ready": {"get"}, "/api/v1/identity": {"get"}, "/api/v1/identity/rotate": {"post"}, "/api/v1/status": {"get"}, "/api/v1/events": {"get", "post", "delete"},
 		"/api/v1/events/{id}": {"get"}, "/api/v1/events/count": {"get"},
 		"/api/v1/summaries": {"get"}, "/api/v1/summaries/{id}": {"get"}, "/api/v1/summaries/preview": {"get"}, "/api/v1/peers": {"get", "post", "delete"}, "/api/v1/peers/ping": {"post"},
-		"/api/v1/trust": {"get", "put"}, "/api/v1/policy": {"get"}, "/api/v1/query": {"post"}, "/api/v1/audit": {"get"}, "/api/v1/audit/verify": {"get"}} {
+		"/api/v1/trust": {"get", "put"}, "/api/v1/policy": {"get"}, "/api/v1/query": {"post"}, "/api/v1/audit": {"get"}, "/api/v1/audit/verify": {"get"},
+		"/api/v1/audit/receipts": {"get"}, "/api/v1/audit/receipts/{id}": {"get"}} {
 		for _, m := range methods {
 			if doc.Paths[path][m] == nil {
 				t.Errorf("%s %s is not described", m, path)

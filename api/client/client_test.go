@@ -62,6 +62,7 @@ func TestEveryCallReturnsWhatTheNodeSaid(t *testing.T) {
 	b, clients := node(t)
 	b.Stored = []v1.Summary{{NodeSummary: b.Preview.Summary, Own: true, PushedTo: []protocol.Fingerprint{"0011223344556677"}}}
 	b.Records = []v1.AuditRecord{{ID: "a", Sequence: 1, EventType: protocol.AuditTrustChanged, Timestamp: noon, Details: map[string]string{"rule": "deny"}}}
+	b.Left = []v1.Receipt{{Number: 17, Name: "bob", Timestamp: noon, Problems: []string{}}}
 	b.Rules = v1.Policy{MaxLevel: protocol.LevelSummarized, Rules: []v1.PolicyRule{{Rule: v1.Rule{Name: "deny", Source: "config.toml", Line: 3}, Kind: "deny", Match: "*"}}}
 	for way, c := range clients {
 		b.Known, b.Grants = fake.Sample(noon).Known, nil
@@ -112,6 +113,10 @@ func TestEveryCallReturnsWhatTheNodeSaid(t *testing.T) {
 		check("audit", records.Records, b.Records, err)
 		verdict, err := c.VerifyAudit(ctx)
 		check("verify audit", verdict.Head, b.Verdict.Head, err)
+		receipts, err := c.Receipts(ctx, client.ReceiptQuery{Node: "bob", Since: "7d", Limit: 5})
+		check("receipts", receipts.Receipts, b.Left, err)
+		receipt, err := c.Receipt(ctx, "17")
+		check("receipt", receipt.ResponseText, "{}", err)
 	}
 }
 

@@ -19,7 +19,8 @@ import (
 )
 
 func (c *cli) auditCommand() *cobra.Command {
-	return group("audit", "See what left this node, who asked, and what was refused", c.auditListCommand(), c.auditVerifyCommand())
+	return group("audit", "See what left this node, who asked, and what was refused", c.auditListCommand(), c.auditVerifyCommand(),
+		c.whoAskedCommand(), c.receiptCommand())
 }
 
 func (c *cli) auditListCommand() *cobra.Command {

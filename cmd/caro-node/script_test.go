@@ -11,7 +11,7 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"caro-node": func() { os.Exit(Main()) }})
+	testscript.Main(m, map[string]func(){"caro-node": func() { os.Exit(Main()) }, "seed-audit": seedAudit})
 }
 
 // TestScripts runs testdata/*.txtar: what people type, what they see, and the exit codes that scripts rely on.

@@ -28,9 +28,10 @@ type Backend struct {
 	Result    v1.QueryResult
 	Records   []v1.AuditRecord
 	Verdict   v1.AuditVerification
-	Failure   error  // returned by every method when set
-	NotReady  error  // returned by Ready
-	Panic     string // Identity panics with it when set
+	Left      []v1.Receipt // latest first
+	Failure   error        // returned by every method when set
+	NotReady  error        // returned by Ready
+	Panic     string       // Identity panics with it when set
 	LastQuery v1.QueryRequest
 	// LastReports is what StoreEvents was called with.
 	LastReports v1.EventReports
