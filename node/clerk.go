@@ -18,8 +18,11 @@ import (
 )
 
 const (
-	// clerkQueue is how many notes may wait. Callbacks drop what is above it, and the number of dropped notes is logged.
-	clerkQueue = 256
+	// clerkQueue is how many notes may wait: two for each peer that may be connected, since all of them may go at once.
+	// Callbacks drop what is above it, and say so in the log.
+	clerkQueue = 1024
+	// clerkPatience is how long notes that wait, or are being written, may still take when the node has stopped.
+	clerkPatience = 5 * time.Second
 	// violationsPerSecond bounds the audit records that hostile peers can cause; the rest is counted in one record.
 	violationsPerSecond = 1
 	violationsAtOnce    = 20
@@ -53,22 +56,33 @@ func newClerk(db clerkStore, log audit.Log, now func() time.Time, logger *slog.L
 		budget: rate.NewLimiter(violationsPerSecond, violationsAtOnce)}
 }
 
-// run writes notes until ctx ends, and then those that wait already.
+// run writes notes until ctx ends, and then, within clerkPatience, the one that is being written and those that wait: an
+// audit record among them would be missing otherwise.
 func (k *clerk) run(ctx context.Context) {
+	writing, giveUp := context.WithCancel(context.WithoutCancel(ctx))
+	defer giveUp()
+	defer context.AfterFunc(ctx, func() {
+		patience := time.NewTimer(clerkPatience)
+		defer patience.Stop()
+		select {
+		case <-patience.C:
+			giveUp()
+		case <-writing.Done(): // everything is written
+		}
+	})()
 	for {
 		select {
 		case note := <-k.notes:
-			k.write(context.WithoutCancel(ctx), note) // what was taken from the queue is written, also when ctx ends meanwhile
+			k.write(writing, note)
 		case <-ctx.Done():
-			k.drain()
+			k.drain(writing)
 			return
 		}
 	}
 }
 
-func (k *clerk) drain() {
-	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
-	defer cancel()
+// drain writes what waits.
+func (k *clerk) drain(ctx context.Context) {
 	for {
 		select {
 		case note := <-k.notes:
