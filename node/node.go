@@ -48,6 +48,8 @@ type Config struct {
 	Store    *store.Store
 	Now      func() time.Time
 	Logger   *slog.Logger
+
+	transport host.Transport // in place of TCP, for tests
 }
 
 // goodbyeTimeout is how long a node that stops waits for its peers to hear it.
@@ -113,7 +115,7 @@ func New(ctx context.Context, c Config) (_ *Node, err error) {
 		return nil, err
 	}
 	n.door = discovery.NewGate(discovery.GateConfig{Policy: n.gate, Knocked: n.clerk.knocked, Now: c.Now})
-	if n.host, err = host.New(host.Config{Key: c.Identity.HostKey(), Listen: c.Listen, AllowPublic: c.AllowPublic, Gate: n.door}); err != nil {
+	if n.host, err = host.New(host.Config{Key: c.Identity.HostKey(), Listen: c.Listen, AllowPublic: c.AllowPublic, Gate: n.door, Transport: c.transport}); err != nil {
 		return nil, err
 	}
 	defer func() {

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"net"
 	"sync"
+	"testing"
+	"time"
 
 	"github.com/libp2p/go-libp2p/core/network"
 	"github.com/libp2p/go-libp2p/core/peer"
@@ -17,13 +19,25 @@ import (
 // Network connects hosts within the process, at addresses such as /memory/7, under the unchanged TLS and yamux of real
 // hosts. With testing/synctest, whose clock real sockets would stop, hours pass in milliseconds.
 type Network struct {
+	delay    time.Duration // of every byte, one way
+	carriers sync.WaitGroup
+
 	mu        sync.Mutex
 	listeners map[string]*listener
 	dials     int
 }
 
-// NewNetwork returns a network without hosts.
+// NewNetwork returns a network without hosts, on which everything arrives at once.
 func NewNetwork() *Network { return &Network{listeners: make(map[string]*listener)} }
+
+// NewSlowNetwork returns a network without hosts, on which everything arrives after the delay, the end of a connection too.
+// What is under way when the test ends arrives before the test has ended.
+func NewSlowNetwork(t testing.TB, delay time.Duration) *Network {
+	n := NewNetwork()
+	n.delay = delay
+	t.Cleanup(n.carriers.Wait)
+	return n
+}
 
 // Dials returns how many connections were tried so far.
 func (n *Network) Dials() int {
@@ -68,7 +82,7 @@ func (w *wire) Dial(ctx context.Context, to ma.Multiaddr, p peer.ID) (transport.
 		scope.Done()
 		return nil, err
 	}
-	ours, theirs := net.Pipe()
+	ours, theirs := w.net.line()
 	select {
 	case l.conns <- pipe{Conn: theirs, local: to, remote: w.local}:
 	case <-l.closed:
@@ -133,3 +147,43 @@ type pipe struct {
 
 func (p pipe) LocalMultiaddr() ma.Multiaddr  { return p.local }
 func (p pipe) RemoteMultiaddr() ma.Multiaddr { return p.remote }
+
+// line returns the two ends of a connection.
+func (n *Network) line() (near, far net.Conn) {
+	if n.delay == 0 {
+		return net.Pipe()
+	}
+	near, nearPost := net.Pipe()
+	far, farPost := net.Pipe()
+	n.carriers.Go(func() { carry(nearPost, farPost, n.delay) })
+	n.carriers.Go(func() { carry(farPost, nearPost, n.delay) })
+	return near, far
+}
+
+// parcel is what was sent in one piece; nothing at the end.
+type parcel struct {
+	data []byte
+	due  time.Time
+}
+
+// carry brings what comes from one side to the other after the delay, until that side has closed its end and everything
+// has arrived; then it closes the other.
+func carry(from, to net.Conn, delay time.Duration) {
+	parcels := make(chan parcel, 1024) // under way; whoever sends more waits, as on a real line
+	go func() {
+		defer close(parcels)
+		for {
+			b := make([]byte, 16<<10)
+			n, err := from.Read(b)
+			parcels <- parcel{b[:n], time.Now().Add(delay)}
+			if err != nil {
+				return
+			}
+		}
+	}()
+	for p := range parcels {
+		<-time.After(time.Until(p.due))
+		_, _ = to.Write(p.data) // nobody may be there any more
+	}
+	_ = to.Close()
+}

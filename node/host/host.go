@@ -41,8 +41,11 @@ type Config struct {
 	// Gate decides which nodes may connect (discovery.Gate). Nil lets everybody in, who then still has to say Hello.
 	Gate connmgr.ConnectionGater
 	// Transport replaces TCP, for simulated meshes in one process; nil means TCP.
-	Transport func(transport.Upgrader, network.ResourceManager) (transport.Transport, error)
+	Transport Transport
 }
+
+// Transport makes what carries the connections.
+type Transport = func(transport.Upgrader, network.ResourceManager) (transport.Transport, error)
 
 // Host is a libp2p host that listens. Close it to stop.
 type Host struct {
