@@ -15,6 +15,7 @@ import (
 	ma "github.com/multiformats/go-multiaddr"
 
 	v1 "github.com/caro-mesh/caro-node/api/v1"
+	"github.com/caro-mesh/caro-node/internal/meshtest"
 	"github.com/caro-mesh/caro-node/scripts/nodeproc"
 )
 
@@ -175,26 +176,10 @@ func (n *node) observe(commands ...string) {
 	}
 }
 
-// eventually polls until ok returns "", and fails with what it says last.
-func eventually(t *testing.T, ok func() string) {
+// eventually waits until there is no complaint any more.
+func eventually(t *testing.T, complaint func() string) {
 	t.Helper()
-	deadline := time.NewTimer(patience)
-	defer deadline.Stop()
-	tick := time.NewTicker(100 * time.Millisecond)
-	defer tick.Stop()
-	for {
-		complaint := ok()
-		if complaint == "" {
-			return
-		}
-		select {
-		case <-tick.C:
-		case <-deadline.C:
-			t.Fatalf("still after %s: %s", patience, complaint)
-		case <-t.Context().Done():
-			t.Fatal(complaint)
-		}
-	}
+	meshtest.Settles(t, patience, complaint)
 }
 
 // introduce makes nodes keep a connection to each other with the same trust in both directions.

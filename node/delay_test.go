@@ -55,7 +55,7 @@ func TestNodesWorkTogetherOverASlowNetwork(t *testing.T) {
 	for _, delay := range []time.Duration{200 * time.Millisecond, 400 * time.Millisecond} {
 		t.Run(delay.String(), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				lan := meshtest.NewSlowNetwork(t, delay)
+				lan := meshtest.NewSlowNetwork(delay)
 				c, b := afar(t, lan, 3), afar(t, lan, 2)
 				a := afar(t, lan, 1, c.id())
 				typedBefore(t, b, 7)
@@ -103,7 +103,7 @@ func TestNodesWorkTogetherOverASlowNetwork(t *testing.T) {
 
 func TestAGoodbyeIsHeardOverASlowNetwork(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		lan := meshtest.NewSlowNetwork(t, 400*time.Millisecond)
+		lan := meshtest.NewSlowNetwork(400 * time.Millisecond)
 		a, b := afar(t, lan, 1), afar(t, lan, 2)
 		calls(a, b)
 		pass(10 * time.Second)

@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/caro-mesh/caro-node/internal/meshtest"
 	"github.com/caro-mesh/caro-node/node/identity"
 	"github.com/caro-mesh/caro-node/policy"
 	"github.com/caro-mesh/caro-node/protocol"
@@ -157,28 +158,11 @@ func (m *member) audited(typ protocol.AuditEventType) []map[string]string {
 	return out
 }
 
-func eventually(t *testing.T, check func() error) {
-	t.Helper()
-	deadline := time.Now().Add(time.Minute)
-	tick := time.NewTicker(10 * time.Millisecond)
-	defer tick.Stop()
-	for {
-		err := check()
-		if err == nil {
-			return
-		}
-		if time.Now().After(deadline) {
-			t.Fatalf("still not after a minute: %v", err)
-		}
-		<-tick.C
-	}
-}
-
 // connected waits until m sees id connected, and returns how.
 func (m *member) connected(id protocol.NodeID) PeerView {
 	m.t.Helper()
 	var v PeerView
-	eventually(m.t, func() error {
+	meshtest.Eventually(m.t, func() error {
 		var ok bool
 		if v, ok = m.view(id); !ok || v.State != PeerConnected {
 			return fmt.Errorf("%s is %q: %s", id.Fingerprint(), v.State, v.Reason)
@@ -198,7 +182,7 @@ func meet(t *testing.T, a, b *member) {
 	}
 	a.connected(b.id())
 	b.connected(a.id())
-	eventually(t, func() error { return errors.Join(rowOf(a, b.id()), rowOf(b, a.id())) }) // written beside the connection
+	meshtest.Eventually(t, func() error { return errors.Join(rowOf(a, b.id()), rowOf(b, a.id())) }) // written beside the connection
 }
 
 func rowOf(m *member, id protocol.NodeID) error {
@@ -341,7 +325,7 @@ func TestAThiefWithOnlyTheCurrentKeyCannotRotateIt(t *testing.T) {
 	}
 	refused := func(n int) {
 		t.Helper()
-		eventually(t, func() error {
+		meshtest.Eventually(t, func() error {
 			d := b.audited(protocol.AuditPolicyViolation)
 			var hits int
 			for _, one := range d {
@@ -394,7 +378,7 @@ func TestADeniedKeyCanEndorseNothing(t *testing.T) {
 	if _, err := a.node.AddPeer(t.Context(), b.address()); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, func() error {
+	meshtest.Eventually(t, func() error {
 		d := b.audited(protocol.AuditPolicyViolation)
 		if !slices.ContainsFunc(d, func(m map[string]string) bool {
 			return m["old"] == string(before) && m["new"] == string(r.NewID) && strings.Contains(m["reason"], "endorse nothing")
@@ -442,7 +426,7 @@ func TestTheOldKeyIsAcceptedInItsGracePeriodAndRefusedAfter(t *testing.T) {
 
 	clock.offset.Store(int64(2 * time.Hour))
 	copyOfOld.start()
-	eventually(t, func() error {
+	meshtest.Eventually(t, func() error {
 		v, ok := copyOfOld.view(b.id())
 		if !ok || v.State != PeerRefused || !strings.Contains(v.Reason, "rotated") {
 			return fmt.Errorf("the old key sees %q: %s", v.State, v.Reason)
@@ -479,7 +463,7 @@ func TestASuccessorOfAKeyThatWasNeverMetWaitsForAPerson(t *testing.T) {
 	if _, err := a.node.AddPeer(t.Context(), c.address()); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, func() error {
+	meshtest.Eventually(t, func() error {
 		v, ok := c.view(r.NewID)
 		if !ok || v.State != PeerPending || !strings.Contains(v.Reason, string(before.Fingerprint())) {
 			return fmt.Errorf("c sees %q: %s", v.State, v.Reason)
@@ -512,7 +496,7 @@ func TestWhoSaysAnotherNextKeyLaterIsNotBelievedUntilItIsTrustedAnew(t *testing.
 		t.Fatal(err)
 	}
 	b.trusts(a.id())
-	eventually(t, func() error {
+	meshtest.Eventually(t, func() error {
 		if kept, err := b.db.Commitment(t.Context(), a.id()); err != nil || kept != lost.standing().NextDigest {
 			return fmt.Errorf("trusted anew, b remembers %s, %w", kept, err)
 		}

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	v1 "github.com/caro-mesh/caro-node/api/v1"
+	"github.com/caro-mesh/caro-node/internal/meshtest"
 	"github.com/caro-mesh/caro-node/scripts/lab/netlab"
 	"github.com/caro-mesh/caro-node/scripts/nodeproc"
 )
@@ -191,24 +192,8 @@ func (n *node) observe(folder string, commands ...string) {
 	}
 }
 
-// eventually polls until ok returns "", and fails with what it says last.
-func eventually(t *testing.T, ok func() string) {
+// eventually waits until there is no complaint any more.
+func eventually(t *testing.T, complaint func() string) {
 	t.Helper()
-	deadline := time.NewTimer(patience)
-	defer deadline.Stop()
-	tick := time.NewTicker(100 * time.Millisecond)
-	defer tick.Stop()
-	for {
-		complaint := ok()
-		if complaint == "" {
-			return
-		}
-		select {
-		case <-tick.C:
-		case <-deadline.C:
-			t.Fatalf("still after %s: %s", patience, complaint)
-		case <-t.Context().Done():
-			t.Fatal(complaint)
-		}
-	}
+	meshtest.Settles(t, patience, complaint)
 }

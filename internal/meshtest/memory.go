@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net"
 	"sync"
-	"testing"
 	"time"
 
 	"github.com/libp2p/go-libp2p/core/network"
@@ -19,8 +18,7 @@ import (
 // Network connects hosts within the process, at addresses such as /memory/7, under the unchanged TLS and yamux of real
 // hosts. With testing/synctest, whose clock real sockets would stop, hours pass in milliseconds.
 type Network struct {
-	delay    time.Duration // of every byte, one way
-	carriers sync.WaitGroup
+	delay time.Duration // of every byte, one way
 
 	mu        sync.Mutex
 	listeners map[string]*listener
@@ -28,15 +26,11 @@ type Network struct {
 }
 
 // NewNetwork returns a network without hosts, on which everything arrives at once.
-func NewNetwork() *Network { return &Network{listeners: make(map[string]*listener)} }
+func NewNetwork() *Network { return NewSlowNetwork(0) }
 
 // NewSlowNetwork returns a network without hosts, on which everything arrives after the delay, the end of a connection too.
-// What is under way when the test ends arrives before the test has ended.
-func NewSlowNetwork(t testing.TB, delay time.Duration) *Network {
-	n := NewNetwork()
-	n.delay = delay
-	t.Cleanup(n.carriers.Wait)
-	return n
+func NewSlowNetwork(delay time.Duration) *Network {
+	return &Network{delay: delay, listeners: make(map[string]*listener)}
 }
 
 // Dials returns how many connections were tried so far.
@@ -82,9 +76,9 @@ func (w *wire) Dial(ctx context.Context, to ma.Multiaddr, p peer.ID) (transport.
 		scope.Done()
 		return nil, err
 	}
-	ours, theirs := w.net.line()
+	ours, theirs := newLine(w.net.delay)
 	select {
-	case l.conns <- pipe{Conn: theirs, local: to, remote: w.local}:
+	case l.conns <- end{Conn: theirs, local: to, remote: w.local}:
 	case <-l.closed:
 		scope.Done()
 		return nil, errNobody
@@ -92,7 +86,7 @@ func (w *wire) Dial(ctx context.Context, to ma.Multiaddr, p peer.ID) (transport.
 		scope.Done()
 		return nil, ctx.Err()
 	}
-	return w.up.Upgrade(ctx, w, pipe{Conn: ours, local: w.local, remote: to}, network.DirOutbound, p, scope)
+	return w.up.Upgrade(ctx, w, end{Conn: ours, local: w.local, remote: to}, network.DirOutbound, p, scope)
 }
 
 func (w *wire) CanDial(a ma.Multiaddr) bool { return len(a) == 1 && a[0].Code() == ma.P_MEMORY }
@@ -140,50 +134,10 @@ func (l *listener) Close() error {
 func (l *listener) Multiaddr() ma.Multiaddr { return l.addr }
 func (l *listener) Addr() net.Addr          { return &net.TCPAddr{} }
 
-type pipe struct {
+type end struct {
 	net.Conn
 	local, remote ma.Multiaddr
 }
 
-func (p pipe) LocalMultiaddr() ma.Multiaddr  { return p.local }
-func (p pipe) RemoteMultiaddr() ma.Multiaddr { return p.remote }
-
-// line returns the two ends of a connection.
-func (n *Network) line() (near, far net.Conn) {
-	if n.delay == 0 {
-		return net.Pipe()
-	}
-	near, nearPost := net.Pipe()
-	far, farPost := net.Pipe()
-	n.carriers.Go(func() { carry(nearPost, farPost, n.delay) })
-	n.carriers.Go(func() { carry(farPost, nearPost, n.delay) })
-	return near, far
-}
-
-// parcel is what was sent in one piece; nothing at the end.
-type parcel struct {
-	data []byte
-	due  time.Time
-}
-
-// carry brings what comes from one side to the other after the delay, until that side has closed its end and everything
-// has arrived; then it closes the other.
-func carry(from, to net.Conn, delay time.Duration) {
-	parcels := make(chan parcel, 1024) // under way; whoever sends more waits, as on a real line
-	go func() {
-		defer close(parcels)
-		for {
-			b := make([]byte, 16<<10)
-			n, err := from.Read(b)
-			parcels <- parcel{b[:n], time.Now().Add(delay)}
-			if err != nil {
-				return
-			}
-		}
-	}()
-	for p := range parcels {
-		<-time.After(time.Until(p.due))
-		_, _ = to.Write(p.data) // nobody may be there any more
-	}
-	_ = to.Close()
-}
+func (e end) LocalMultiaddr() ma.Multiaddr  { return e.local }
+func (e end) RemoteMultiaddr() ma.Multiaddr { return e.remote }

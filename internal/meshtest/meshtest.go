@@ -4,6 +4,7 @@ package meshtest
 
 import (
 	"context"
+	"errors"
 	"net/netip"
 	"sync"
 	"sync/atomic"
@@ -103,6 +104,9 @@ func Start(o Options) (*Node, error) {
 	}
 	if n.Host, err = host.New(c); err != nil {
 		return nil, err
+	}
+	if err := n.Host.Listen(); err != nil {
+		return nil, errors.Join(err, n.Host.Close())
 	}
 	n.Registry = hello.NewRegistry(n.Host, hello.Hooks{Up: n.up(o.Hooks.Up), Changed: o.Hooks.Changed, Down: o.Hooks.Down}, o.Probation)
 	n.Sealer = protocol.NewSealer(n.Key, NewSequence(), n.Clock.Now)
@@ -229,8 +233,24 @@ func Meet(t testing.TB, a *Node, client *hello.Client, b *Node) {
 // takes seconds on a machine that is busy with other tests.
 func Eventually(t testing.TB, check func() error) {
 	t.Helper()
-	deadline := time.Now().Add(time.Minute)
-	tick := time.NewTicker(5 * time.Millisecond)
+	await(t, time.Minute, 5*time.Millisecond, check)
+}
+
+// Settles asks every tenth of a second until there is no complaint any more, and fails with the last one after patience.
+func Settles(t testing.TB, patience time.Duration, complaint func() string) {
+	t.Helper()
+	await(t, patience, 100*time.Millisecond, func() error {
+		if c := complaint(); c != "" {
+			return errors.New(c)
+		}
+		return nil
+	})
+}
+
+func await(t testing.TB, patience, pause time.Duration, check func() error) {
+	t.Helper()
+	deadline := time.Now().Add(patience)
+	tick := time.NewTicker(pause)
 	defer tick.Stop()
 	for {
 		err := check()
@@ -238,9 +258,13 @@ func Eventually(t testing.TB, check func() error) {
 			return
 		}
 		if time.Now().After(deadline) {
-			t.Fatalf("still not after a minute: %v", err)
+			t.Fatalf("still not after %s: %v", patience, err)
 		}
-		<-tick.C
+		select {
+		case <-tick.C:
+		case <-t.Context().Done():
+			t.Fatal(err)
+		}
 	}
 }
 

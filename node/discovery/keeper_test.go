@@ -7,6 +7,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/libp2p/go-libp2p/core/network"
@@ -177,33 +178,25 @@ func TestARefusalIsShownAndAChangeOfMindIsNoticed(t *testing.T) {
 }
 
 func TestAWrongClockIsARefusalThatShowsBothClocksAndIsToldOnce(t *testing.T) {
-	b := newNode(t, trusting(), meshtest.Options{})
-	a := newNode(t, trusting(b.id()), meshtest.Options{})
-	b.policy.set(a.id(), true)
-	b.Clock.Set(6 * time.Minute)
-	a.keep(t, b.target())
-	a.becomes(t, b.id(), StatusRefused, protocol.ErrClockSkew.Error())
-	reason := a.keeper.States()[0].Reason
-	if strings.Count(reason, "Z") != 2 || !strings.HasPrefix(reason, protocol.ErrClockSkew.Error()) {
-		t.Errorf("reason %q", reason)
-	}
-	meshtest.Eventually(t, func() error {
-		if s := a.keeper.States()[0]; s.Attempts < 4 || s.Status != StatusRefused {
-			return fmt.Errorf("state %+v", s)
+	synctest.Test(t, func(t *testing.T) {
+		lan := meshtest.NewNetwork()
+		b := newNode(t, trusting(), memory("/memory/2", lan))
+		a := newNode(t, trusting(b.id()), memory("/memory/1", lan))
+		b.policy.set(a.id(), true)
+		b.Clock.Set(6 * time.Minute)
+		a.keep(t)
+		a.usualTimes().Add(b.target())
+		pass(10 * time.Minute)
+		s := a.keeper.States()[0]
+		if s.Status != StatusRefused || s.Attempts < 10 || strings.Count(s.Reason, "Z") != 2 || !strings.HasPrefix(s.Reason, protocol.ErrClockSkew.Error()) {
+			t.Errorf("state %+v", s)
 		}
-		return nil
+		a.mu.Lock()
+		defer a.mu.Unlock()
+		if len(a.changes) != 1 {
+			t.Errorf("%d changes told: %+v", len(a.changes), a.changes)
+		}
 	})
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	refusals := 0
-	for _, s := range a.changes {
-		if s.Status == StatusRefused {
-			refusals++
-		}
-	}
-	if refusals != 1 {
-		t.Errorf("%d changes told: %+v", refusals, a.changes)
-	}
 }
 
 func TestADenialByNameIsExplained(t *testing.T) {

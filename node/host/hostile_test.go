@@ -51,7 +51,7 @@ func attacker(t *testing.T) transport.Transport {
 
 func attack(t *testing.T, tr transport.Transport, h *host.Host) (transport.CapableConn, error) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	c, err := tr.Dial(ctx, h.Network().ListenAddresses()[0], h.ID())
 	if err == nil {
@@ -75,7 +75,7 @@ func TestStreamsBeyondAPeersShareAreReset(t *testing.T) {
 			refused++
 			continue
 		}
-		if err := s.SetDeadline(time.Now().Add(10 * time.Second)); err != nil {
+		if err := s.SetDeadline(time.Now().Add(time.Minute)); err != nil {
 			t.Fatal(err)
 		}
 		if multistream.SelectProtoOrFail("/hold", s) != nil {
@@ -141,14 +141,14 @@ func TestSilentConnectionsDoNotKeepOthersOut(t *testing.T) {
 		t.Fatal(err)
 	}
 	for range 300 {
-		c, err := (&net.Dialer{Timeout: 10 * time.Second}).DialContext(t.Context(), "tcp", addr)
+		c, err := (&net.Dialer{Timeout: time.Minute}).DialContext(t.Context(), "tcp", addr)
 		if err != nil {
 			t.Fatal(err)
 		}
 		t.Cleanup(func() { _ = c.Close() })
 	}
 	// From another address of this machine, as from another machine.
-	d := net.Dialer{Timeout: 10 * time.Second, LocalAddr: &net.TCPAddr{IP: net.IPv4(127, 0, 0, 2)}}
+	d := net.Dialer{Timeout: time.Minute, LocalAddr: &net.TCPAddr{IP: net.IPv4(127, 0, 0, 2)}}
 	c, err := d.DialContext(t.Context(), "tcp", addr)
 	if errors.Is(err, syscall.EADDRNOTAVAIL) {
 		t.Skip("this system has no second loopback address to come from")
@@ -157,7 +157,7 @@ func TestSilentConnectionsDoNotKeepOthersOut(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer c.Close()
-	if err := c.SetDeadline(time.Now().Add(10 * time.Second)); err != nil {
+	if err := c.SetDeadline(time.Now().Add(time.Minute)); err != nil {
 		t.Fatal(err)
 	}
 	if err := multistream.SelectProtoOrFail("/tls/1.0.0", c); err != nil {

@@ -11,6 +11,7 @@ import (
 	"slices"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/libp2p/go-libp2p/core/network"
@@ -282,50 +283,38 @@ func TestAFloodingPeerDoesNotHurtAnothersAcceptance(t *testing.T) {
 }
 
 func TestAPeerThatGoesOnCausingRefusalsIsCutOffAndOthersAreNot(t *testing.T) {
-	r := echo()
-	flooder, b := pair(t, meshtest.Options{}, meshtest.Options{}, r, reply)
-	honest := meshtest.New(t, meshtest.Options{})
-	meshtest.Meet(t, honest, honest.Greets(nil), b)
-	sent := 0
-	for ; sent < 1000 && flooder.Host.Network().Connectedness(b.Host.ID()) == network.Connected; sent++ {
-		s, err := flooder.Host.NewStream(network.WithNoDial(t.Context(), "until it is cut off"), b.Host.ID(), r.Protocol)
-		if err != nil {
-			break
+	inNoTime(t, func(t *testing.T, on func(int) meshtest.Options) {
+		r := echo()
+		flooder, b := pair(t, on(1), on(2), r, reply)
+		honest := meshtest.New(t, on(3))
+		meshtest.Meet(t, honest, honest.Greets(nil), b)
+		sent := 0
+		for ; sent < 1000 && flooder.Host.Network().Connectedness(b.Host.ID()) == network.Connected; sent++ {
+			_ = broken(t, flooder, b, frame([]byte("noise"))) // it may be cut off by now
+			synctest.Wait()
 		}
-		_ = protocol.WriteFrame(s, []byte("noise")) // may be cut off by now
-		_, _ = io.ReadAll(s)
-		_ = s.Reset()
-	}
-	if sent < 150 || sent > 300 {
-		t.Errorf("cut off after %d messages, want about 200", sent)
-	}
-	gone(t, flooder, b)
-	told := 0
-	for _, r := range b.Refusals() {
-		if r.CutOff {
-			told++
+		if sent != 201 {
+			t.Errorf("cut off by message %d, want 201", sent)
 		}
-	}
-	if told != 1 {
-		t.Errorf("it was told %d times that the peer was cut off", told)
-	}
-	if _, err := honest.Endpoint.Ask(t.Context(), b.Key.NodeID(), r, nil); err != nil {
-		t.Errorf("the honest peer: %v", err)
-	}
-	// It may come again, and is cut off by the first thing that shows that it has not changed.
-	meshtest.Dial(t, flooder, b)
-	s := raw(t, flooder, b)
-	_ = protocol.WriteFrame(s, []byte("noise")) // may be cut off by now
-	gone(t, flooder, b)
-}
-
-func gone(t *testing.T, a, b *meshtest.Node) {
-	t.Helper()
-	meshtest.Eventually(t, func() error {
-		if a.Host.Network().Connectedness(b.Host.ID()) == network.Connected {
-			return errors.New("still connected")
+		told := 0
+		for _, r := range b.Refusals() {
+			if r.CutOff {
+				told++
+			}
 		}
-		return nil
+		if told != 1 {
+			t.Errorf("it was told %d times that the peer was cut off", told)
+		}
+		if _, err := honest.Endpoint.Ask(t.Context(), b.Key.NodeID(), r, nil); err != nil {
+			t.Errorf("the honest peer: %v", err)
+		}
+		// It may come again, and is cut off by the first thing that shows that it has not changed.
+		meshtest.Dial(t, flooder, b)
+		_ = broken(t, flooder, b, frame([]byte("noise")))
+		synctest.Wait()
+		if flooder.Host.Network().Connectedness(b.Host.ID()) == network.Connected {
+			t.Error("it came again, went on, and was not cut off")
+		}
 	})
 }
 

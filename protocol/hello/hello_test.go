@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/fxamacker/cbor/v2"
@@ -384,32 +385,53 @@ func TestAdmissionEndsWithTheConnection(t *testing.T) {
 	}
 }
 
+// inNoTime runs f with nodes on a network within the process, on a clock that jumps: however busy the machine is, nothing
+// takes time but what waits for it to pass.
+func inNoTime(t *testing.T, f func(t *testing.T, a, b, c *meshtest.Node)) {
+	synctest.Test(t, func(t *testing.T) {
+		lan := meshtest.NewNetwork()
+		on := func(at string) *meshtest.Node { return meshtest.New(t, meshtest.Options{Network: lan, Listen: at}) }
+		f(t, on("/memory/1"), on("/memory/2"), on("/memory/3"))
+	})
+}
+
 func TestSilentConnectionsAreClosedAndGreetedOnesStay(t *testing.T) {
-	b := meshtest.New(t, meshtest.Options{Probation: 2 * time.Second})
-	b.Greets(nil)
-	polite, silent := meshtest.New(t, meshtest.Options{}), meshtest.New(t, meshtest.Options{})
-	meshtest.Meet(t, polite, polite.Greets(nil), b)
-	meshtest.Dial(t, silent, b)
-	gone(t, silent, b)
-	if polite.Host.Network().Connectedness(b.Host.ID()) != network.Connected || !b.Registry.Admitted(t.Context(), polite.Key.NodeID()) {
-		t.Error("the polite node was closed too")
-	}
+	inNoTime(t, func(t *testing.T, b, polite, silent *meshtest.Node) {
+		b.Greets(nil)
+		meshtest.Meet(t, polite, polite.Greets(nil), b)
+		meshtest.Dial(t, silent, b)
+		connected := func(n *meshtest.Node) bool {
+			synctest.Wait()
+			return n.Host.Network().Connectedness(b.Host.ID()) == network.Connected
+		}
+		<-time.After(hello.DefaultProbation - time.Millisecond)
+		if !connected(polite) || !connected(silent) {
+			t.Error("somebody was closed too early")
+		}
+		<-time.After(2 * time.Millisecond)
+		if connected(silent) {
+			t.Error("the silent node is still connected")
+		}
+		if !connected(polite) || !b.Registry.Admitted(t.Context(), polite.Key.NodeID()) {
+			t.Error("the polite node was closed too")
+		}
+	})
 }
 
 func TestHellosAreLimitedPerPeer(t *testing.T) {
-	a, b := two(t)
-	client := a.Greets(nil)
-	b.Greets(nil)
-	meshtest.Dial(t, a, b)
-	var err error
-	for range 20 {
-		if _, err = client.Greet(t.Context(), b.Key.NodeID()); err != nil {
-			break
+	inNoTime(t, func(t *testing.T, a, b, _ *meshtest.Node) {
+		client := a.Greets(nil)
+		b.Greets(nil)
+		meshtest.Dial(t, a, b)
+		said := 0
+		var err error
+		for ; err == nil && said < 20; said++ {
+			_, err = client.Greet(t.Context(), b.Key.NodeID())
 		}
-	}
-	if !errors.Is(err, exchange.ErrRateLimited) {
-		t.Errorf("twenty hellos in a row ended with %v", err)
-	}
+		if !errors.Is(err, exchange.ErrRateLimited) || said != 9 {
+			t.Errorf("hello %d of as many at once ended with %v", said, err)
+		}
+	})
 }
 
 func TestReasonsAreMadeFitForTheWire(t *testing.T) {

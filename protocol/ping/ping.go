@@ -83,7 +83,9 @@ func Ping(ctx context.Context, e *exchange.Endpoint, to protocol.NodeID) (Result
 		return Result{}, e.Blame(a, rules, fmt.Errorf("%w: answered another ping", protocol.ErrMalformed))
 	}
 	rtt := a.Received.Sub(a.Sent)
-	// Both times of the answering node lie between ours, half a round trip from either end.
+	// Both times of the answering node lie between ours, half a round trip from either end. Ours is reckoned back from the
+	// answer: how long it took until the question could be sent, on a new stream, is no part of the round trip.
 	middle := a.Timestamp.Add(-a.Timestamp.Sub(p.Received.Time()) / 2)
-	return Result{RTT: rtt, Offset: middle.Sub(sent.Add(rtt / 2))}, nil
+	received := e.Now().Add(-time.Since(a.Received))
+	return Result{RTT: rtt, Offset: middle.Sub(received.Add(-rtt / 2))}, nil
 }
