@@ -9,10 +9,16 @@ import (
 	"testing"
 	"time"
 
+	"github.com/libp2p/go-libp2p/core/network"
+	libp2ppeer "github.com/libp2p/go-libp2p/core/peer"
+	"github.com/libp2p/go-libp2p/core/transport"
+	ma "github.com/multiformats/go-multiaddr"
+
 	"github.com/caro-mesh/caro-node/internal/meshtest"
 	"github.com/caro-mesh/caro-node/node/identity"
 	"github.com/caro-mesh/caro-node/policy"
 	"github.com/caro-mesh/caro-node/protocol"
+	"github.com/caro-mesh/caro-node/protocol/ping"
 	"github.com/caro-mesh/caro-node/store"
 )
 
@@ -72,4 +78,49 @@ func TestPeersLearnThatThisNodeSharesLessThanBefore(t *testing.T) {
 		}
 		return nil
 	})
+}
+
+// early is a transport that lets somebody else act as soon as there is a port.
+type early struct {
+	transport.Transport
+	act func()
+}
+
+func (e *early) Listen(a ma.Multiaddr) (transport.Listener, error) {
+	l, err := e.Transport.Listen(a)
+	if err == nil {
+		go e.act()
+	}
+	return l, err
+}
+
+func TestWhoComesAsSoonAsThereIsAPortIsServed(t *testing.T) {
+	lan := meshtest.NewNetwork()
+	peer := meshtest.New(t, meshtest.Options{Network: lan, Listen: "/memory/2"})
+	client := peer.Greets(nil)
+	key := newKey(t)
+	pid, err := key.NodeID().PeerID()
+	if err != nil {
+		t.Fatal(err)
+	}
+	met := make(chan error, 1)
+	running(t, func(c *Config) {
+		c.Identity, c.NextDigest, c.Listen = key, key.X25519(), []string{"/memory/1"}
+		c.transport = func(up transport.Upgrader, rm network.ResourceManager) (transport.Transport, error) {
+			inner, err := lan.Transport("/memory/1")(up, rm)
+			return &early{inner, func() {
+				err := peer.Host.Connect(t.Context(), libp2ppeer.AddrInfo{ID: pid, Addrs: []ma.Multiaddr{ma.StringCast("/memory/1")}})
+				if err == nil {
+					_, err = client.Greet(t.Context(), key.NodeID())
+				}
+				if err == nil {
+					_, err = ping.Ping(t.Context(), peer.Endpoint, key.NodeID())
+				}
+				met <- err
+			}}, err
+		}
+	})
+	if err := <-met; err != nil {
+		t.Error(err)
+	}
 }

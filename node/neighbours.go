@@ -10,9 +10,14 @@ import (
 	"github.com/caro-mesh/caro-node/store"
 )
 
-// meetNeighbours prepares to find nodes of the local network. Run begins it.
+// meetNeighbours prepares for what is found of nodes of the local network.
 func (n *Node) meetNeighbours() {
 	n.neighbours = discovery.NewNeighbours(discovery.NeighboursConfig{Self: n.c.Identity.NodeID(), Policy: n.gate, Keeper: n.keeper, Now: n.c.Now})
+}
+
+// prepareMDNS prepares to find nodes of the local network, and to be found at the addresses where this one listens. Run
+// begins it.
+func (n *Node) prepareMDNS() {
 	if !n.c.MDNS {
 		return
 	}

@@ -132,6 +132,11 @@ func New(ctx context.Context, c Config) (_ *Node, err error) {
 			n.keeper.Add(t)
 		}
 	}
+	// The last step: who comes as soon as there is a port finds everything in its place.
+	if err := n.host.Listen(); err != nil {
+		return nil, err
+	}
+	n.prepareMDNS()
 	return n, nil
 }
 

@@ -8,7 +8,6 @@ import (
 
 	"github.com/libp2p/go-libp2p/core/connmgr"
 	"github.com/libp2p/go-libp2p/core/crypto"
-	"github.com/libp2p/go-libp2p/core/host"
 	"github.com/libp2p/go-libp2p/core/network"
 	"github.com/libp2p/go-libp2p/core/peer"
 	"github.com/libp2p/go-libp2p/core/sec"
@@ -47,9 +46,11 @@ type Config struct {
 // Transport makes what carries the connections.
 type Transport = func(transport.Upgrader, network.ResourceManager) (transport.Transport, error)
 
-// Host is a libp2p host that listens. Close it to stop.
+// Host is a libp2p host. Close it to stop.
 type Host struct {
-	host.Host
+	*basichost.BasicHost
+	swarm  *swarm.Swarm
+	listen []ma.Multiaddr
 }
 
 // ParseListen checks addresses to listen on: /ip4 or /ip6 with /tcp, and inside the closed network unless allowPublic.
@@ -69,7 +70,7 @@ func ParseListen(addrs []string, allowPublic bool) ([]ma.Multiaddr, error) {
 	return out, nil
 }
 
-// New assembles a host and listens on every address, or on none: an address that cannot be listened on is an error.
+// New assembles a host, which neither listens nor dials before [Host.Listen].
 func New(c Config) (_ *Host, err error) {
 	var listen []ma.Multiaddr
 	if c.Transport == nil {
@@ -89,13 +90,20 @@ func New(c Config) (_ *Host, err error) {
 	if err != nil {
 		return nil, fmt.Errorf("assemble the mesh host: %w", err)
 	}
-	for _, a := range listen {
-		if err := sw.AddListenAddr(a); err != nil {
-			return nil, errors.Join(listenError(a, err), h.Close())
+	return &Host{BasicHost: h, swarm: sw, listen: listen}, nil
+}
+
+// Listen begins to listen on every address of the configuration. Call it once, when the protocols have their handlers:
+// identify tells each peer what this node speaks, and whoever came earlier would be told that it speaks nothing. An
+// address that cannot be listened on is an error, after which the host is to be closed.
+func (h *Host) Listen() error {
+	h.Start()
+	for _, a := range h.listen {
+		if err := h.swarm.AddListenAddr(a); err != nil {
+			return listenError(a, err)
 		}
 	}
-	h.Start()
-	return &Host{Host: h}, nil
+	return nil
 }
 
 func listenError(a ma.Multiaddr, err error) error {

@@ -39,6 +39,9 @@ func newHost(t *testing.T, c host.Config) *host.Host {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = h.Close() })
+	if err := h.Listen(); err != nil {
+		t.Fatal(err)
+	}
 	return h
 }
 
@@ -46,7 +49,7 @@ func loopback() host.Config { return host.Config{Listen: []string{"/ip4/127.0.0.
 
 func dial(t *testing.T, a, b *host.Host) error {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	return a.Connect(ctx, peer.AddrInfo{ID: b.ID(), Addrs: b.Network().ListenAddresses()})
 }
@@ -70,12 +73,12 @@ func handshake(t *testing.T, h *host.Host, highest uint16) (tls.ConnectionState,
 	if err != nil {
 		t.Fatal(err)
 	}
-	conn, err := (&net.Dialer{Timeout: 10 * time.Second}).DialContext(t.Context(), "tcp", addr)
+	conn, err := (&net.Dialer{Timeout: time.Minute}).DialContext(t.Context(), "tcp", addr)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer conn.Close()
-	if err := conn.SetDeadline(time.Now().Add(10 * time.Second)); err != nil {
+	if err := conn.SetDeadline(time.Now().Add(time.Minute)); err != nil {
 		t.Fatal(err)
 	}
 	if err := multistream.SelectProtoOrFail("/tls/1.0.0", conn); err != nil {
@@ -109,7 +112,7 @@ func TestNoOtherSecurityIsOffered(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, proto := range []string{"/noise", "/plaintext/2.0.0", "/secio/1.0.0"} {
-		conn, err := (&net.Dialer{Timeout: 10 * time.Second}).DialContext(t.Context(), "tcp", addr)
+		conn, err := (&net.Dialer{Timeout: time.Minute}).DialContext(t.Context(), "tcp", addr)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -170,7 +173,12 @@ func TestAPortThatIsTakenIsAClearError(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			_, err = host.New(host.Config{Key: id.HostKey(), Listen: []string{"/ip4/127.0.0.1/tcp/0", addr}})
+			h, err := host.New(host.Config{Key: id.HostKey(), Listen: []string{"/ip4/127.0.0.1/tcp/0", addr}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer h.Close()
+			err = h.Listen()
 			if !errors.Is(err, syscall.EADDRINUSE) || !strings.Contains(err.Error(), addr+": another program uses this port") || strings.Contains(err.Error(), "\n") {
 				t.Errorf("error %v", err)
 			}
@@ -221,7 +229,7 @@ func TestTheHostDialsNothingOutsideItsNetworkAndLooksNothingUp(t *testing.T) {
 	}
 	// However an address got into the peer store, nothing is dialled.
 	for _, s := range []string{"/ip4/192.0.2.1/tcp/9238", "/ip6/2001:db8::1/tcp/9238", "/dns4/caro.invalid/tcp/9238", "/dnsaddr/caro.invalid", "/ip4/100.64.0.1/tcp/1"} {
-		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 		err := h.Connect(ctx, peer.AddrInfo{ID: id, Addrs: []ma.Multiaddr{ma.StringCast(s)}})
 		cancel()
 		if err == nil || errors.Is(err, context.DeadlineExceeded) {
