@@ -69,6 +69,10 @@ type Backend interface {
 	// Policy returns the rules that decide.
 	Policy(ctx context.Context) (v1.Policy, error)
 
+	// ReloadPolicy reads the configuration anew and puts its policy into force. [ErrConflict] says why it was refused; the
+	// policy before stays in force then.
+	ReloadPolicy(ctx context.Context) (v1.PolicyReload, error)
+
 	// Query asks the mesh. TimeRange is always set and valid, Since is always empty. Denials by peers are part of the
 	// result; [ErrDenied] is for this node's own refusal to ask.
 	Query(ctx context.Context, q v1.QueryRequest) (v1.QueryResult, error)

@@ -22,6 +22,7 @@ func TestEveryDocumentCarriesTheSchemaVersion(t *testing.T) {
 		"query":      r.viaUnix("POST", "/api/v1/query", `{"query_type":"tool_usage"}`),
 		"add peer":   r.viaUnix("POST", "/api/v1/peers", `{"address":"/ip4/10.0.0.1/tcp/9238/p2p/x"}`),
 		"rotate":     r.viaUnix("POST", "/api/v1/identity/rotate", `{"grace_seconds":0}`),
+		"reload":     r.viaUnix("POST", "/api/v1/policy/reload", ""),
 		"ping":       r.viaUnix("POST", "/api/v1/peers/ping", `{"peer":"bob-desktop"}`),
 		"set trust":  r.viaUnix("PUT", "/api/v1/trust", fmt.Sprintf(`{"node_id":%q,"trust":"peer"}`, fake.NodeID(7))),
 		"report":     r.viaUnix("POST", "/api/v1/events", `{"events":[{"id":"7b0c1c7a-54a2-4f6e-9d55-0d2f3c1f9a10","command":"ls"}]}`),

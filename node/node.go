@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -68,8 +69,9 @@ type Node struct {
 	mdns     *mdns.Service // nil: nodes of the local network are not looked for
 	denials  denials
 	lineage  *lineage
-	trust    sync.Mutex // held while trust changes, so that what is stored last is in force last
-	parting  sync.Map   // node IDs of peers that are being told goodbye
+	document atomic.Pointer[policy.Document] // the configured one, until SetPolicy replaces it
+	trust    sync.Mutex                      // held while trust changes, so that what is stored last is in force last
+	parting  sync.Map                        // node IDs of peers that are being told goodbye
 	closing  sync.Once
 	closed   error // of closing
 	servers  []*exchange.Server
@@ -94,6 +96,7 @@ func New(ctx context.Context, c Config) (_ *Node, err error) {
 		return nil, errors.New("a node has to know its next key")
 	}
 	n := &Node{c: c, started: c.Started}
+	n.document.Store(&c.Policy)
 	if n.started.IsZero() {
 		n.started = c.Now()
 	}

@@ -86,7 +86,7 @@ func (n *Node) Peers(ctx context.Context) ([]PeerView, error) {
 		return nil, err
 	}
 	views = n.addFound(n.addNamed(views, grants))
-	names := givenNames(n.c.Policy.Nodes, grants)
+	names := givenNames(n.document.Load().Nodes, grants)
 	// A key that was rotated is part of the picture only while somebody still connects with it.
 	views = slices.DeleteFunc(views, func(v PeerView) bool { return v.State != PeerConnected && n.lineage.heir(v.ID) != v.ID })
 	for i := range views {
@@ -146,7 +146,7 @@ func (n *Node) addNamed(views []PeerView, grants []policy.Grant) []PeerView {
 			views = append(views, v)
 		}
 	}
-	for _, r := range n.c.Policy.Nodes {
+	for _, r := range n.document.Load().Nodes {
 		add(protocol.NodeID(r.ID))
 	}
 	for _, g := range grants {
@@ -276,7 +276,7 @@ func (n *Node) AddPeer(ctx context.Context, address string) (protocol.NodeID, er
 // RemovePeer forgets a node and disconnects it. A node of the configuration comes back at the next start.
 func (n *Node) RemovePeer(ctx context.Context, id protocol.NodeID) error {
 	kept := n.keeper.Remove(id)
-	n.disconnect(ctx, id)
+	n.disconnect(ctx, id, endedHere)
 	err := errors.Join(n.c.Store.ForgetCommitment(ctx, id), n.c.Store.RemovePeer(ctx, id))
 	if kept && errors.Is(err, store.ErrNotFound) {
 		return nil

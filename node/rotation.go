@@ -163,11 +163,7 @@ func (n *Node) endExpired(ctx context.Context) error {
 		case <-ctx.Done():
 			return nil
 		case <-tick.C:
-			for _, p := range n.registry.Peers() {
-				if id := p.Identity.NodeID; !n.mayConnect(id, p.Addr) {
-					n.disconnect(ctx, id)
-				}
-			}
+			n.cutOff(ctx)
 		}
 	}
 }

@@ -28,11 +28,15 @@ const cutOffHere = "this node cut it off: too much of what it sent was refused"
 
 // compile builds the policy in force from the configured document and what was granted at run time.
 func (n *Node) compile(ctx context.Context) (*policy.Engine, error) {
+	return n.compileDocument(ctx, *n.document.Load())
+}
+
+func (n *Node) compileDocument(ctx context.Context, doc policy.Document) (*policy.Engine, error) {
 	grants, err := n.c.Store.Grants(ctx)
 	if err != nil {
 		return nil, err
 	}
-	return policy.New(n.c.Policy, grants, n.lineage.successions()...)
+	return policy.New(doc, grants, n.lineage.successions()...)
 }
 
 // SetTrust grants or denies a node at run time. The change is in the audit log and in force when it returns.
@@ -79,13 +83,9 @@ func (n *Node) trustChanged(ctx context.Context, id protocol.NodeID) error {
 	n.gate.SetEngine(engine)
 	n.denials.forget(id)
 	n.c.Logger.Info("trust changed", "peer", id.Fingerprint())
-	for _, p := range n.registry.Peers() {
-		pid := p.Identity.NodeID
-		if !n.mayConnect(pid, p.Addr) {
-			n.disconnect(ctx, pid)
-		} else if pid == id {
-			n.commit(ctx, id, p.NextDigest) // it may be connected from before it was trusted by name
-		}
+	n.cutOff(ctx)
+	if p, ok := n.registry.Peer(id); ok && n.mayConnect(id, p.Addr) {
+		n.commit(ctx, id, p.NextDigest) // it may be connected from before it was trusted by name
 	}
 	n.Announce()
 	n.neighbours.Reconsider()
@@ -94,8 +94,8 @@ func (n *Node) trustChanged(ctx context.Context, id protocol.NodeID) error {
 	return nil
 }
 
-// disconnect ends the connection to a peer on purpose, and lets it know.
-func (n *Node) disconnect(ctx context.Context, id protocol.NodeID) {
+// disconnect ends the connection to a peer on purpose, and lets it know. The reason is for this node's own record.
+func (n *Node) disconnect(ctx context.Context, id protocol.NodeID, reason string) {
 	if _, ok := n.registry.Peer(id); ok {
 		ctx, cancel := context.WithTimeout(ctx, goodbyeTimeout)
 		defer cancel()
@@ -104,7 +104,7 @@ func (n *Node) disconnect(ctx context.Context, id protocol.NodeID) {
 		if err := goodbye.Say(ctx, n.endpoint, id, goodbye.ReasonRemoved); err != nil {
 			n.c.Logger.Debug("goodbye was not heard", "peer", id.Fingerprint(), "error", err)
 		}
-		n.registry.SaidGoodbye(id, endedHere)
+		n.registry.SaidGoodbye(id, reason)
 	}
 	pid, err := id.PeerID()
 	if err == nil {
@@ -198,4 +198,11 @@ func (d *denials) forget(id protocol.NodeID) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	delete(d.last, id)
+}
+
+// forgetAll makes the next refusal of everybody worth a record again.
+func (d *denials) forgetAll() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	clear(d.last)
 }

@@ -138,6 +138,11 @@ func (c *Client) Policy(ctx context.Context) (v1.Policy, error) {
 	return call[v1.Policy](ctx, c, http.MethodGet, "/api/v1/policy", nil, nil)
 }
 
+// ReloadPolicy makes the node read its policy anew. A status 409 says why it was refused.
+func (c *Client) ReloadPolicy(ctx context.Context) (v1.PolicyReload, error) {
+	return call[v1.PolicyReload](ctx, c, http.MethodPost, "/api/v1/policy/reload", nil, nil)
+}
+
 // Query asks the mesh.
 func (c *Client) Query(ctx context.Context, q v1.QueryRequest) (v1.QueryResult, error) {
 	return call[v1.QueryResult](ctx, c, http.MethodPost, "/api/v1/query", nil, q)

@@ -109,6 +109,8 @@ func TestEveryCallReturnsWhatTheNodeSaid(t *testing.T) {
 		check("trust", trust.Grants, b.Grants, err)
 		policy, err := c.Policy(ctx)
 		check("policy", policy.Rules, b.Rules.Rules, err)
+		reload, err := c.ReloadPolicy(ctx)
+		check("reload", reload.Kept, 2, err)
 		records, err := c.Audit(ctx, client.AuditQuery{Types: []protocol.AuditEventType{protocol.AuditTrustChanged, protocol.AuditKeyRotated}, Peer: "bob", Ascending: true, Limit: 5})
 		check("audit", records.Records, b.Records, err)
 		verdict, err := c.VerifyAudit(ctx)

@@ -50,6 +50,7 @@ type Status struct {
 	HealthReasons []string             `json:"health_reasons" doc:"one sentence for each thing that is not well; empty when health is ok"`
 	Listen        []string             `json:"listen" doc:"multiaddrs on which the mesh listens"`
 	API           Endpoints            `json:"api"`
+	Policy        PolicyState          `json:"policy"`
 }
 
 // PeerCounts counts the nodes this node knows.

@@ -1,6 +1,10 @@
 package v1
 
-import "github.com/caro-mesh/caro-node/protocol"
+import (
+	"time"
+
+	"github.com/caro-mesh/caro-node/protocol"
+)
 
 // Rule names the rule that decided, and where it stands.
 type Rule struct {
@@ -47,4 +51,24 @@ type PolicyFinding struct {
 	File string `json:"file"`
 	Line int    `json:"line,omitempty" doc:"absent when unknown"`
 	Text string `json:"text"`
+}
+
+// PolicyState tells which policy is in force and whether it is the one that was read last.
+type PolicyState struct {
+	Source   string     `json:"source" doc:"the file that it was read from; empty: defaults"`
+	LoadedAt time.Time  `json:"loaded_at"`
+	Tests    int        `json:"tests" doc:"how many tests it keeps"`
+	Error    string     `json:"error,omitempty" doc:"why the last attempt to reload it failed; the policy before is in force then"`
+	FailedAt *time.Time `json:"failed_at,omitempty"`
+}
+
+// PolicyReload is the answer of POST /api/v1/policy/reload: the policy that is in force from now on.
+type PolicyReload struct {
+	SchemaVersion int                    `json:"schema_version"`
+	Source        string                 `json:"source"`
+	Rules         int                    `json:"rules"`
+	Tests         int                    `json:"tests" doc:"tests of the policy, all kept"`
+	Kept          int                    `json:"kept" doc:"connections that go on untouched"`
+	Cut           []protocol.Fingerprint `json:"cut" doc:"peers that may not connect any more, and were told goodbye"`
+	NeedRestart   []string               `json:"need_restart" doc:"other sections of the configuration that changed; they count from the next start on"`
 }

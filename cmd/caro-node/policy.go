@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"os"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -11,7 +12,7 @@ import (
 )
 
 func (c *cli) policyCommand() *cobra.Command {
-	return group("policy", "See and try out what may leave this node", c.policyShowCommand(), c.policyCheckCommand())
+	return group("policy", "See and try out what may leave this node", c.policyShowCommand(), c.policyCheckCommand(), c.policyReloadCommand())
 }
 
 func (c *cli) policyShowCommand() *cobra.Command {
@@ -85,6 +86,44 @@ func (c *cli) runPolicyCheck(args []string) error {
 		err = &exitError{exitFailed, nil}
 	}
 	return err
+}
+
+func (c *cli) policyReloadCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "reload",
+		Short: "Make the running node read its policy anew",
+		Long: `Make the running node read its policy anew, as SIGHUP does. Connections that stay allowed go on untouched; peers that
+may not connect any more are told goodbye. A file with a fault or a failing test changes nothing.`,
+		Args: noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			cl, err := c.client()
+			if err != nil {
+				return err
+			}
+			r, err := cl.ReloadPolicy(cmd.Context())
+			if err != nil {
+				return err
+			}
+			if c.json {
+				return writeJSON(c.Out, r)
+			}
+			source := r.Source
+			if source == "" {
+				source = "the defaults"
+			}
+			c.say("The policy of %s is in force: %s, %s kept. %s untouched, %d cut off.", source, counted(r.Rules, "rule", "rules"),
+				counted(r.Tests, "test", "tests"), counted(r.Kept, "connection", "connections"), len(r.Cut))
+			for _, f := range r.Cut {
+				c.say("  cut off: %s", f)
+			}
+			if len(r.NeedRestart) > 0 {
+				c.say("Changed as well, and counting from the next start on: %s", strings.Join(r.NeedRestart, ", "))
+			}
+			return nil
+		},
+	}
+	c.jsonFlag(cmd)
+	return cmd
 }
 
 func (c *cli) printFindings(doc v1.PolicyCheck) error {

@@ -21,18 +21,17 @@ type cli struct {
 	getenv     func(string) string
 	configPath string // --config; empty: the default place
 	json       bool   // --json
+	hangups    *hangups
 }
 
 // execute runs one command line and returns its exit code.
 func execute(args []string, io stdio, getenv func(string) string) int {
-	signals := []os.Signal{os.Interrupt, syscall.SIGTERM}
-	if !signal.Ignored(syscall.SIGHUP) { // as nohup does
-		signals = append(signals, syscall.SIGHUP)
-	}
-	ctx, stop := signal.NotifyContext(context.Background(), signals...)
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
+	ctx, end := context.WithCancel(ctx)
+	defer end()
 	defer context.AfterFunc(ctx, stop)() // a second one ends the process at once
-	c := &cli{stdio: io, getenv: getenv}
+	c := &cli{stdio: io, getenv: getenv, hangups: catchHangups(ctx, end)}
 	root := c.root()
 	root.SetArgs(args)
 	err := root.ExecuteContext(ctx)

@@ -21,7 +21,8 @@ func (c *cli) runCommand() *cobra.Command {
 		Use:   "run",
 		Short: "Run the node in the foreground",
 		Long: `Run the node in the foreground until Ctrl-C or SIGTERM. On first use it creates the identity.
-Every setting of the configuration that is one value has a flag here and an environment variable (CARO_LOG_LEVEL).`,
+Every setting of the configuration that is one value has a flag here and an environment variable (CARO_LOG_LEVEL).
+SIGHUP reloads the policy, like "caro-node policy reload"; a node whose terminal is closed ends.`,
 		Args: noArgs,
 	}
 	config.AddFlags(cmd.Flags())
@@ -44,11 +45,22 @@ func (c *cli) runRun(cmd *cobra.Command, flags *pflag.FlagSet) error {
 	}
 	onTerminal := isTerminal(c.Err, c.getenv)
 	logger := slog.New(daemon.LogHandler(c.Err, cfg.Log.Level, cfg.Log.Format, onTerminal))
-	d, err := daemon.Open(cmd.Context(), daemon.Config{Settings: cfg, Paths: p, Version: version, Now: now, Logger: logger})
+	d, err := daemon.Open(cmd.Context(), daemon.Config{Settings: cfg, Paths: p, Version: version, Now: now, Logger: logger,
+		Reload: func() (config.Config, error) { return reload(cfg.Source, p.Config, flags) }, ReloadAsked: c.hangups.reloads()})
 	if err != nil {
 		return err
 	}
 	return d.Run(cmd.Context(), func(r daemon.Ready) { c.printReady(r) })
+}
+
+// reload reads the configuration anew. One that was there when the node started and is gone is an error: it would silently
+// mean the defaults.
+func reload(before, path string, flags *pflag.FlagSet) (config.Config, error) {
+	cfg, err := config.Load(path, flags)
+	if err == nil && before != "" && cfg.Source == "" {
+		err = fmt.Errorf("the configuration %s is gone", path)
+	}
+	return cfg, err
 }
 
 // printReady tells a person what to do next.

@@ -228,6 +228,12 @@ func (b *Backend) Policy(context.Context) (v1.Policy, error) {
 	return b.Rules, b.Failure
 }
 
+// ReloadPolicy tells of Rules.
+func (b *Backend) ReloadPolicy(context.Context) (v1.PolicyReload, error) {
+	defer b.lock()()
+	return v1.PolicyReload{Source: "config.toml", Rules: len(b.Rules.Rules), Kept: 2}, b.Failure
+}
+
 // Query returns Result for the time range that was asked for.
 func (b *Backend) Query(ctx context.Context, q v1.QueryRequest) (v1.QueryResult, error) {
 	entered, waiting := b.gates()

@@ -1,6 +1,11 @@
 package config
 
-import "github.com/caro-mesh/caro-node/policy"
+import (
+	"reflect"
+	"slices"
+
+	"github.com/caro-mesh/caro-node/policy"
+)
 
 // Config is everything a person can set. The zero value is not usable: start from [Default].
 type Config struct {
@@ -50,6 +55,21 @@ type Storage struct {
 type Log struct {
 	Level  string // debug, info, warn, error
 	Format string // auto (text on a terminal, else JSON), text, json
+}
+
+// Differences names the sections, besides the policy, in which two configurations differ.
+func (c Config) Differences(other Config) []string {
+	var out []string
+	for name, equal := range map[string]bool{
+		"node": c.Node == other.Node, "network": reflect.DeepEqual(c.Network, other.Network), "api": c.API == other.API,
+		"observer": reflect.DeepEqual(c.Observer, other.Observer), "storage": c.Storage == other.Storage, "log": c.Log == other.Log,
+	} {
+		if !equal {
+			out = append(out, name)
+		}
+	}
+	slices.Sort(out)
+	return out
 }
 
 // Default returns the settings of a node without a file: it shares nothing and listens on loopback only.

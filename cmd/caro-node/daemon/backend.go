@@ -56,7 +56,7 @@ func (b *backend) Status(ctx context.Context) (v1.Status, error) {
 		Events: sizes.Events, Events24h: last24h, Peers: countPeers(peers), Refused: b.refused(), Spool: b.spool(),
 		Database: v1.Database{Path: b.d.db.Path(), SizeBytes: sizes.DatabaseBytes, WALBytes: sizes.WALBytes, SchemaVersion: sizes.SchemaVersion,
 			Summaries: sizes.Summaries, AuditEntries: sizes.AuditEntries},
-		Memory: memory(), Listen: b.d.mesh().Addresses(), API: b.d.server.Endpoints(),
+		Memory: memory(), Listen: b.d.mesh().Addresses(), API: b.d.server.Endpoints(), Policy: b.d.rules.state(),
 	}
 	s.Health, s.HealthReasons = b.health(s)
 	return s, nil
@@ -76,6 +76,9 @@ func (b *backend) health(s v1.Status) (v1.Health, []string) {
 	}
 	if s.Spool.Torn > 0 {
 		reasons = append(reasons, fmt.Sprintf("%d records were cut in half when they were written; they are kept in %s", s.Spool.Torn, b.d.c.Paths.Spool))
+	}
+	if text := stale(s.Policy); text != "" {
+		reasons = append(reasons, text)
 	}
 	if p, err := ReadPause(b.d.c.Paths.Paused); err != nil {
 		reasons = append(reasons, err.Error())

@@ -235,7 +235,7 @@ func (b *backend) Trust(ctx context.Context) (v1.TrustPage, error) {
 		done[g.Node] = true
 		page.Grants = append(page.Grants, b.grant(g.Node, g.Name, &g.At))
 	}
-	for _, r := range b.d.c.Settings.Policy.Nodes {
+	for _, r := range b.d.rules.current().Nodes {
 		if id := protocol.NodeID(r.ID); !done[id] {
 			done[id] = true
 			page.Grants = append(page.Grants, b.grant(id, r.Name, nil))

@@ -32,6 +32,9 @@ type Config struct {
 	Version  string           // of the program
 	Now      func() time.Time // the node's clock
 	Logger   *slog.Logger
+	// Reload reads the configuration anew, for its policy; may be nil. ReloadAsked asks for that; may be nil.
+	Reload      func() (config.Config, error)
+	ReloadAsked <-chan struct{}
 }
 
 // Ready tells what a person may want to know once the node runs.
@@ -52,6 +55,7 @@ type Daemon struct {
 	standing node.Standing
 	observer *observer.Observer
 	running  atomic.Pointer[node.Node]
+	rules    rules
 	server   *api.Server
 
 	live      sync.RWMutex    // held for writing while one mesh node takes another's place
@@ -66,6 +70,7 @@ type Daemon struct {
 // calls [Daemon.Run], once.
 func Open(ctx context.Context, c Config) (_ *Daemon, err error) {
 	d := &Daemon{c: c, started: c.Now(), replace: make(chan chan error), stopped: make(chan struct{}), observing: make(chan struct{})}
+	d.rules.loaded(c.Settings.Policy, d.started)
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, d.close())
@@ -124,7 +129,7 @@ func (d *Daemon) openNode(ctx context.Context) error {
 	n, err := node.New(ctx, node.Config{Identity: d.standing.Identity, NextDigest: d.standing.NextDigest, Rotations: d.standing.Wires(),
 		Started: d.started, DisplayName: s.Node.Name, Version: d.c.Version,
 		Listen: s.Network.Listen, StaticPeers: s.Network.StaticPeers, AllowPublic: s.Network.AllowPublic, MDNS: s.Network.MDNS,
-		Policy: s.Policy, Degraded: d.degraded, Store: d.db, Now: d.c.Now, Logger: d.c.Logger})
+		Policy: d.rules.current(), Degraded: d.degraded, Store: d.db, Now: d.c.Now, Logger: d.c.Logger})
 	if err == nil {
 		d.running.Store(n)
 	}
@@ -197,6 +202,7 @@ func (d *Daemon) Run(ctx context.Context, started func(Ready)) error {
 	g.Go(func() error { return retain(gctx, d.db, d.c.Settings.Storage, d.c.Now, d.c.Logger) })
 	g.Go(func() error { return endPauses(gctx, d.c.Paths.Paused, d.c.Logger) })
 	g.Go(func() error { return d.announce(gctx, started) })
+	g.Go(func() error { return d.reloadWhenAsked(gctx) })
 	err := g.Wait()
 	d.ready.Store(false)
 	err = errors.Join(err, d.close())
