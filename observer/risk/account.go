@@ -39,6 +39,11 @@ var accountRules = []Rule{
 		Suggestion: "Use passwd for the one account.",
 		when: []string{
 			"chpasswd ...", "passwd root", "passwd -d|--delete|-u|--unlock", "passwd --stdin",
+			"chage|usermod|chsh|passwd|faillock|pam_tally2 $root !-l|--list|-S|--status", "usermod $root", "passwd -l|-e|-x|--expire|--lock root",
+
+			"mysqladmin password", "dscl ~-passwd|passwd",
+			"pw usermod root", "kadmin|kadmin.local ~cpw|change_password", "smbpasswd root",
+			"ldappasswd ...", "ipa passwd admin",
 		},
 	},
 	{
@@ -49,6 +54,11 @@ var accountRules = []Rule{
 			"usermod ... ~sudo|wheel|root|adm,|admin", "gpasswd -a ~sudo|wheel|root", "useradd ... =sudo|wheel|admin",
 			"useradd * sudo|wheel|admin", "usermod -G|-aG|-a sudo|wheel|root|admin", "net localgroup ~dministrators",
 			"dseditgroup ~admin",
+			"dscl ~-append|append|-merge|merge ~/Groups/admin|/Groups/wheel", "dseditgroup ~admin|wheel", "sysadminctl ~-admin",
+			"pw groupmod|usermod|useradd wheel|operator -m|*", "pw groupmod wheel", "pw usermod|useradd ~wheel",
+			"addgroup|adduser * sudo|wheel|root|admin|docker|lxd|disk|shadow", "groupmems -a|-g ~wheel|sudo|root", "samba-tool group addmembers ~Admins",
+			"net rpc group addmem", "ipa group-add-member admins", "ipa sudorule-add-*",
+			"Add-ADGroupMember ~Admins", "gpasswd ~sudo|wheel -M",
 		},
 	},
 	{

@@ -17,6 +17,11 @@ var configRules = []Rule{
 		ID: "protection.login", Level: high,
 		Reason:     "It changes how passwords are checked; an error lets everybody in or nobody.",
 		Suggestion: "Keep a root shell open, and use pam-auth-update or authselect.",
+		when: []string{
+			"pam-auth-update --remove|--force|--package", "authconfig ~--disable|descrypt|--enablenullok|--enablenis",
+			"authselect select|disable-feature|opt-out --force|--nobackup", "update-crypto-policies --set ~LEGACY|SHA1|EMPTY",
+			"faillock|pam_tally2 --reset --user ~root", "fips-mode-setup --disable", "nscd|sssd|winbindd --invalidate",
+		},
 	},
 	{
 		ID: "protection.agent", Level: high,

@@ -100,6 +100,10 @@ var containerRules = []Rule{
 			"argocd app|appset|proj|cluster delete", "flux uninstall", "kops delete", "rke remove",
 			"istioctl uninstall", "kubectl patch ... ~finalizers", "talosctl reset", "nomad job stop|purge",
 			"nomad system gc", "kubectl scale --replicas=0",
+			"kubectl taint ... ~NoExecute|NoSchedule --all", "kubectl taint ... ~:NoExecute", "kubectl * destroy|purge|hibernate|restore",
+			"kubectl cordon|drain --all", "kubectl delete lease|leases|apiservice*|pdb|cronjob*|job*|configmap*|cm|pod|po|pods|rs --all",
+			"kubectl scale ... ~--replicas=0", "kubectl certificate deny", "kubectl delete-all|nuke|bulk-action ...",
+			"kubectl rook-ceph|cnpg|minio|vitess|mayastor ... ~delete|destroy|purge|zap", "kubectl patch ... ~persistentVolumeReclaimPolicy ~Delete", "k9s ~delete",
 		},
 	},
 	{
@@ -163,6 +167,12 @@ var containerRules = []Rule{
 			"lxc|incus delete|rm", "multipass delete|purge", "qm destroy|stop", "pct destroy|stop", "pvesh delete",
 			"lxc-destroy ...", "limactl|colima delete", "xl destroy", "prlctl delete", "vim-cmd vmsvc/destroy",
 			"govc vm.destroy|datastore.rm", "wsl --unregister", "machinectl terminate|remove|kill", "distrobox rm",
+			"esxcli vm|vsan ... kill|remove|delete|leave", "vmrun deleteVM|stop|deleteSnapshot", "vboxmanage unregistervm|closemedium|controlvm",
+			"qm|pct rollback|delsnapshot|reset|template|unlock|resize", "pvecm delnode|expected", "virt-sysprep|virt-sparsify|virt-format|guestfish ~--in-place|-a",
+			"virt-format ...", "xe vm-uninstall|sr-forget|sr-destroy|pool-eject|snapshot-revert ...", "govc ... destroy|rm",
+			"ovftool --overwrite", "onevm|onetemplate|oneimage|onedatastore ... terminate|delete|--hard", "onevm terminate|poweroff",
+			"bhyvectl ~--destroy", "firecracker-ctl|ignite|lima delete|rm",
+			"docker-machine|machine rm|kill", "proxmoxer|pveum ... delete", "podman machine|pod rm|reset -f|--force",
 		},
 	},
 }

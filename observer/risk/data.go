@@ -66,6 +66,12 @@ var dataRules = []Rule{
 		Suggestion: "Load it into a new database first.",
 		when: []string{
 			"pg_restore -c|--clean", "mongorestore --drop",
+			"neo4j-admin ~--overwrite-destination|--force restore", "neo4j-admin database|dbms ... ~--overwrite-destination", "mongoimport --drop",
+			"pt-archiver --purge", "pt-table-sync|pt-kill ~--execute|--kill", "cockroach node decommission|drain",
+			"arangorestore ~--overwrite", "influxd-ctl remove-shard|remove-data|truncate-shards", "redis-cli ~--cluster del-node|reset|fix",
+			"redis-cli cluster|CLUSTER reset|RESET|forget|FORGET", "kafka-streams-application-reset|kafka-streams-application-reset.sh ...", "kafka-reassign-partitions|kafka-reassign-partitions.sh ~--execute",
+			"etcdutl|etcdctl snapshot restore", "clickhouse-backup|pgbackrest restore|restore_remote --rm|--drop|--delta",
+			"mongosync|mongomirror --drop", "pg_dropcluster|pg_renamecluster ...",
 		},
 	},
 	{

@@ -22,6 +22,7 @@ func (a *assessor) foreign() {
 		code = code[:maxForeign]
 	}
 	a.foreignRemovals(code)
+	a.calls(code)
 	flat := strings.ReplaceAll(code, " ", "")
 	if i := strings.Index(code, "/dev/"); i >= 0 && anyIn(flat, diskWriters) {
 		if end := strings.IndexAny(code[i:], "'\"`"); end > 0 && isDisk(code[i:i+end]) {
@@ -182,9 +183,12 @@ func (a *assessor) foreignTargets(code string) {
 		if end < 0 {
 			return
 		}
-		text := code[i+1 : i+1+end]
+		text, before := code[i+1:i+1+end], code[max(0, i-12):i]
 		code = code[i+end+2:]
-		if text == "" || text[0] != '/' && text[0] != '~' || text == "/" && strings.HasPrefix(code, ")") {
+		if text == "" || text[0] != '/' && text[0] != '~' {
+			continue
+		}
+		if text == "/" && strings.HasPrefix(code, ")") && !anyIn(before, walkers) {
 			continue // a lone slash is more often a separator
 		}
 		w := shellparse.Word{Text: text}
@@ -194,6 +198,10 @@ func (a *assessor) foreignTargets(code string) {
 		}
 	}
 }
+
+// walkers are parts of the names of calls that are given the folder in which a search begins.
+var walkers = []string{"walk(", "Path(", "path(", "listdir(", "scandir(", "opendir(", "readdir", "find(", "finddepth(", "File(", "Dir(",
+	"entries(", "children(", "glob("}
 
 func isWordByte(c byte) bool {
 	return c == '_' || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9'

@@ -26,7 +26,7 @@ var genericRules = []Rule{
 // destroying are sub-commands that lose something for good.
 var destroying = wordset.Of(`delete del destroy purge wipe erase nuke drop terminate zeroize undeploy teardown tear-down decommission obliterate
 	factory-reset factoryreset delete-all deleteall destroy-all remove-all purge-all drop-all wipe-all rmall reset-all flush flush-all
-	flushall flushdb truncate dropdb drop-db db:drop db:reset db:wipe db:purge db:nuke reset-db resetdb wipedb clear-all forget shred
+	flushall flushdb truncate zap eraseall wipe-all erase-flash dropdb drop-db db:drop db:reset db:wipe db:purge db:nuke reset-db resetdb wipedb clear-all forget shred
 	delete-batch bulk-delete deprovision deregister destroy! stack:delete infra:destroy nuke-db clean-db unpublish yank`)
 
 // removing are sub-commands that take something away that is of smaller scope or can be brought back.
@@ -39,6 +39,9 @@ var lookingVerbs = wordset.Of(`list ls get show describe status info view search
 	build run exec start up install apply push pull clone login logout auth whoami doctor config set edit open cp copy mv move rename sync
 	upload download import fmt format generate gen docs completion compile serve dev bench benchmark trace debug attach connect ssh shell
 	commit tag fetch merge checkout branch grep echo ping scan sign verify encrypt decrypt convert render template why outdated audit routes console runner`)
+
+// makingVerbs are those of [lookingVerbs] that change something.
+var makingVerbs = wordset.Of(`create add new init build run exec start install apply push set edit up import upload sync mv move rename serve`)
 
 // forcing are options with which a sub-command of smaller scope is not small any more.
 var forcing = []string{"--all", "-A", "--force", "--yes", "--recursive", "--purge", "--no-prompt", "--confirm", "--hard",
@@ -59,7 +62,11 @@ var noTools = wordset.Of(`echo printf print cat less more man info tldr whatis a
 // namedTool judges the sub-commands of programs without rules of their own.
 func (a *assessor) namedTool() {
 	r := a.at
-	if len(r.Args) == 0 || a.runner(r) || noTools.Has(r.Name) || shells.Has(r.Name) || interpreters.Has(r.Name) || r.Guess && len(r.Args) > 12 {
+	if len(r.Args) == 0 {
+		a.console()
+		return
+	}
+	if a.runner(r) || noTools.Has(r.Name) || noTools.Has(sameAs[r.Name]) || shells.Has(r.Name) || interpreters.Has(r.Name) || r.Guess && len(r.Args) > 12 {
 		return
 	}
 	for i := range r.Args {
@@ -70,7 +77,13 @@ func (a *assessor) namedTool() {
 			return
 		}
 	}
-	verbs := 0
+	first, _ := r.Operand(0)
+	if !lookingVerbs.Has(first) || makingVerbs.Has(first) {
+		if a.destroyingOption(); a.hits > a.shown {
+			return
+		}
+	}
+	verbs, precious := 0, false
 	for i := 0; i < len(r.Args) && verbs < 4; i++ {
 		t := r.Args[i].Text
 		if t == "" || t[0] == '-' || i > 0 && r.Args[i-1].Text != "" && r.Args[i-1].Text[0] == '-' && (verbs > 0 ||
@@ -85,10 +98,72 @@ func (a *assessor) namedTool() {
 			a.hit("tool.destroy")
 			return
 		case removing.Has(t):
-			a.pick(hasOption(r, forcing) || hasOption(r, []string{"-y"}), "tool.destroy", "tool.remove")
+			next, _ := r.Operand(i + 1)
+			precious = precious || owned.Has(strings.TrimSuffix(next, "s"))
+			a.pick(hasOption(r, forcing) || hasOption(r, []string{"-y"}) || precious && taking.Has(t) || forced(r), "tool.destroy", "tool.remove")
 			return
 		case lookingVerbs.Has(t):
 			return
+		}
+		precious = precious || owned.Has(strings.TrimSuffix(t, "s"))
+	}
+	if a.hits == a.shown {
+		a.console()
+	}
+}
+
+// taking are those of [removing] that take a thing away, and do not merely stop it.
+var taking = wordset.Of(`remove rm reset clear prune evict clean`)
+
+// forced reports whether an option of another form forces: --type=force, --mode hard.
+func forced(r *shellparse.Run) bool {
+	for i := range r.Args {
+		t := r.Args[i].Text
+		if strings.HasPrefix(t, "-") && (strings.HasSuffix(t, "=force") || strings.HasSuffix(t, "=hard")) {
+			return true
+		}
+	}
+	return false
+}
+
+// wipingOptions are parts of options with which a program destroys, whatever it is.
+var wipingOptions = wordset.Of(`destroy wipe nuke erase eraseall zap purge obliterate teardown zeroize masserase decommission`)
+
+// sparing are parts of options that say the opposite, or that name something else.
+var sparing = wordset.Of(`no not skip keep dont without never disable prevent avoid cap caps on after before if unused cache builddir`)
+
+// destroyingOption judges options such as --nuke, --wipe-data or --delete-all of programs that no rule knows.
+func (a *assessor) destroyingOption() {
+	r := a.at
+	if r.Name == "meson" {
+		return
+	}
+	for i := range r.Args {
+		t := r.Args[i].Text
+		if t == "--" {
+			return
+		}
+		if len(t) < 5 || t[0] != '-' {
+			continue
+		}
+		name, value, _ := strings.Cut(strings.TrimLeft(t, "-"), "=")
+		if value == "false" || value == "no" || value == "0" {
+			continue
+		}
+		wipes, spares, deletes, all := false, false, false, false
+		for w := range strings.FieldsFuncSeq(strings.ToLower(name), func(c rune) bool { return c == '-' || c == '_' }) {
+			wipes = wipes || wipingOptions.Has(w)
+			spares = spares || sparing.Has(w)
+			deletes = deletes || w == "delete" || w == "remove" || w == "drop"
+			all = all || w == "all" || w == "everything" || owned.Has(strings.TrimSuffix(w, "s"))
+		}
+		switch {
+		case spares || len(name) > 40:
+		case wipes, deletes && all:
+			a.hit("tool.destroy")
+			return
+		case deletes && strings.HasPrefix(t, "--") && !strings.ContainsAny(name, "-_"):
+			a.hit("tool.remove")
 		}
 	}
 }
@@ -105,7 +180,9 @@ func plainVerb(t string) bool {
 }
 
 // owned are things that are lost when a sub-command such as delnode or dropdb names them.
-var owned = wordset.Of(`node user group vol volume disk zone db database host vm pool snapshot snap image repo project bucket cluster`)
+var owned = wordset.Of(`node user group vol volume disk zone db database host vm pool snapshot snap image repo project bucket cluster
+	server instance org organization tenant namespace ns stack keyspace schema table collection index topic queue domain site datastore
+	extent backup vault droplet tablet shard replica member osd`)
 
 // losing are verbs that such a sub-command begins with.
 var losing = []string{"delete", "del", "rm", "remove", "destroy", "drop", "purge", "wipe", "erase", "terminate"}
@@ -137,12 +214,16 @@ func affixed(t string) bool {
 		}
 		first, last := t[:i], t[strings.LastIndexByte(t, sep)+1:]
 		if first == "delete" || first == "destroy" || first == "purge" || first == "drop" || first == "wipe" ||
-			first == "terminate" ||
+			first == "terminate" || first == "zap" || first == "nuke" || first == "obliterate" || first == "zeroize" ||
 			first == "erase" || first == "forget" {
 			return true
 		}
+		if (first == "rm" || first == "remove" || first == "del") && owned.Has(strings.TrimSuffix(last, "s")) {
+			return true
+		}
 		if last == "delete" || last == "destroy" || last == "purge" || last == "wipe" || last == "terminate" ||
-			last == "drop" {
+			last == "drop" || last == "zap" || last == "erase" || last == "nuke" || last == "truncate" ||
+			(last == "rm" || last == "remove" || last == "del") && owned.Has(strings.TrimSuffix(first, "s")) {
 			return true
 		}
 	}

@@ -24,6 +24,9 @@ func netcat(a *assessor, r *shellparse.Run) {
 		}
 	case "telnet", "openssl":
 	default:
+		if anyIn(strings.ToLower(r.Stdin.Text), []string{"flush_all", "flushall", "flushdb"}) {
+			a.hit("redis.flush")
+		}
 		for i, w := range r.Args {
 			t := w.Text
 			switch {

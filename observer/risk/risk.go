@@ -51,7 +51,7 @@ func Rules() []Rule {
 
 var ruleGroups = [...][]Rule{shellRules, fileRules, diskRules, gitRules, containerRules, cloudRules, dataRules,
 	networkRules, serviceRules, accountRules, packageRules, persistRules, harvestRules, escapeRules, attackRules,
-	configRules, storeRules, desktopRules, windowsRules, gearRules, cloudMoreRules, genericRules}
+	configRules, storeRules, desktopRules, windowsRules, gearRules, cloudMoreRules, deviceRules, genericRules}
 
 var ruleByID = sync.OnceValue(func() map[string]*Rule {
 	m := map[string]*Rule{}
@@ -88,6 +88,7 @@ type assessor struct {
 	at       *shellparse.Run // the run being judged
 	index    int
 	hits     int // findings on this run
+	shown    int // of these, findings that only say that a secret is shown, so that more may have to be said
 	names    naming
 	ops      []int // positions of the operands of the run being judged
 }
@@ -99,6 +100,9 @@ func (a *assessor) hit(id string) {
 		panic("no such rule: " + id) // a test walks every ID in the code
 	}
 	a.hits++
+	if id == "secret.store-read" || id == "secret.read" {
+		a.shown++
+	}
 	level := rule.Level
 	if rule.data {
 		level = a.weighed(level)
@@ -151,7 +155,7 @@ func limit(level vocabulary.RiskLevel, rule *Rule, r *shellparse.Run) vocabulary
 // run judges one simple command.
 func (a *assessor) run(i int) {
 	r := &a.cmd.Runs[i]
-	a.at, a.index, a.hits = r, i, 0
+	a.at, a.index, a.hits, a.shown = r, i, 0, 0
 	a.redirections()
 	a.assignments()
 	if r.Name == "" {
@@ -182,7 +186,7 @@ func (a *assessor) run(i int) {
 	a.interpreted()
 	a.sending()
 	a.anywhere()
-	if a.hits == 0 || runners[r.Name] != "" || r.Name == "make" || r.Name == "rake" || r.Name == "just" {
+	if a.hits == a.shown || runners[r.Name] != "" || r.Name == "make" || r.Name == "rake" || r.Name == "just" {
 		a.namedTool()
 	}
 	if a.hits == 0 && r.Guess && dangerous.Has(r.Name) {

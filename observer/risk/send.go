@@ -348,6 +348,7 @@ func (a *assessor) bulk(from []int) bool {
 
 func curlCommand(a *assessor, r *shellparse.Run) {
 	a.dockerAPI(r)
+	a.sentStatements(r)
 	for i := range r.Args {
 		switch t := r.Args[i].Text; {
 		case t == "-o" || t == "--output" || t == "-O" && r.Name == "wget" || t == "--output-document":

@@ -18,6 +18,9 @@ var serviceRules = []Rule{
 			"init|telinit 0|1|6|s|S", "pm-suspend|pm-hibernate ...", "Stop-Computer|Restart-Computer ...",
 			"kexec -e|-f", "ipmitool ... off|cycle|reset",
 			"loginctl terminate-user|terminate-session|kill-user|poweroff|reboot",
+			"salt|salt-ssh ~system.poweroff|system.halt|system.reboot|system.shutdown|system.init", "virsh reset", "xe host-shutdown|host-reboot|vm-reset-powerstate ...",
+			"esxcli system shutdown|maintenanceMode|coredump", "nova|openstack ... ~--hard", "fence_node|fence_ipmilan|stonith|powerman ...",
+			"busctl ~PowerOff|Reboot|Halt", "dbus-send ~PowerOff|Reboot|Stop|Halt", "rundll32 ~powrprof",
 		},
 	},
 	{
@@ -128,6 +131,11 @@ var serviceRules = []Rule{
 			"flash_erase|flashcp|mtd ...", "fastboot flash|erase|format|oem|flashing", "fastboot -w",
 			"heimdall flash", "odin4|mtkclient|edl|rkdeveloptool ...", "esptool.py|esptool erase_flash",
 			"csrutil disable", "nvram -c", "mokutil --disable-validation|--reset", "setpci|wrmsr ...",
+			"grubby ~--remove-kernel", "update-initramfs -d", "kernel-install remove",
+			"nvram ~boot-args|csr-active-config", "efivar|efitools|efi-updatevar -w|-f|-a|-d", "efibootmgr ~--delete|--bootorder|--bootnext",
+			"sbctl reset|remove-file|enroll-keys", "installkernel|flexboot ...",
+			"grubby ~--remove-args|init=|selinux=0", "rpi-eeprom-update -f|-d|-r", "bless ~--folder|--mount|--setBoot",
+			"kexec -l|--load",
 		},
 	},
 	{

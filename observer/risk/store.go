@@ -30,6 +30,8 @@ var storeRules = []Rule{
 			"curl ~/_sql ~DROP", "clickhouse-client|clickhouse-local ~DROP~DATABASE",
 			"riak-admin cluster leave|force-remove", "redis-cli ~flushall|FLUSHALL|FlushAll",
 			"cbq|couchbase-cli bucket-delete|bucket-flush ...", "dqlite|rqlite ~DROP",
+			"kafka-storage|kafka-storage.sh format", "mysqld|mariadbd --initialize|--initialize-insecure --datadir", "vtctl|vtctlclient|vtctldclient ~Delete",
+			"pg_rewind|pg_archivecleanup ...",
 		},
 	},
 	{
@@ -272,8 +274,8 @@ func keyValue(a *assessor, r *shellparse.Run) {
 var wipers = []string{".delete_all", ".destroy_all", "objects.all().delete()", ".truncate(", "::truncate()",
 	"drop_all(", ".dropDatabase(",
 	"deleteMany({})", "deleteMany()", "DB::table", "dropTable(", "drop_table", "Repo.delete_all", ".sync({force:true",
-	".flushall(",
-	".flushdb(", ".flushAll(", "destroy({where:{}", "destroy({truncate", ".remove({})", ".drop()",
+	".flushall",
+	".flushdb", ".flushAll(", "destroy({where:{}", "destroy({truncate", ".remove({})", ".drop()",
 	"ActiveRecord::Base.connection.execute",
 	"->delete()", "::query()->delete"}
 
@@ -283,7 +285,7 @@ func appConsole(a *assessor, r *shellparse.Run) {
 	if r.Name != "python" && r.Name != "python3" && r.Name != "node" && r.Name != "ruby" && r.Name != "php" ||
 		!r.Code.Known {
 		for i := range r.Args {
-			if t := r.Args[i].Text; strings.ContainsAny(t, "(.:") && strings.ContainsAny(t, " .") {
+			if t := r.Args[i].Text; strings.ContainsAny(t, "(.:") && (strings.ContainsAny(t, " .") || strings.Contains(t, "::")) {
 				text += "\n" + t
 			}
 		}

@@ -66,7 +66,8 @@ func copyFiles(a *assessor, r *shellparse.Run) {
 			switch {
 			case p == placeVital && !strings.HasPrefix(pathOf(target.Text, r.Dir), "~"):
 				a.hit("file.overwrite-vital")
-			case isLog(target.Text, r.Dir):
+			case isLog(target.Text, r.Dir), strings.HasPrefix(ops[0].Text, "/dev/null") && p == placeDeep &&
+				!strings.Contains(target.Text, "systemd/"):
 				a.hit("file.link-over-system")
 			}
 		}

@@ -64,6 +64,14 @@ func (w *walker) foreign(i int, code, lang string) {
 		w.awkPipes(i, code)
 	}
 	w.decoded(i, code, lang)
+	if lang == "node" { // Bun and zx run what stands behind $
+		parts := strings.Split(code, "$`")
+		for _, p := range parts[1:] {
+			if text, _, ok := strings.Cut(p, "`"); ok {
+				w.childCode(i, text, Source{}, nil, nil)
+			}
+		}
+	}
 	if lang == "perl" || lang == "ruby" || lang == "php" {
 		parts := strings.Split(code, "`")
 		for k := 1; k+1 < len(parts); k += 2 {
@@ -103,7 +111,12 @@ func (w *walker) awkPipes(i int, code string) {
 		if k < 0 {
 			return
 		}
-		k += at
+		if k += at; pipedName(code, k) {
+			text, end := stringLiteral(code, k)
+			at = max(end, k+1)
+			w.childCode(i, text, Source{}, nil, nil)
+			continue
+		}
 		text, end := stringLiteral(code, k)
 		at = max(end, k+1)
 		before := strings.TrimRight(code[:k], " &")
@@ -114,6 +127,24 @@ func (w *walker) awkPipes(i int, code string) {
 			}
 		}
 	}
+}
+
+// pipedName reports whether the constant at k is given to a variable that a program of awk reads from or writes to.
+func pipedName(code string, k int) bool {
+	name := strings.TrimRight(code[:k], " ")
+	if !strings.HasSuffix(name, "=") {
+		return false
+	}
+	name = strings.TrimRight(name[:len(name)-1], " ")
+	start := len(name)
+	for start > 0 && isNameByte(name[start-1]) {
+		start--
+	}
+	if name = name[start:]; name == "" {
+		return false
+	}
+	rest := strings.ReplaceAll(code[k:], " ", "")
+	return strings.Contains(rest, name+"|getline") || strings.Contains(rest, "|"+name) || strings.Contains(rest, name+"|&getline")
 }
 
 // toolCommands finds exec and spawn of Tcl, whose arguments are words and not constants.

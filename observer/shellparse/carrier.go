@@ -330,16 +330,30 @@ func (w *walker) vim(i int, r Run) {
 	for j, a := range r.Args {
 		v := a
 		switch {
-		case (a.Text == "-c" || a.Text == "--cmd") && j+1 < len(r.Args):
+		case (a.Text == "--cmd" || len(a.Text) < 7 && strings.HasPrefix(a.Text, "-") && strings.HasSuffix(a.Text, "c")) && j+1 < len(r.Args):
 			v = r.Args[j+1]
 		case strings.HasPrefix(a.Text, "+"):
 			v.Text = a.Text[1:]
 		default:
 			continue
 		}
-		if code, ok := strings.CutPrefix(strings.TrimLeft(v.Text, ": "), "!"); ok {
-			v.Text = code
-			w.child(i, v, Source{}, nil)
+		w.exCommand(i, v)
+	}
+}
+
+// exCommand finds the shell command in a command of the line editor: !cmd, silent !cmd, %!cmd, r !cmd, call system("cmd").
+func (w *walker) exCommand(i int, v Word) {
+	text := strings.TrimLeft(v.Text, ": ")
+	for _, p := range [...]string{"silent!", "silent", "sil!", "sil", "%", ".", "0", "$", "read", "r", "write ", "w ", "terminal ", "term "} {
+		rest, found := strings.CutPrefix(text, p)
+		if text = strings.TrimLeft(rest, " "); found && strings.HasPrefix(p, "term") {
+			text = "!" + text
 		}
 	}
+	if code, ok := strings.CutPrefix(text, "!"); ok {
+		v.Text = code
+		w.child(i, v, Source{}, nil)
+		return
+	}
+	w.foreign(i, v.Text, "vim")
 }

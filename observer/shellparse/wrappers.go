@@ -43,6 +43,9 @@ func (w *walker) unwrap(r *Run, words []Word) []Word {
 				return words
 			}
 			rest, ok = behind(r, name, spec, words)
+			if n := len(rest); ok && name == "repeat" && n > 2 && rest[0].Text == "{" && rest[n-1].Text == "}" { // zsh
+				rest = rest[1 : n-1]
+			}
 			if ok && name == "nsenter" {
 				r.Host = r.Host || hostSpaces(words[:len(words)-len(rest)])
 			}

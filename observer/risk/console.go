@@ -1,0 +1,138 @@
+package risk
+
+import (
+	"net/url"
+	"strings"
+
+	"github.com/caro-mesh/caro-node/observer/shellparse"
+	"github.com/caro-mesh/caro-node/observer/wordset"
+)
+
+// Programs that talk to a server take statements of its language: behind an option, as a word, or on their input. What the
+// statement does is said by its first word, whatever the server.
+
+// statementOptions are long options behind which a statement stands.
+var statementOptions = wordset.Of(`--eval --execute --exec --command --query --sql --statement --cmd --run --expr --expression
+	--script --code --commands --statements -exec -command -query -sql`)
+
+// shortStatementOptions are the same in short; what they mean differs, so that more is asked of the text.
+var shortStatementOptions = wordset.Of(`-e -c -q -x -Q -E -s -ex -i`)
+
+// consoleWords are sub-commands that open a console.
+var consoleWords = wordset.Of(`sql shell console repl cli query exec eval run command cmd client`)
+
+// console judges statements for a server that no rule knows.
+func (a *assessor) console() {
+	r := a.at
+	if len(r.Args) == 0 && !r.Stdin.Known || noTools.Has(r.Name) || noTools.Has(sameAs[r.Name]) || shells.Has(r.Name) || interpreters.Has(r.Name) || checks[r.Name] != nil {
+		return
+	}
+	talks := consoleName(r.Name)
+	for i := range r.Args {
+		talks = talks || i < 3 && consoleWords.Has(r.Args[i].Text)
+	}
+	for i := range r.Args {
+		t := r.Args[i].Text
+		before := r.Arg(i - 1)
+		if opt, value, ok := strings.Cut(t, "="); ok && statementOptions.Has(opt) {
+			t, before = value, opt
+		}
+		if !strings.ContainsAny(t, " (") {
+			continue
+		}
+		switch {
+		case statementOptions.Has(before):
+			a.statements(t, true)
+		case shortStatementOptions.Has(before) || talks:
+			a.statements(t, talks)
+		case i == 0 || before == "" || before[0] != '-':
+			if upperStatement(t) {
+				a.sql(t)
+			}
+		}
+	}
+	if r.Stdin.Known && talks {
+		a.statements(r.Stdin.Text, true)
+	}
+}
+
+// sentStatements judges SQL that a request carries, in its address or in what it sends.
+func (a *assessor) sentStatements(r *shellparse.Run) {
+	for i := range r.Args {
+		t := r.Args[i].Text
+		if !anyIn(t, []string{"DROP", "TRUNCATE", "DELETE", "ALTER", "UPDATE"}) || len(t) > maxStatements {
+			continue
+		}
+		if plain, err := url.QueryUnescape(t); err == nil && strings.ContainsAny(t, "%+") {
+			t = plain
+		}
+		for part := range strings.FieldsFuncSeq(t, func(c rune) bool { return strings.ContainsRune(`&?="'`, c) }) {
+			if part = strings.TrimLeft(part, " "); statementVerb(part) && part[0] >= 'A' && part[0] <= 'Z' {
+				a.sql(part)
+			}
+		}
+	}
+}
+
+// consoleName reports whether a program's name says that it talks to a server: bconsole, foo-cli, barsh, bazsql.
+func consoleName(name string) bool {
+	for _, s := range [...]string{"-cli", "cli", "console", "-shell", "shell", "-client", "sql", "sqlsh", "-repl", "-db", "db"} {
+		if strings.HasSuffix(name, s) && len(name) > len(s) {
+			return true
+		}
+	}
+	return false
+}
+
+// upperStatement reports whether a text is SQL written as in manuals, which prose is not.
+func upperStatement(t string) bool {
+	for _, s := range [...]string{"DROP TABLE ", "DROP DATABASE ", "DROP SCHEMA ", "DROP KEYSPACE ", "TRUNCATE ", "DELETE FROM ",
+		"DROP COLLECTION ", "DROP INDEX ", "DROP USER ", "DROP GRAPH ", "DROP BUCKET ", "DROP STREAM ", "REMOVE TABLE ",
+		"REMOVE DATABASE ", "REMOVE NAMESPACE "} {
+		if strings.HasPrefix(t, s) {
+			return true
+		}
+	}
+	return false
+}
+
+// maxStatements bounds the text that is taken apart into statements.
+const maxStatements = 16 << 10
+
+// statements judges statements of an unknown language; sure says that the text is one for certain.
+func (a *assessor) statements(text string, sure bool) {
+	if len(text) > maxStatements {
+		text = text[:maxStatements]
+	}
+	flat := strings.ReplaceAll(text, " ", "")
+	if anyIn(flat, wipers) {
+		a.hit("app.data-delete")
+	}
+	for stmt := range strings.FieldsFuncSeq(text, func(r rune) bool { return r == ';' || r == '\n' }) {
+		stmt = strings.TrimLeft(stmt, " \t.:/\\@!|>")
+		if statementVerb(stmt) {
+			a.sql(stmt)
+			continue
+		}
+		if !sure {
+			continue
+		}
+		words := strings.Fields(stmt)
+		if len(words) == 0 {
+			continue
+		}
+		verb := strings.ToLower(strings.TrimRight(words[0], "(){},"))
+		switch verb {
+		case "flushall", "flushdb", "flush_all", "dropdatabase", "factoryreset", "factory-reset", "nuke", "wipe":
+			a.hit("tool.destroy")
+		case "drop", "truncate", "purge", "destroy", "erase", "delete", "deleteall", "rmr":
+			if len(words) > 1 {
+				a.hit("tool.destroy")
+			}
+		case "remove", "rm", "reset", "clear":
+			if len(words) > 1 && owned.Has(strings.TrimSuffix(strings.ToLower(words[1]), "s")) {
+				a.hit("tool.destroy")
+			}
+		}
+	}
+}
