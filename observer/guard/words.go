@@ -54,10 +54,20 @@ func Words() map[string][]string {
 	for _, w := range strings.Fields(removing) {
 		add(w, strings.Fields(forcing)...)
 	}
+	for _, w := range risk.Takers() {
+		add(w, risk.Owned()...)
+	}
+	for _, w := range strings.Fields("disable off deactivate suspend") {
+		add(w, risk.Shields()...)
+	}
+	for _, w := range strings.Fields("set SET config set-config") {
+		add(w, risk.WeakValues()...)
+	}
+	add("--auth", "none")
 	for _, w := range strings.Fields(searchers) {
 		add(w, strings.Fields("api-key ssh-rsa begin BEGIN keytab ovpn wp-config")...)
 	}
-	for _, w := range append(strings.Fields(alone), risk.Verbs()...) {
+	for _, w := range slices.Concat(strings.Fields(alone), risk.Verbs(), risk.OpenDoors()) {
 		add(w)
 	}
 	out := make(map[string][]string, len(needs))
@@ -79,7 +89,8 @@ const never = "//"
 var coded = map[string]string{
 	"git": "push -D -d --delete -f checkout help -c", "g": "push -D -d --delete -f checkout help -c",
 	"systemctl": "stop disable mask kill link enable start down remove off",
-	"redis-cli": "del DEL unlink UNLINK config CONFIG",
+	"redis-cli": "del DEL unlink UNLINK config CONFIG eval EVAL replicaof REPLICAOF slaveof SLAVEOF",
+	"find": "-delete -exec -execdir -ok -okdir", "gfind": "-delete -exec -execdir -ok -okdir",
 	"ansible":   "absent stopped reboot mode filesystem lvol lvg", "touch": "-r -t -d --reference --date --time -rf",
 	"aws": "rm rb sync", "gcloud": "rm rb rsync", "gsutil": "rm rb rsync", "az": "delete-batch",
 	"rclone": "delete purge sync", "mc": "rm rb mirror", "s3cmd": "del rb sync rm", "s5cmd": "rm rb sync",
@@ -137,7 +148,7 @@ const alone = `eval xargs parallel pwsh powershell iex Invoke-Expression at batc
 	mknod yes trap alias complete coproc enable hash function abbr
 	etc dev boot sys proc usr var sbin lib lib64 root Windows System32 System Library efi
 	curl wget fetch aria2c http https xh lynx nc ncat netcat telnet socat tftp ftp mail mailx mutt sendmail scp sftp
-	uudecode rev gpg openssl zf_rm zf_mv zf_chmod zf_chown zf_ln abbr pkexec FLUSHALL FLUSHDB`
+	DROP TRUNCATE DELETE UPDATE ALTER GRANT REMOVE flush_all uudecode rev gpg openssl zf_rm zf_mv zf_chmod zf_chown zf_ln abbr pkexec FLUSHALL FLUSHDB`
 
 // rewriters change files in place, and matter when they are given many.
 const rewriters = `gzip bzip2 xz zstd lzma compress lz4 pigz pbzip2 lzip brotli gunzip bunzip2 unxz dos2unix unix2dos convmv detox
@@ -152,7 +163,7 @@ const removing = `remove rm uninstall prune evict revoke disable stop kill clear
 	drain suspend pause down shutdown reload cleanup undo cancel abort invalidate rotate restart cordon`
 
 const forcing = `--all -A --force --yes --recursive --purge --no-prompt --confirm --hard --all-namespaces --auto-approve --noconfirm --cascade
-	-y --force-delete --yes-i-really-mean-it`
+	force hard -y --force-delete --yes-i-really-mean-it`
 
 // searchers look for secrets, if they do, by the words of [Parts] and by some more.
 const searchers = `rg ag ack grep egrep zgrep locate plocate mdfind findstr`
@@ -162,9 +173,9 @@ func Parts() []string { return strings.Fields(parts) }
 
 const parts = `history HIST hist .ssh id_ .env secret .pem .key .p12 .kdbx credential passw shadow token .aws .gnupg .kube
 	.netrc .config .docker keychain wallet PRELOAD cookie Cookie Login --checkpoint --use-compress --no-preserve api_key apikey
-	AKIA akia private Private stratum --donate tmp/. _GET _POST _REQUEST getRuntime ext:: EDITOR PAGER ASKPASS PROMPT VISUAL --receive-pack --upload-pack
+	AKIA akia private Private stratum --donate tmp/. _GET _POST _REQUEST getRuntime ext:: .ovpn .pgpass .pfx wp-config EDITOR PAGER ASKPASS PROMPT VISUAL --receive-pack --upload-pack
 	delete- -delete delete_ _delete delete: :delete destroy purge wipe nuke teardown tear-down drop- -drop drop: :drop drop_
-	db:reset db-reset reset-db resetdb -reset db:fresh -flush flush- decommission undeploy zeroize factory obliterate -terminate terminate- erase- -erase
+	db:reset db-reset reset-db resetdb -reset db:fresh -flush flush- decommission undeploy zeroize factory obliterate -terminate terminate- erase zap remove-
 	forget- clear-all clean-db reset- recreate insteadOf insteadof hooksPath hookspath Delete Destroy Terminate Purge`
 
 // Marks are the characters that count as words of their own, wherever they stand.

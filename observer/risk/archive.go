@@ -55,13 +55,30 @@ func unpackFiles(a *assessor, r *shellparse.Run) {
 	if r.Name == "unzip" && hasOption(r, []string{"-l", "-t", "-p", "-Z", "-v"}) {
 		return
 	}
+	a.staged(r)
 	if r.Name == "tar" && hasOption(r, []string{"--remove-files"}) {
 		a.hit("file.remove-tree")
 	}
 }
 
+// staged judges keys that are packed or copied into a folder where everybody can read.
+func (a *assessor) staged(r *shellparse.Run) {
+	open, kind := false, notSecret
+	for i := range r.Args {
+		t := strings.TrimPrefix(r.Arg(i), "--file=")
+		open = open || temporary(t) || strings.HasPrefix(t, "/var/www/") || t == "/tmp"
+		if !temporary(t) {
+			kind = max(kind, secrecy(t, r.Dir))
+		}
+	}
+	if open && kind >= secret {
+		a.hit("secret.stage")
+	}
+}
+
 // packAndRemove judges archives that the originals are moved into.
 func packAndRemove(a *assessor, r *shellparse.Run) {
+	a.staged(r)
 	if !(r.Name == "zip" && option(r, 'm') || r.Has("-sdel") || r.Name == "rar" && (r.Has("m") || r.Has("-df"))) {
 		return
 	}

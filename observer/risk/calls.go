@@ -130,6 +130,22 @@ func constants(code string) func(yield func(string) bool) {
 	}
 }
 
+// quotedAt reports whether a position lies inside a quoted text of a program.
+func quotedAt(code string, at int) bool {
+	var open byte
+	for i := 0; i < at; i++ {
+		switch c := code[i]; {
+		case c == '\\':
+			i++
+		case open == 0 && (c == '\'' || c == '"' || c == '`'):
+			open = c
+		case c == open:
+			open = 0
+		}
+	}
+	return open != 0
+}
+
 // statementVerb reports whether a text begins like a statement of SQL that loses something.
 func statementVerb(text string) bool {
 	text = strings.TrimLeft(text, " \t\n(")

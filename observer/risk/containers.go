@@ -100,7 +100,7 @@ var containerRules = []Rule{
 			"argocd app|appset|proj|cluster delete", "flux uninstall", "kops delete", "rke remove",
 			"istioctl uninstall", "kubectl patch ... ~finalizers", "talosctl reset", "nomad job stop|purge",
 			"nomad system gc", "kubectl scale --replicas=0",
-			"kubectl taint ... ~NoExecute|NoSchedule --all", "kubectl taint ... ~:NoExecute", "kubectl * destroy|purge|hibernate|restore",
+			"kubectl taint ... ~NoExecute|NoSchedule --all", "kubectl taint ... ~:NoExecute", "helm rollback --force", "kubectl * destroy|purge|hibernate|restore",
 			"kubectl cordon|drain --all", "kubectl delete lease|leases|apiservice*|pdb|cronjob*|job*|configmap*|cm|pod|po|pods|rs --all",
 			"kubectl scale ... ~--replicas=0", "kubectl certificate deny", "kubectl delete-all|nuke|bulk-action ...",
 			"kubectl rook-ceph|cnpg|minio|vitess|mayastor ... ~delete|destroy|purge|zap", "kubectl patch ... ~persistentVolumeReclaimPolicy ~Delete", "k9s ~delete",
@@ -161,7 +161,8 @@ var containerRules = []Rule{
 		Reason:     "It destroys a virtual machine or a container with its disks.",
 		Suggestion: "Take a snapshot first, or shut it down.",
 		when: []string{
-			"vagrant destroy|box",
+			"vagrant destroy|box", "qemu-img snapshot -a|-d", "qemu-img resize --shrink", "qemu-img rebase -u",
+			"crictl rm|rmi|rmp|stop|stopp -a|--all",
 			"virsh destroy|undefine|vol-delete|pool-delete|vol-wipe|net-undefine|snapshot-delete",
 			"VBoxManage unregistervm|controlvm|closemedium --delete", "VBoxManage unregistervm|closemedium",
 			"lxc|incus delete|rm", "multipass delete|purge", "qm destroy|stop", "pct destroy|stop", "pvesh delete",

@@ -170,12 +170,32 @@ func sqlClient(a *assessor, r *shellparse.Run) {
 		r.Name == "sqlite3"):
 		a.hit("sql.restore")
 	case len(r.Stdin.From) > 0:
-		a.hit("sql.restore")
+		a.pick(a.writesStatements(r), "sql.drop", "sql.restore")
 	}
+}
+
+// writesStatements reports whether what flows into a client is made of statements that drop or delete.
+func (a *assessor) writesStatements(r *shellparse.Run) bool {
+	for _, i := range a.cmd.Upstream(r.Stdin) {
+		for j := range a.cmd.Runs[i].Args {
+			if up := strings.ToUpper(a.cmd.Runs[i].Args[j].Text); anyIn(up, []string{"DROP TABLE", "DROP DATABASE", "DROP SCHEMA",
+				"TRUNCATE ", "DELETE FROM ", "DROP USER", "DROP KEYSPACE"}) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // sql judges SQL statements.
 func (a *assessor) sql(text string) {
+	if up := strings.ToUpper(text); strings.Contains(up, `\GEXEC`) && anyIn(up, []string{"DROP ", "TRUNCATE ", "DELETE FROM "}) {
+		a.hit("sql.drop")
+	}
+	if taken := strings.TrimRight(strings.ToUpper(text), " ;\n"); strings.HasSuffix(taken, "ROLLBACK") && strings.Contains(taken, "BEGIN") {
+		a.hit("sql.delete")
+		return
+	}
 	if len(text) > maxSQL {
 		text = text[:maxSQL]
 	}
@@ -351,8 +371,14 @@ func redisClient(a *assessor, r *shellparse.Run) {
 	if up := strings.ToUpper(r.Stdin.Text); strings.Contains(up, "FLUSHALL") || strings.Contains(up, "FLUSHDB") {
 		a.hit("redis.flush")
 	}
+	if (r.Has("CONFIG") || r.Has("config")) && (r.Has("protected-mode") && r.Has("no") || r.Has("requirepass") && r.Has("")) {
+		a.hit("network.open-control")
+	}
 	if r.Has("replicaof") || r.Has("slaveof") || r.Has("REPLICAOF") || r.Has("SLAVEOF") {
 		a.pick(bareAddress(lastOperandBut(r)) && !private(lastOperandBut(r)), "sql.program", "redis.delete")
+	}
+	if containsText(r, []string{"flushall", "FLUSHALL", "FlushAll"}) {
+		a.hit("sql.drop-database")
 	}
 	if (r.Has("EVAL") || r.Has("eval")) && containsText(r, []string{"'del'", "'DEL'", `"del"`, `"DEL"`, "flush", "FLUSH", "unlink"}) {
 		a.hit("redis.flush")

@@ -255,6 +255,13 @@ func partitionTool(a *assessor, r *shellparse.Run) {
 
 // writeImage judges tools that write an image to a disk.
 func writeImage(a *assessor, r *shellparse.Run) {
+	if r.Arg(0) == "create" && r.Name == "qemu-img" {
+		for _, w := range operandsOf(r, "-f -o -b -F") {
+			if holdsData(pathOf(w.Text, r.Dir)) && production(strings.ToLower(w.Text)) {
+				a.hit("file.remove-data")
+			}
+		}
+	}
 	switch r.Arg(0) {
 	case "info", "check", "map", "compare", "measure", "snapshot":
 		return

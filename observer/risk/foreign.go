@@ -163,6 +163,9 @@ func (a *assessor) foreignRemovals(code string) {
 			if start > 0 && isWordByte(code[start-1]) {
 				continue // the end of another name
 			}
+			if quotedAt(code, start) && !anyIn(code, []string{"exec", "eval", "system", "popen", "subprocess", "spawn", "run", "compile"}) {
+				continue // text that is printed or compared
+			}
 			a.foreignRemoval(code[at:], f.single)
 			a.foreignTargets(code)
 		}

@@ -25,12 +25,12 @@ var genericRules = []Rule{
 
 // destroying are sub-commands that lose something for good.
 var destroying = wordset.Of(`delete del destroy purge wipe erase nuke drop terminate zeroize undeploy teardown tear-down decommission obliterate
-	factory-reset factoryreset delete-all deleteall destroy-all remove-all purge-all drop-all wipe-all rmall reset-all flush flush-all
+	factory-reset factoryreset delete-all deleteall destroy-all remove-all purge-all drop-all wipe-all rmall reset-all flush-all
 	flushall flushdb truncate zap eraseall wipe-all erase-flash dropdb drop-db db:drop db:reset db:wipe db:purge db:nuke reset-db resetdb wipedb clear-all forget shred
 	delete-batch bulk-delete deprovision deregister destroy! stack:delete infra:destroy nuke-db clean-db unpublish yank`)
 
 // removing are sub-commands that take something away that is of smaller scope or can be brought back.
-var removing = wordset.Of(`remove rm uninstall reset prune evict revoke disable stop kill restart clear clean gc unlink detach unregister
+var removing = wordset.Of(`remove rm uninstall reset flush prune evict revoke disable stop kill restart clear clean gc unlink detach unregister
 	expire rollback revert drain cordon suspend pause down shutdown reload cleanup undo cancel abort invalidate rotate`)
 
 // asking are sub-commands that only look, make or try something; what stands behind them is a name.
@@ -78,6 +78,10 @@ func (a *assessor) namedTool() {
 		}
 	}
 	first, _ := r.Operand(0)
+	if !lookingVerbs.Has(first) && namedForIt(r.Name) {
+		a.hit("tool.destroy")
+		return
+	}
 	if !lookingVerbs.Has(first) || makingVerbs.Has(first) {
 		if a.destroyingOption(); a.hits > a.shown {
 			return
@@ -98,6 +102,9 @@ func (a *assessor) namedTool() {
 			a.hit("tool.destroy")
 			return
 		case removing.Has(t):
+			if hasOption(r, []string{"-r", "-R", "--recursive"}) && a.remoteTree(r) {
+				return
+			}
 			next, _ := r.Operand(i + 1)
 			precious = precious || owned.Has(strings.TrimSuffix(next, "s"))
 			a.pick(hasOption(r, forcing) || hasOption(r, []string{"-y"}) || precious && taking.Has(t) || forced(r), "tool.destroy", "tool.remove")
@@ -110,6 +117,28 @@ func (a *assessor) namedTool() {
 	if a.hits == a.shown {
 		a.console()
 	}
+}
+
+// namedForIt reports whether a program's name says that it destroys: cloud-nuke, db_wipe.
+func namedForIt(name string) bool {
+	for w := range strings.FieldsFuncSeq(strings.ToLower(name), func(c rune) bool { return c == '-' || c == '_' || c == '.' }) {
+		switch w {
+		case "nuke", "wipe", "wiper", "destroy", "destroyer", "eraser", "obliterate", "teardown", "decommission":
+			return true
+		}
+	}
+	return false
+}
+
+// remoteTree judges a recursive removal of what an address of a store names.
+func (a *assessor) remoteTree(r *shellparse.Run) bool {
+	for i := range r.Args {
+		if t := r.Args[i].Text; strings.Contains(t, "://") {
+			a.pick(wholeBucket(t), "cloud.destroy", "tool.destroy")
+			return true
+		}
+	}
+	return false
 }
 
 // taking are those of [removing] that take a thing away, and do not merely stop it.
@@ -196,6 +225,18 @@ func Verbs() []string {
 		}
 	}
 	slices.Sort(out)
+	return out
+}
+
+// Takers lists the sub-commands that are dangerous beside one of [Owned], whatever the program.
+func Takers() []string { return taking.Words() }
+
+// Owned lists the things that a sub-command of [Takers] loses, in the singular and the plural.
+func Owned() []string {
+	out := owned.Words()
+	for _, w := range owned.Words() {
+		out = append(out, w+"s")
+	}
 	return out
 }
 

@@ -92,7 +92,7 @@ var gitRules = []Rule{
 		Reason:     "It removes the way back to commits that no branch holds.",
 		Suggestion: "Leave it to git, which keeps them for weeks.",
 		when: []string{
-			"git reflog expire|delete", "git gc --prune=now|--prune=all|--prune", "git prune !-n|--dry-run",
+			"git reflog expire|delete", "git lfs prune --force|--no-verify-remote|-f", "git gc --prune=now|--prune=all|--prune", "git prune !-n|--dry-run",
 		},
 	},
 	{

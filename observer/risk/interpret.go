@@ -85,7 +85,7 @@ func (a *assessor) interpreted() {
 	case decoded:
 		a.hit("code.decoded")
 	case !r.Code.Known && shells.Has(r.Name) && r.Name != "source" && a.cmd.Runs[r.Code.From[0]].Depth <= r.Depth:
-		a.hit("code.piped")
+		a.pick(r.Root, "code.piped-root", "code.piped")
 	}
 }
 

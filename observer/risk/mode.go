@@ -104,6 +104,12 @@ func changeOwner(a *assessor, r *shellparse.Run) {
 		owner, _, _ = strings.Cut(ops[0].Text, ":")
 		ops = ops[1:]
 	}
+	for i := range r.Args {
+		if who, what, ok := strings.Cut(r.Args[i].Text, "::"); ok && r.Name == "setfacl" && recursive &&
+			(strings.HasSuffix(who, "o") || strings.HasSuffix(who, "other")) && strings.Contains(what, "w") {
+			a.hit("file.world-writable")
+		}
+	}
 	for _, w := range ops {
 		c := pathOf(w.Text, r.Dir)
 		switch p := placeOf(w, r.Dir); {

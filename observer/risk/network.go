@@ -45,6 +45,11 @@ var networkRules = []Rule{
 		Suggestion: "Use an encrypted backup tool.",
 	},
 	{
+		ID: "secret.stage", Level: high, attack: true,
+		Reason:     "It puts keys or passwords into a folder where everybody on the machine can read them.",
+		Suggestion: "Keep them in the home folder, or encrypt them first.",
+	},
+	{
 		ID: "secret.read", Level: moderate,
 		Reason:     "It shows secrets on the screen.",
 		Suggestion: "Use a password manager, and show only what is needed.",

@@ -64,6 +64,17 @@ func (a *assessor) removal(w shellparse.Word, r *shellparse.Run, recursive bool)
 		a.hit("file.remove-keys")
 		return
 	}
+	if base, _, deep := strings.Cut(w.Text, "/**"); deep && !recursive {
+		switch placeOf(shellparse.Word{Text: base + "/"}, r.Dir) {
+		case placeRoot, placeSystem, placeHome, placeVital:
+			a.hit("file.find-delete")
+			return
+		}
+	}
+	if c := a.listsStore(w); c != "" {
+		a.pick(strings.Contains(c, "backup"), "backup.delete", "file.remove-data")
+		return
+	}
 	wildcard := strings.HasSuffix(w.Text, "/*") || isStar(w.Text)
 	c := pathOf(strings.TrimSuffix(w.Text, "/*"), r.Dir)
 	switch {
@@ -125,6 +136,22 @@ func (a *assessor) listsTracked(w shellparse.Word) bool {
 		}
 	}
 	return false
+}
+
+// listsStore returns the folder of backups or of a server's data whose listing a word stands for, empty if it is none.
+func (a *assessor) listsStore(w shellparse.Word) string {
+	for _, i := range a.cmd.Upstream(shellparse.Source{From: w.From}) {
+		r := &a.cmd.Runs[i]
+		if r.Name != "ls" {
+			continue
+		}
+		for j := range r.Args {
+			if c := pathOf(r.Args[j].Text, r.Dir); holdsData(c) || wholeStore(strings.TrimSuffix(c, "/*")) {
+				return c
+			}
+		}
+	}
+	return ""
 }
 
 // listsRoot reports whether a word stands for what a listing of the root folder gives.

@@ -51,7 +51,7 @@ func Rules() []Rule {
 
 var ruleGroups = [...][]Rule{shellRules, fileRules, diskRules, gitRules, containerRules, cloudRules, dataRules,
 	networkRules, serviceRules, accountRules, packageRules, persistRules, harvestRules, escapeRules, attackRules,
-	configRules, storeRules, desktopRules, windowsRules, gearRules, cloudMoreRules, deviceRules, genericRules}
+	configRules, storeRules, desktopRules, windowsRules, gearRules, cloudMoreRules, deviceRules, listedRules, genericRules}
 
 var ruleByID = sync.OnceValue(func() map[string]*Rule {
 	m := map[string]*Rule{}
@@ -188,6 +188,12 @@ func (a *assessor) run(i int) {
 	a.anywhere()
 	if a.hits == a.shown || runners[r.Name] != "" || r.Name == "make" || r.Name == "rake" || r.Name == "just" {
 		a.namedTool()
+	}
+	if len(r.Args) > 0 {
+		a.listed()
+		if !noTools.Has(r.Name) || r.Name == "git" || r.Name == "kubectl" {
+			a.shieldsOff()
+		}
 	}
 	if a.hits == 0 && r.Guess && dangerous.Has(r.Name) {
 		a.hit("shell.unparsed")

@@ -193,6 +193,9 @@ func stopService(a *assessor, r *shellparse.Run) {
 	if !stops {
 		return
 	}
+	if r.Parent >= 0 && fleets.Has(a.cmd.Runs[r.Parent].Name) {
+		a.hit("service.stop-many")
+	}
 	for i := range r.Args {
 		name := strings.TrimSuffix(strings.TrimSuffix(r.Args[i].Text, ".service"), ".socket")
 		if i := strings.IndexByte(name, '@'); i > 0 {
@@ -208,6 +211,9 @@ func stopService(a *assessor, r *shellparse.Run) {
 		}
 	}
 }
+
+// fleets run a command on many machines.
+var fleets = wordset.Of(`ansible salt pdsh pssh parallel-ssh clush dsh`)
 
 // vitalProcesses end a session or the system when they end.
 var vitalProcesses = wordset.Of(`systemd init sshd dbus-daemon Xorg gnome-shell plasmashell WindowServer loginwindow launchd

@@ -22,6 +22,13 @@ var shellRules = []Rule{
 		ID: "code.remote", Level: high, attack: true,
 		Reason:     "It runs a program from the network that nobody has looked at.",
 		Suggestion: "Download it to a file, read it, and run it then.",
+		when: []string{
+			"deno run|install https:*|http:*", "npx|bunx|pnpx github:*|git+https:*|git+ssh:*|gist:*|https:*|http:*",
+			"pnpm|yarn|npm dlx|exec|x github:*|git+https:*|git+ssh:*|gist:*|https:*|http:*", "bun x|run github:*|https:*|http:*",
+			"pipx|uvx run git+https:*|git+ssh:*|https:*|http:*", "uvx git+https:*|https:*|http:*", "uvx --from ~git+|://", "pipx run --spec ~git+|://",
+			"uv run https:*|http:*", "nix|nix-shell run|shell|develop|-p http:*", "jbang|groovy|bb|scala-cli|kotlin|lua|amm https:*|http:*",
+			"java|javaws ~http:// -jar|-cp", "javaws http:*|https:*", "rundll32 ~http",
+		},
 	},
 	{
 		ID: "code.remote-root", Level: critical, attack: true,
@@ -46,6 +53,11 @@ var shellRules = []Rule{
 	{
 		ID: "code.piped", Level: moderate,
 		Reason:     "It runs the output of another command as a program.",
+		Suggestion: "Look at the output first.",
+	},
+	{
+		ID: "code.piped-root", Level: high,
+		Reason:     "It runs the output of another command as a program with root's rights.",
 		Suggestion: "Look at the output first.",
 	},
 	{

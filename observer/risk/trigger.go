@@ -56,6 +56,7 @@ func (p *pattern) needs(options bool) []string {
 		}
 		out := slices.Clone(t.words)
 		for i, w := range out {
+			w = strings.TrimSuffix(w, ":*")
 			out[i] = w[strings.LastIndexByte(w, ':')+1:] // db:drop counts as two words
 		}
 		if !slices.ContainsFunc(out, func(w string) bool { return !plain(w) }) {

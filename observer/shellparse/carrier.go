@@ -261,6 +261,9 @@ func (w *walker) remoteAfter(i int, r Run, subs ...string) {
 				for len(rest) > 0 && (rest[0].Text == "--" || strings.HasPrefix(rest[0].Text, "-")) {
 					rest = rest[1:]
 				}
+				if r.Name == "adb" && len(rest) > 2 && rest[0].Text == "su" { // the shell there sees no quotes of here
+					rest = rest[2:]
+				}
 				if len(rest) > 0 {
 					w.child(i, joined(rest), r.Stdin, at(PlaceRemote))
 				}
