@@ -64,6 +64,9 @@ func Words() map[string][]string {
 		add(w, risk.WeakValues()...)
 	}
 	add("--auth", "none")
+	for _, w := range strings.Fields("--role --roles --permission --permissions --access-level --grant --privilege --privileges role permission roles") {
+		add(w, risk.AdminRoles()...)
+	}
 	for _, w := range strings.Fields(searchers) {
 		add(w, strings.Fields("api-key ssh-rsa begin BEGIN keytab ovpn wp-config")...)
 	}
@@ -90,8 +93,8 @@ var coded = map[string]string{
 	"git": "push -D -d --delete -f checkout help -c", "g": "push -D -d --delete -f checkout help -c",
 	"systemctl": "stop disable mask kill link enable start down remove off",
 	"redis-cli": "del DEL unlink UNLINK config CONFIG eval EVAL replicaof REPLICAOF slaveof SLAVEOF",
-	"find": "-delete -exec -execdir -ok -okdir", "gfind": "-delete -exec -execdir -ok -okdir",
-	"ansible":   "absent stopped reboot mode filesystem lvol lvg", "touch": "-r -t -d --reference --date --time -rf",
+	"find":      "-delete -exec -execdir -ok -okdir", "gfind": "-delete -exec -execdir -ok -okdir",
+	"ansible": "absent stopped reboot mode filesystem lvol lvg", "touch": "-r -t -d --reference --date --time -rf",
 	"aws": "rm rb sync", "gcloud": "rm rb rsync", "gsutil": "rm rb rsync", "az": "delete-batch",
 	"rclone": "delete purge sync", "mc": "rm rb mirror", "s3cmd": "del rb sync rm", "s5cmd": "rm rb sync",
 	"oci": "bulk-delete",
@@ -163,7 +166,7 @@ const removing = `remove rm uninstall prune evict revoke disable stop kill clear
 	drain suspend pause down shutdown reload cleanup undo cancel abort invalidate rotate restart cordon`
 
 const forcing = `--all -A --force --yes --recursive --purge --no-prompt --confirm --hard --all-namespaces --auto-approve --noconfirm --cascade
-	force hard -y --force-delete --yes-i-really-mean-it`
+	force hard --no-dry-run --dry-run DRY_RUN DRYRUN --all-users --all-projects --everything -y --force-delete --yes-i-really-mean-it`
 
 // searchers look for secrets, if they do, by the words of [Parts] and by some more.
 const searchers = `rg ag ack grep egrep zgrep locate plocate mdfind findstr`

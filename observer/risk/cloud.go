@@ -157,6 +157,7 @@ var cloudRules = []Rule{
 			"consul kv delete", "consul leave", "vault secrets disable", "vault kv destroy|delete|metadata",
 			"vault delete", "vault operator seal|generate-root|rekey|init", "vault token revoke",
 			"vault lease revoke", "nomad system gc", "kcat ~-P", "pulsar-admin ... delete",
+			"consul force-leave", "kafka-acls|kafka-acls.sh ~User:* ~--add", "nats server|account cluster|raft step-down|peer-remove",
 		},
 	},
 }

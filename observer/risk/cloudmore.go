@@ -62,6 +62,9 @@ var cloudMoreRules = []Rule{
 			"aws autoscaling ... =--desired-capacity|--max-size =0", "gcloud ... ~--size=0|--max-instances=0", "az vmss scale =0",
 			"heroku ps:scale ~=0", "fly|flyctl scale count 0", "docker service scale ~=0", "dokku ps:scale ~=0", "cf scale =-i =0",
 			"kubectl scale ... =--replicas =0", "nomad job scale * 0", "flux suspend --all",
+			"aws lambda put-function-concurrency =--reserved-concurrent-executions =0", "aws lambda put-function-concurrency --reserved-concurrent-executions=0", "aws application-autoscaling ... =--max-capacity =0",
+			"az containerapp|functionapp|appservice ... =--max-replicas|--number-of-workers =0", "gcloud run services update --max-instances=0", "az aks nodepool scale =0",
+			"eksctl scale nodegroup =0 =--nodes|-N", "doctl ... --count=0|--max-nodes=0", "docker|nerdctl service update --replicas=0|--replicas~0",
 		},
 	},
 	{
@@ -112,6 +115,7 @@ var cloudMoreRules = []Rule{
 			"argocd account|proj update-password|add-source|allow-cluster-resource ~*",
 			"argocd app|cluster|repo delete|rm", "flux delete|uninstall ...", "istioctl uninstall|x ~--purge",
 			"velero ... delete",
+			"gcloud sql users set-password|create", "gcloud compute instances|project-info add-metadata ~ssh-keys|startup-script|block-project-ssh-keys", "gcloud sql instances patch ~authorized-networks=0.0.0.0|--no-require-ssl|--no-backup",
 		},
 	},
 }

@@ -16,7 +16,7 @@ var statementOptions = wordset.Of(`--eval --execute --exec --command --query --s
 	--script --code --commands --statements -exec -command -query -sql`)
 
 // shortStatementOptions are the same in short; what they mean differs, so that more is asked of the text.
-var shortStatementOptions = wordset.Of(`-e -c -q -x -Q -E -s -ex -i`)
+var shortStatementOptions = wordset.Of(`-e -c -q -x -Q -E -s -ex -i -v`)
 
 // consoleWords are sub-commands that open a console.
 var consoleWords = wordset.Of(`sql shell console repl cli query exec eval run command cmd client`)
@@ -56,6 +56,24 @@ func (a *assessor) console() {
 	}
 }
 
+// deepStatement judges statements whose verb stands behind a subject: manage truncate ns prod, acr purge --ago 0d.
+func (a *assessor) deepStatement(words []string, sure bool) {
+	for i := 0; i < 3 && i < len(words); i++ {
+		w := strings.ToLower(words[i])
+		if end := strings.IndexAny(w, ":="); end > 0 {
+			w = w[:end]
+		}
+		switch {
+		case sure && i == 0 && plainVerb(w) && len(w) > 3 && affixed(w):
+			a.hit("tool.destroy")
+		case w == "truncate" || w == "purge" || w == "destroy" || w == "wipe" || w == "drop":
+			if sure && i > 0 || i+1 < len(words) && owned.Has(strings.TrimSuffix(strings.ToLower(words[i+1]), "s")) {
+				a.hit("tool.destroy")
+			}
+		}
+	}
+}
+
 // sentStatements judges SQL that a request carries, in its address or in what it sends.
 func (a *assessor) sentStatements(r *shellparse.Run) {
 	for i := range r.Args {
@@ -76,7 +94,7 @@ func (a *assessor) sentStatements(r *shellparse.Run) {
 
 // consoleName reports whether a program's name says that it talks to a server: bconsole, foo-cli, barsh, bazsql.
 func consoleName(name string) bool {
-	for _, s := range [...]string{"-cli", "cli", "console", "-shell", "shell", "-client", "sql", "sqlsh", "-repl", "-db", "db"} {
+	for _, s := range [...]string{"-cli", "cli", "info", "adm", "console", "-shell", "shell", "-client", "sql", "sqlsh", "-repl", "-db", "db"} {
 		if strings.HasSuffix(name, s) && len(name) > len(s) {
 			return true
 		}
@@ -114,11 +132,11 @@ func (a *assessor) statements(text string, sure bool) {
 			a.sql(stmt)
 			continue
 		}
-		if !sure {
-			continue
-		}
 		words := strings.Fields(stmt)
 		if len(words) == 0 {
+			continue
+		}
+		if a.deepStatement(words, sure); !sure {
 			continue
 		}
 		verb := strings.ToLower(strings.TrimRight(words[0], "(){},"))

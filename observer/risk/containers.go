@@ -104,6 +104,7 @@ var containerRules = []Rule{
 			"kubectl cordon|drain --all", "kubectl delete lease|leases|apiservice*|pdb|cronjob*|job*|configmap*|cm|pod|po|pods|rs --all",
 			"kubectl scale ... ~--replicas=0", "kubectl certificate deny", "kubectl delete-all|nuke|bulk-action ...",
 			"kubectl rook-ceph|cnpg|minio|vitess|mayastor ... ~delete|destroy|purge|zap", "kubectl patch ... ~persistentVolumeReclaimPolicy ~Delete", "k9s ~delete",
+			"kubectl apply|create|replace -f ~raw.githubusercontent.com ~/main/|/master/|/HEAD/ !--dry-run|--dry-run=client|--dry-run=server",
 		},
 	},
 	{
@@ -138,6 +139,8 @@ var containerRules = []Rule{
 		Suggestion: "Bind a role with the rights that are needed, in one namespace.",
 		when: []string{
 			"kubectl create clusterrolebinding ~cluster-admin",
+			"kubectl adm policy add-scc-to-user|add-scc-to-group ~privileged|anyuid|hostaccess", "kubectl adm policy add-cluster-role-to-user|add-cluster-role-to-group|add-role-to-user ~admin", "kubectl policy add-scc-to-user|add-role-to-user ~privileged|admin",
+			"kubectl create rolebinding ~--clusterrole=cluster-admin", "kubectl set|edit|patch subject|clusterrolebinding|clusterrolebindings ~cluster-admin|system:anonymous",
 		},
 	},
 	{
@@ -174,6 +177,7 @@ var containerRules = []Rule{
 			"ovftool --overwrite", "onevm|onetemplate|oneimage|onedatastore ... terminate|delete|--hard", "onevm terminate|poweroff",
 			"bhyvectl ~--destroy", "firecracker-ctl|ignite|lima delete|rm",
 			"docker-machine|machine rm|kill", "proxmoxer|pveum ... delete", "podman machine|pod rm|reset -f|--force",
+			"virsh snapshot-revert|snapshot-restore|restore|managedsave-remove|checkpoint-delete", "prlctl snapshot-switch", "tart delete",
 		},
 	},
 }

@@ -141,6 +141,11 @@ var dataRules = []Rule{
 		Suggestion: "Take a snapshot first, and name the index.",
 	},
 	{
+		ID: "http.shutdown", Level: high,
+		Reason:     "It asks a server to stop.",
+		Suggestion: "Stop it with its service manager, which starts it again when needed.",
+	},
+	{
 		ID: "http.delete", Level: moderate,
 		Reason:     "It asks a server to delete something.",
 		Suggestion: "Run the same address with GET first.",
@@ -244,6 +249,9 @@ func (a *assessor) statement(words []string, stmt string) {
 		}
 	case "ALTER":
 		switch {
+		case words[1] == "SYSTEM" && anyIn(strings.ReplaceAll(stmt, " ", ""), []string{"FSYNC=OFF", "FULL_PAGE_WRITES=OFF", "SSL=OFF",
+			"FSYNCTOOFF", "LOGGING_COLLECTOR=OFF", "ROW_SECURITY=OFF"}):
+			a.hit("tool.protection-off")
 		case strings.Contains(stmt, " DELETE WHERE ") || strings.Contains(stmt, " UPDATE ") && where:
 			a.pick(!trivial(stmt), "sql.delete", "sql.delete-all")
 		case strings.Contains(stmt, " DROP ") && !strings.Contains(stmt, "DROP CONSTRAINT") && !strings.Contains(stmt,
@@ -289,7 +297,7 @@ func (a *assessor) statement(words []string, stmt string) {
 		case words[0] == "WITH" && strings.Contains(stmt, " DELETE FROM "):
 			a.pick(where, "sql.delete", "sql.delete-all")
 		case strings.Contains(stmt, "PG_TERMINATE_BACKEND("):
-			a.hit("sql.schema")
+			a.pick(strings.Contains(stmt, "PG_STAT_ACTIVITY") && !where, "process.kill-all", "sql.schema")
 		}
 	}
 }
@@ -353,6 +361,13 @@ func plainSQL(text string) string {
 
 func mongoClient(a *assessor, r *shellparse.Run) {
 	text := r.Line() + r.Stdin.Text
+	flat := strings.ReplaceAll(text, " ", "")
+	if anyIn(flat, []string{"shutdown:1", "dropAllRoles", "dropAllUsers", "dropUser("}) {
+		a.hit("mongo.delete")
+	}
+	if anyIn(flat, []string{"createUser(", "grantRolesToUser("}) && anyIn(flat, []string{`"root"`, "'root'", "__system", "userAdminAnyDatabase", "dbAdminAnyDatabase"}) {
+		a.hit("sql.grant-all")
+	}
 	for _, x := range []string{"dropDatabase(", ".drop(", "deleteMany({})", "remove({})", "dropAllUsers",
 		"dropCollection", "drop_database", "shutdownServer", "dropUser("} {
 		if strings.Contains(text, x) {

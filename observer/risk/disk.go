@@ -87,6 +87,7 @@ var diskRules = []Rule{
 			"lfs rmfid|migrate", "xfs_quota ~-x~limit", "quotaoff -a",
 			"exportfs -ua|-au", "snapper delete|rollback|undochange ...", "tune2fs ~^has_journal|-O~^",
 			"fsck -y|-f /dev/*", "ntfsresize|e2undo ...",
+			"zpool detach", "zpool offline -f",
 		},
 	},
 	{
@@ -104,6 +105,7 @@ var diskRules = []Rule{
 		Suggestion: "Name the one mount point.",
 		when: []string{
 			"umount -a|--all", "umount -l|-f /|/home|/var|/usr",
+			"mount ~remount,ro $/|/usr|/var|/home|/boot", "fsfreeze -f|--freeze", "xfs_freeze -f",
 		},
 	},
 	{
@@ -152,11 +154,11 @@ func copyBlocks(a *assessor, r *shellparse.Run) {
 			a.hit("disk.overwrite")
 		case w.Open && !w.Guarded && strings.HasPrefix(target, "$"):
 			a.pick(a.fromDisks(w), "disk.overwrite", "disk.open-target")
+		case huge(r):
+			a.hit("file.fill-disk")
 		case p == placeVital || p == placeDeep:
 			a.pick(p == placeVital, "file.overwrite-vital", "file.write-system")
 		case !containsText(r, []string{"count=", "bs="}) && (r.Has("if=/dev/zero") || r.Has("if=/dev/urandom")):
-			a.hit("file.fill-disk")
-		case huge(r):
 			a.hit("file.fill-disk")
 		default:
 			a.hit("disk.image")

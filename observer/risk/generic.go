@@ -30,7 +30,7 @@ var destroying = wordset.Of(`delete del destroy purge wipe erase nuke drop termi
 	delete-batch bulk-delete deprovision deregister destroy! stack:delete infra:destroy nuke-db clean-db unpublish yank`)
 
 // removing are sub-commands that take something away that is of smaller scope or can be brought back.
-var removing = wordset.Of(`remove rm uninstall reset flush prune evict revoke disable stop kill restart clear clean gc unlink detach unregister
+var removing = wordset.Of(`remove rm rmi uninstall reset flush prune evict revoke disable stop kill restart clear clean gc unlink detach unregister
 	expire rollback revert drain cordon suspend pause down shutdown reload cleanup undo cancel abort invalidate rotate`)
 
 // asking are sub-commands that only look, make or try something; what stands behind them is a name.
@@ -45,7 +45,7 @@ var makingVerbs = wordset.Of(`create add new init build run exec start install a
 
 // forcing are options with which a sub-command of smaller scope is not small any more.
 var forcing = []string{"--all", "-A", "--force", "--yes", "--recursive", "--purge", "--no-prompt", "--confirm", "--hard",
-	"--all-namespaces", "--force-delete", "--auto-approve", "--noconfirm", "--cascade", "--yes-i-really-mean-it"}
+	"--all-namespaces", "--all-users", "--all-projects", "--everything", "--force-delete", "--auto-approve", "--noconfirm", "--cascade", "--yes-i-really-mean-it"}
 
 // noTools are programs whose words are data and no sub-commands, or that have rules which say more.
 var noTools = wordset.Of(`echo printf print cat less more man info tldr whatis apropos which whereis type command cd pushd popd ls mkdir rmdir touch cp
@@ -101,20 +101,21 @@ func (a *assessor) namedTool() {
 		case destroying.Has(t) || affixed(t):
 			a.hit("tool.destroy")
 			return
-		case removing.Has(t):
+		case removing.Has(t), removing.Has(t[strings.LastIndexByte(t, ':')+1:]):
 			if hasOption(r, []string{"-r", "-R", "--recursive"}) && a.remoteTree(r) {
 				return
 			}
 			next, _ := r.Operand(i + 1)
 			precious = precious || owned.Has(strings.TrimSuffix(next, "s"))
-			a.pick(hasOption(r, forcing) || hasOption(r, []string{"-y"}) || precious && taking.Has(t) || forced(r), "tool.destroy", "tool.remove")
+			a.pick(hasOption(r, forcing) || hasOption(r, []string{"-y"}) || precious && taking.Has(t) || forced(r) || forReal(r), "tool.destroy", "tool.remove")
 			return
 		case lookingVerbs.Has(t):
-			return
+			verbs = 4
 		}
 		precious = precious || owned.Has(strings.TrimSuffix(t, "s"))
 	}
 	if a.hits == a.shown {
+		a.grantsAll()
 		a.console()
 	}
 }

@@ -58,6 +58,8 @@ var gitRules = []Rule{
 		when: []string{
 			"git clean -f|--force|-d|-x|-X !-n|--dry-run|-i|--interactive", "hg purge",
 			"git rm -r|-f .|[*]|./|:/ !--cached",
+			"p4 client|workspace|label|branch -d", "p4 revert|clean ...", "svn cleanup --remove-unversioned|--remove-ignored",
+			"hg clean --all|--ignored", "fossil clean -x|--force|-f|--extra",
 		},
 	},
 	{
@@ -85,6 +87,9 @@ var gitRules = []Rule{
 		Suggestion: "Work on a fresh clone, and keep a backup.",
 		when: []string{
 			"git filter-branch|filter-repo", "bfg ...", "git replace", "git update-ref -d",
+			"jj op abandon|restore|undo", "hg rollback|histedit", "svn delete|rm|remove ~://",
+			"fossil purge|scrub|shun", "hg debugstrip|prune|evolve ...", "jj op|operation abandon",
+			"java ~bfg",
 		},
 	},
 	{
@@ -151,6 +156,8 @@ var gitRules = []Rule{
 			"svn rm|delete|del|remove ~://", "p4 obliterate|delete", "cvs ~remove", "fossil purge|scrub",
 			"darcs obliterate", "bzr uncommit", "gh run delete", "gh api -X|--method ~repos", "gh issue|pr delete",
 			"gh pr merge --admin", "glab release|mr delete",
+			"gh|glab repo transfer|archive", "gh repo rename --yes", "gh api ~collaborators ~permission=admin",
+			"gh api ~/transfer|/hooks|/keys ~POST|PUT",
 		},
 	},
 }

@@ -22,6 +22,10 @@ var listedRules = []Rule{
 		ID: "service.stop-many", Level: high,
 		Reason:     "It stops or removes a service on many machines at once.",
 		Suggestion: "Try it on one machine first.",
+		when: []string{
+			"supervisorctl|pm2|monit|forever stop|delete|remove|kill all", "supervisorctl shutdown", "forever stopall",
+			"pm2 kill", "systemctl stop|kill|disable|mask *[*]*",
+		},
 	},
 }
 

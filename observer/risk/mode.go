@@ -23,6 +23,15 @@ func widely(mode string) bool {
 	return n >= 3 && strings.Trim(mode, "01234567") == "" && strings.IndexByte("2367", mode[n-1]) >= 0
 }
 
+// readable reports whether a mode lets everybody read.
+func readable(mode string) bool {
+	if n := len(mode); n >= 3 && strings.Trim(mode, "01234567") == "" {
+		return (mode[n-1]-'0')&4 != 0
+	}
+	who, what, ok := cutAny(mode, "+=")
+	return ok && strings.ContainsAny(who, "oa") && strings.Contains(what, "r")
+}
+
 func cutAny(s, chars string) (string, string, bool) {
 	if i := strings.IndexAny(s, chars); i >= 0 {
 		return s[:i], s[i+1:], true
@@ -52,6 +61,8 @@ func changeMode(a *assessor, r *shellparse.Run) {
 		c := pathOf(w.Text, r.Dir)
 		system := p == placeRoot || p == placeSystem && !served.Has(c) || p == placeVital && c[0] != '~' || p == placeDisk
 		switch {
+		case readable(mode) && secrecy(w.Text, r.Dir) == grave:
+			a.hit("file.permissions-home")
 		case setsUserID(mode) && shells.Has(c[strings.LastIndexByte(c, '/')+1:]):
 			a.hit("file.setuid-shell")
 		case setsUserID(mode) && !strings.HasPrefix(mode, "2") && !strings.HasPrefix(mode, "g"):

@@ -118,6 +118,7 @@ var networkRules = []Rule{
 			"iptables -P|--policy INPUT|FORWARD|OUTPUT DROP|REJECT", "ufw default deny|reject outgoing",
 			"ufw deny|reject 22|22/tcp|ssh|OpenSSH",
 			"iptables -A|-I ~DROP|REJECT !--dport|-s|--source|-i|-m|--in-interface", "iptables =--dport =22 =DROP",
+			"firewall-cmd ~--remove-service=ssh|--remove-port=22/|--remove-interface", "firewall-cmd --zone=drop|--set-default-zone=drop|--set-default-zone=block",
 		},
 	},
 	{

@@ -47,6 +47,9 @@ var packageRules = []Rule{
 		ID: "package.remove-all", Level: high,
 		Reason:     "It removes everything that another command lists as installed.",
 		Suggestion: "Print the list first, and name what shall go.",
+		when: []string{
+			"nix-env -e|--uninstall ~*|.*", "conda|mamba|micromamba env|remove ~base",
+		},
 	},
 	{
 		ID: "package.install", Level: moderate,

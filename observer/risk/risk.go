@@ -104,6 +104,9 @@ func (a *assessor) hit(id string) {
 		a.shown++
 	}
 	level := rule.Level
+	if level == vocabulary.RiskModerate && a.at != nil && a.inProduction(id) {
+		level = vocabulary.RiskHigh
+	}
 	if rule.data {
 		level = a.weighed(level)
 	}

@@ -364,6 +364,11 @@ func curlCommand(a *assessor, r *shellparse.Run) {
 			"--request=DELETE") || strings.HasPrefix(t, "--method=DELETE")
 	}
 	for i := range r.Args {
+		if t := r.Args[i].Text; strings.HasSuffix(t, "/shutdown") || strings.HasSuffix(t, "/_shutdown") || strings.HasSuffix(t, "/quitquitquit") {
+			if r.Has("-XPOST") || r.Has("POST") || r.Has("PUT") || r.Has("--post") {
+				a.hit("http.shutdown")
+			}
+		}
 		if t := r.Args[i].Text; strings.Contains(t, "/admin/tsdb/delete_series") || strings.Contains(t, "<delete>") {
 			a.hit("search.delete")
 		}

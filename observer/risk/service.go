@@ -27,6 +27,9 @@ var serviceRules = []Rule{
 		ID: "service.stop-vital", Level: high,
 		Reason:     "It stops a service without which the machine cannot be reached or is not protected.",
 		Suggestion: "Restart instead of stop, and keep a second way in.",
+		when: []string{
+			"fuser -k|--kill 5432/tcp|3306/tcp|6379/tcp|27017/tcp|9200/tcp|22/tcp|2379/tcp|9092/tcp|5672/tcp|443/tcp",
+		},
 	},
 	{
 		ID: "service.stop", Level: moderate,
@@ -80,6 +83,10 @@ var serviceRules = []Rule{
 		ID: "process.kill-all", Level: high,
 		Reason:     "It ends every process, or one that the system or a session needs.",
 		Suggestion: "Name the one process by its ID.",
+		when: []string{
+			"qdel|bkill all|0", "condor_rm|scancel =-all|-a|--all", "scancel -u|--user root",
+			"skill -KILL -u", "pm2 kill",
+		},
 	},
 	{
 		ID: "process.kill", Level: moderate,
@@ -196,6 +203,7 @@ func stopService(a *assessor, r *shellparse.Run) {
 	if r.Parent >= 0 && fleets.Has(a.cmd.Runs[r.Parent].Name) {
 		a.hit("service.stop-many")
 	}
+	forGood := (r.Has("disable") || r.Has("mask")) && r.Has("--now") && !r.Has("--user")
 	for i := range r.Args {
 		name := strings.TrimSuffix(strings.TrimSuffix(r.Args[i].Text, ".service"), ".socket")
 		if i := strings.IndexByte(name, '@'); i > 0 {
@@ -206,11 +214,20 @@ func stopService(a *assessor, r *shellparse.Run) {
 				a.hit("service.stop-vital")
 			}
 		}
+		if forGood && servers.Has(name) {
+			a.hit("service.stop-vital")
+		}
 		if name == "*" || name == "--all" {
 			a.hit("service.stop-vital")
 		}
 	}
 }
+
+// servers are services that others use.
+var servers = wordset.Of(`nginx apache2 httpd haproxy varnish redis redis-server rabbitmq-server kafka elasticsearch opensearch memcached
+	php-fpm gunicorn uwsgi tomcat caddy traefik envoy squid postfix dovecot exim4 named bind9 unbound dnsmasq slapd vault consul nomad
+	prometheus grafana-server jenkins minio influxdb clickhouse-server cassandra couchdb neo4j keepalived pacemaker corosync openvpn
+	wg-quick nfs-server smbd libvirtd mongodb zookeeper chrony chronyd`)
 
 // fleets run a command on many machines.
 var fleets = wordset.Of(`ansible salt pdsh pssh parallel-ssh clush dsh`)
@@ -313,7 +330,7 @@ func gentle(r *shellparse.Run) bool {
 		s = strings.TrimPrefix(r.Arg(1), "SIG")
 	}
 	switch s {
-	case "HUP", "1", "USR1", "USR2", "WINCH", "CONT", "10", "12", "28", "18", "STOP", "TSTP", "RTMIN+1":
+	case "HUP", "1", "USR1", "USR2", "WINCH", "CONT", "10", "12", "28", "18", "RTMIN+1":
 		return true
 	}
 	return false

@@ -3,6 +3,7 @@ package risk
 import (
 	"strings"
 
+	"github.com/caro-mesh/caro-node/observer/wordset"
 	"github.com/caro-mesh/caro-node/protocol/vocabulary"
 )
 
@@ -35,6 +36,32 @@ func (a *assessor) weighed(level vocabulary.RiskLevel) vocabulary.RiskLevel {
 		return vocabulary.RiskHigh
 	}
 	return level
+}
+
+// stopping are sub-commands and options that take a service out of use until somebody starts it again.
+var stopping = wordset.Of(`stop disable mask down kill deallocate power-off poweroff suspend pause stop-instances stop-db-instance
+	stop-db-cluster stop-task stop-environment remove rm shutdown onestop isolate offline halt --scale-to-zero terminate drain`)
+
+// inProduction reports whether a moderate finding weighs more because the line names production: a service that stops there
+// is missed, and a secret that is shown there opens more.
+func (a *assessor) inProduction(id string) bool {
+	switch id {
+	case "secret.store-read":
+	case "service.stop", "cloud.change", "docker.remove", "tool.remove":
+		stops := false
+		for i := range a.at.Args {
+			stops = stops || stopping.Has(a.at.Args[i].Text)
+		}
+		if !stops {
+			return false
+		}
+	default:
+		return false
+	}
+	if a.names == namesUnknown {
+		a.names = nameOf(a.cmd.Text)
+	}
+	return a.names == namesProduction
 }
 
 func nameOf(text string) naming {

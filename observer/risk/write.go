@@ -100,6 +100,7 @@ func (a *assessor) written(w shellparse.Word, r *shellparse.Run, appends bool) {
 		a.hit("persist.option-name")
 	}
 	a.planting(w, r)
+	a.kernelWrites(c)
 	switch p := placeOf(w, r.Dir); {
 	case p == placeDisk:
 		a.hit("disk.overwrite")
