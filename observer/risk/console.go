@@ -1,7 +1,7 @@
 package risk
 
 import (
-	"net/url"
+	"encoding/hex"
 	"strings"
 
 	"github.com/caro-mesh/caro-node/observer/shellparse"
@@ -81,15 +81,37 @@ func (a *assessor) sentStatements(r *shellparse.Run) {
 		if !anyIn(t, []string{"DROP", "TRUNCATE", "DELETE", "ALTER", "UPDATE"}) || len(t) > maxStatements {
 			continue
 		}
-		if plain, err := url.QueryUnescape(t); err == nil && strings.ContainsAny(t, "%+") {
-			t = plain
-		}
+		t = plainQuery(t)
 		for part := range strings.FieldsFuncSeq(t, func(c rune) bool { return strings.ContainsRune(`&?="'`, c) }) {
 			if part = strings.TrimLeft(part, " "); statementVerb(part) && part[0] >= 'A' && part[0] <= 'Z' {
 				a.sql(part)
 			}
 		}
 	}
+}
+
+// plainQuery undoes the escapes of a web address: %20 and + are blanks. What is no escape stays. Package net/url would do the
+// same, and is more than a person at the prompt shall wait for.
+func plainQuery(t string) string {
+	if !strings.ContainsAny(t, "%+") {
+		return t
+	}
+	b := make([]byte, 0, len(t))
+	for i := 0; i < len(t); i++ {
+		switch c := t[i]; {
+		case c == '+':
+			b = append(b, ' ')
+		case c == '%' && i+2 < len(t):
+			if x, err := hex.DecodeString(t[i+1 : i+3]); err == nil {
+				b, i = append(b, x...), i+2
+				continue
+			}
+			b = append(b, c)
+		default:
+			b = append(b, c)
+		}
+	}
+	return string(b)
 }
 
 // consoleName reports whether a program's name says that it talks to a server: bconsole, foo-cli, barsh, bazsql.
