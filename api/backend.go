@@ -56,8 +56,9 @@ type Backend interface {
 	Peers(ctx context.Context) (v1.PeerPage, error)
 	// AddPeer remembers a multiaddr with /p2p/<peer ID> and starts to connect. Known peers gain the address.
 	AddPeer(ctx context.Context, multiaddr string) (v1.Peer, error)
-	// RemovePeer forgets a peer and disconnects it. Trust that was given to it stays.
-	RemovePeer(ctx context.Context, peer string) (protocol.NodeID, error)
+	// RemovePeer forgets a peer and disconnects it. Trust that was given to it stays; the answer tells by what it may come
+	// back.
+	RemovePeer(ctx context.Context, peer string) (v1.Removed, error)
 	// PingPeer measures the round trip to a peer.
 	PingPeer(ctx context.Context, peer string) (v1.Ping, error)
 

@@ -174,8 +174,7 @@ func (s *service) peerRoutes() {
 		func(ctx context.Context, in *struct {
 			Peer string `query:"peer" required:"true" minLength:"1" maxLength:"128" doc:"node ID, peer ID, fingerprint or name"`
 		}) (v1.Removed, error) {
-			id, err := s.backend.RemovePeer(ctx, in.Peer)
-			return v1.Removed{NodeID: id}, err
+			return s.backend.RemovePeer(ctx, in.Peer)
 		})
 	route(s, http.MethodPost, "/api/v1/peers/ping", "peers-ping", "Measure the round trip to a node",
 		func(ctx context.Context, in *struct{ Body v1.PingRequest }) (v1.Ping, error) {

@@ -156,7 +156,7 @@ func TestAPeerThatAnswersForAnotherIsAnErrorInTheCoverageAndCountsNothing(t *tes
 			})
 			defer server.Close()
 			var r v1.QueryResult
-			anna.caroJSON(&r, "query", "tool_usage", "--since", "3d")
+			anna.query(&r, "tool_usage", "--since", "3d")
 			usage, ok := r.Data.(*v1.ToolUsage)
 			if !ok || usage.TotalCommands != 2 || len(r.Contributors) != 1 || string(r.Contributors[0]) != bob.Fingerprint {
 				t.Errorf("bob typed 2 commands; anna learned %+v from %v", r.Data, r.Contributors)

@@ -154,6 +154,12 @@ func (n *node) caroJSON(into any, args ...string) {
 	}
 }
 
+// query asks the mesh, and waits for answers for as long as a person may: on a busy machine they take seconds.
+func (n *node) query(into *v1.QueryResult, args ...string) {
+	n.t.Helper()
+	n.caroJSON(into, append([]string{"query", "--timeout", "10s"}, args...)...)
+}
+
 // history returns the stored commands, oldest first.
 func (n *node) history() []v1.Event {
 	n.t.Helper()

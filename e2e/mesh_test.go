@@ -73,7 +73,7 @@ func TestTwoNodesExchangeSummariesAndAnswerQueries(t *testing.T) {
 
 	t.Run("a query is answered and its coverage adds up", func(t *testing.T) {
 		var r v1.QueryResult
-		anna.caroJSON(&r, "query", "tool_usage", "--since", "3d")
+		anna.query(&r, "tool_usage", "--since", "3d")
 		usage, ok := r.Data.(*v1.ToolUsage)
 		if !ok || r.Status != protocol.StatusSuccess {
 			t.Fatalf("got %+v", r)
@@ -91,7 +91,7 @@ func TestTwoNodesExchangeSummariesAndAnswerQueries(t *testing.T) {
 
 	t.Run("safety posture tells shares", func(t *testing.T) {
 		var r v1.QueryResult
-		anna.caroJSON(&r, "query", "safety_posture", "--since", "3d")
+		anna.query(&r, "safety_posture", "--since", "3d")
 		posture, ok := r.Data.(*v1.SafetyPosture)
 		if !ok {
 			t.Fatalf("got %+v", r)
@@ -103,7 +103,7 @@ func TestTwoNodesExchangeSummariesAndAnswerQueries(t *testing.T) {
 
 	t.Run("filters narrow the answer", func(t *testing.T) {
 		var r v1.QueryResult
-		anna.caroJSON(&r, "query", "tool_usage", "--since", "3d", "--filter", "category:equals:docker")
+		anna.query(&r, "tool_usage", "--since", "3d", "--filter", "category:equals:docker")
 		if usage, ok := r.Data.(*v1.ToolUsage); !ok || usage.TotalCommands != 1 {
 			t.Errorf("got %+v", r.Data)
 		}
@@ -130,7 +130,7 @@ func TestTwoNodesExchangeSummariesAndAnswerQueries(t *testing.T) {
 		bob.stop()
 		eventually(t, func() string {
 			var r v1.QueryResult
-			anna.caroJSON(&r, "query", "tool_usage", "--since", "3d")
+			anna.query(&r, "tool_usage", "--since", "3d")
 			if r.Coverage.Asked == 1 && r.Coverage.Offline == 1 && r.Coverage.Nodes[0].Reason != "" && r.Status == protocol.StatusNoData {
 				return ""
 			}
@@ -170,7 +170,7 @@ func TestANodeThatDoesNotTrustTheOtherRefusesItAndBothSaySo(t *testing.T) {
 	}
 
 	var r v1.QueryResult
-	out, err := mallory.Run(t.Context(), "query", "tool_usage", "--json")
+	out, err := mallory.Run(t.Context(), "query", "tool_usage", "--json", "--timeout", "10s")
 	var exit *nodeproc.ExitError
 	if !errors.As(err, &exit) || exit.Code != 4 {
 		t.Errorf("a query that is denied exits with %v, want code 4", err)
@@ -220,7 +220,7 @@ func TestWhoDialledInIsOfflineInTheCoverageWhenItIsGone(t *testing.T) {
 	bob.start()
 	var r v1.QueryResult
 	ask := func() v1.Coverage {
-		bob.caroJSON(&r, "query", "tool_usage")
+		bob.query(&r, "tool_usage")
 		return r.Coverage
 	}
 	if c := ask(); c.Asked != 1 || c.Offline != 1 || c.Nodes[0].Name != "my-anna" {
@@ -303,7 +303,7 @@ func TestTrustHasOneDirection(t *testing.T) {
 	bob.awaitEvents(2)
 
 	var r v1.QueryResult
-	out, err := bob.Run(t.Context(), "query", "tool_usage", "--since", "3d", "--json")
+	out, err := bob.Run(t.Context(), "query", "tool_usage", "--since", "3d", "--json", "--timeout", "10s")
 	if err == nil {
 		t.Fatalf("anna answered bob: %s", out)
 	}
@@ -313,7 +313,7 @@ func TestTrustHasOneDirection(t *testing.T) {
 	if r.Status != protocol.StatusAccessDenied || r.Coverage.Denied != 1 {
 		t.Errorf("bob got %+v, want access_denied", r)
 	}
-	anna.caroJSON(&r, "query", "tool_usage", "--since", "3d")
+	anna.query(&r, "tool_usage", "--since", "3d")
 	if u, ok := r.Data.(*v1.ToolUsage); !ok || u.TotalCommands != 2 {
 		t.Errorf("anna may ask bob and got %+v", r)
 	}
@@ -345,7 +345,7 @@ func TestSupervisorNeverGetsTheAnswerOfOneNode(t *testing.T) {
 	boss.start()
 	boss.awaitPeers(1)
 	anna.awaitEvents(1)
-	out, err := boss.Run(t.Context(), "query", "tool_usage", "--since", "3d", "--json")
+	out, err := boss.Run(t.Context(), "query", "tool_usage", "--since", "3d", "--json", "--timeout", "10s")
 	var r v1.QueryResult
 	if jsonErr := json.Unmarshal(out, &r); err == nil || jsonErr != nil {
 		t.Fatalf("%v, %v: %s", err, jsonErr, out)
@@ -370,7 +370,7 @@ func TestNodesMeetAgainAfterACrash(t *testing.T) {
 	anna.awaitPeers(1)
 	eventually(t, func() string {
 		var r v1.QueryResult
-		anna.caroJSON(&r, "query", "tool_usage", "--since", "3d")
+		anna.query(&r, "tool_usage", "--since", "3d")
 		if r.Coverage.Answered == 1 {
 			return ""
 		}

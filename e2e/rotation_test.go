@@ -59,7 +59,7 @@ func TestKeysAreRotatedWhileNodesWork(t *testing.T) {
 		t.Errorf("bob sees anna's new key as %+v", peer)
 	}
 	var answer v1.QueryResult
-	bob.caroJSON(&answer, "query", "tool_usage", "--since", "3d")
+	bob.query(&answer, "tool_usage", "--since", "3d")
 	if usage, ok := answer.Data.(*v1.ToolUsage); !ok || usage.TotalCommands != 2 || len(answer.Contributors) != 1 || answer.Contributors[0] != first.Fingerprint {
 		t.Errorf("anna's answer under the new key: %+v", answer)
 	}

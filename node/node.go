@@ -118,7 +118,7 @@ func New(ctx context.Context, c Config) (_ *Node, err error) {
 		return nil, err
 	}
 	n.door = discovery.NewGate(discovery.GateConfig{Policy: n.gate, Knocked: n.clerk.knocked, Now: c.Now})
-	if n.host, err = host.New(host.Config{Key: c.Identity.HostKey(), Listen: c.Listen, AllowPublic: c.AllowPublic, Gate: n.door, Transport: c.transport}); err != nil {
+	if n.host, err = host.New(host.Config{Key: c.Identity.HostKey(), Listen: c.Listen, AllowPublic: c.AllowPublic, Gate: n.door, Trusted: n.door.Trusts, Transport: c.transport}); err != nil {
 		return nil, err
 	}
 	defer func() {

@@ -273,15 +273,36 @@ func (n *Node) AddPeer(ctx context.Context, address string) (protocol.NodeID, er
 	return t.ID, nil
 }
 
-// RemovePeer forgets a node and disconnects it. A node of the configuration comes back at the next start.
-func (n *Node) RemovePeer(ctx context.Context, id protocol.NodeID) error {
+// Leftover is by what a node that was forgotten may come back by itself.
+type Leftover struct {
+	Trust      protocol.TrustLevel // what it is still called here
+	Trusted    bool                // so it may connect
+	Announced  bool                // on the local network, a moment ago
+	Configured bool                // in StaticPeers, which the next start reads
+}
+
+// RemovePeer forgets a node and disconnects it, and tells what is left of it. Who shall stay away has to be denied: a node
+// that is trusted may connect by itself, and one that announces itself is found again.
+func (n *Node) RemovePeer(ctx context.Context, id protocol.NodeID) (Leftover, error) {
+	var addr netip.Addr // that a rule of a subnet sees
+	if p, ok := n.registry.Peer(id); ok {
+		addr = p.Addr
+	}
+	found, announced := n.neighbours.Find(id)
+	if announced && !addr.IsValid() {
+		addr = firstAddr(found.Addrs)
+	}
 	kept := n.keeper.Remove(id)
 	n.disconnect(ctx, id, endedHere)
-	err := errors.Join(n.c.Store.ForgetCommitment(ctx, id), n.c.Store.RemovePeer(ctx, id))
-	if kept && errors.Is(err, store.ErrNotFound) {
-		return nil
+	left := Leftover{Announced: announced, Trusted: n.mayConnect(id, addr)}
+	left.Trust, _ = n.gate.Engine().Resolve(id, addr, n.c.Now())
+	configured, err := discovery.ParseTargets(n.c.StaticPeers, n.c.AllowPublic)
+	left.Configured = slices.ContainsFunc(configured, func(t discovery.Target) bool { return n.lineage.heir(t.ID) == id })
+	removed := n.c.Store.RemovePeer(ctx, id)
+	if (kept || announced) && errors.Is(removed, store.ErrNotFound) {
+		removed = nil // it was known all the same
 	}
-	return err
+	return left, errors.Join(err, removed, n.c.Store.ForgetCommitment(ctx, id))
 }
 
 // Ping measures the round trip to a connected peer and how far its clock is ahead.

@@ -83,8 +83,20 @@ type PingRequest struct {
 	Peer string `json:"peer" minLength:"1" maxLength:"128" doc:"node ID, peer ID, fingerprint or name"`
 }
 
-// Removed is the answer of DELETE /api/v1/peers: the node that is no longer in the list.
+// Removed is the answer of DELETE /api/v1/peers: the node that was forgotten.
 type Removed struct {
-	SchemaVersion int             `json:"schema_version"`
-	NodeID        protocol.NodeID `json:"node_id"`
+	SchemaVersion int                 `json:"schema_version"`
+	NodeID        protocol.NodeID     `json:"node_id"`
+	Trust         protocol.TrustLevel `json:"trust" doc:"what it is still called here"`
+	MayReturn     []Return            `json:"may_return" doc:"why it may be in the list again by itself; empty when it may not"`
 }
+
+// Return is a reason for which a node that was forgotten may come back by itself.
+type Return string
+
+// The reasons.
+const (
+	ReturnTrusted    Return = "trusted"    // it may connect
+	ReturnAnnounced  Return = "announced"  // it says on the local network that it is there
+	ReturnConfigured Return = "configured" // it stands in network.static_peers, which the next start reads
+)

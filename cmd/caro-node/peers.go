@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -12,8 +13,12 @@ import (
 )
 
 func (c *cli) peersCommand() *cobra.Command {
-	return group("peers", "See and change which nodes this one knows",
-		c.peersListCommand(), c.peersAddCommand(), c.peersRemoveCommand(), c.peersPingCommand())
+	list := c.peersListCommand()
+	g := group("peers", "See and change which nodes this one knows; alone it lists them",
+		list, c.peersAddCommand(), c.peersRemoveCommand(), c.peersPingCommand())
+	g.RunE = list.RunE
+	c.jsonFlag(g)
+	return g
 }
 
 func (c *cli) peersListCommand() *cobra.Command {
@@ -124,12 +129,32 @@ func (c *cli) peersRemoveCommand() *cobra.Command {
 			if c.json {
 				return writeJSON(c.Out, doc)
 			}
-			c.say("Forgot %s. Trust that you gave it stays; take it back with: caro-node trust clear %s", doc.NodeID.Fingerprint(), doc.NodeID)
+			c.sayRemoved(doc)
 			return nil
 		},
 	}
 	c.jsonFlag(cmd)
 	return cmd
+}
+
+// sayRemoved tells that a node was forgotten, and what brings it back.
+func (c *cli) sayRemoved(doc v1.Removed) {
+	c.say("Forgot %s.", doc.NodeID.Fingerprint())
+	trusted, announced := slices.Contains(doc.MayReturn, v1.ReturnTrusted), slices.Contains(doc.MayReturn, v1.ReturnAnnounced)
+	switch {
+	case trusted && announced:
+		c.say("It is still %s here and announces itself on this network, so it will be connected again.", doc.Trust)
+	case trusted:
+		c.say("It is still %s here, so it may connect again.", doc.Trust)
+	case announced:
+		c.say("It announces itself on this network, so it will be listed again; it is not trusted, and not connected.")
+	}
+	if trusted {
+		c.say("To keep it away: caro-node trust deny %s\nTo take back what you gave it: caro-node trust clear %s", doc.NodeID, doc.NodeID)
+	}
+	if slices.Contains(doc.MayReturn, v1.ReturnConfigured) {
+		c.say("It stands in network.static_peers, from where the next start takes it again.")
+	}
 }
 
 func (c *cli) peersPingCommand() *cobra.Command {

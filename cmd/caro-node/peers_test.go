@@ -34,3 +34,24 @@ func TestTheListOfPeersTellsWhoIsOnlineSinceWhenAndWithWhichVersion(t *testing.T
 		}
 	}
 }
+
+func TestRemovingAPeerSaysWhatBringsItBackAndHowToKeepItAway(t *testing.T) {
+	id := protocol.NewNodeID(make([]byte, 32))
+	for name, c := range map[string]struct {
+		doc          v1.Removed
+		says, silent string
+	}{
+		"a stranger":              {v1.Removed{}, "Forgot", "again"},
+		"one that is trusted":     {v1.Removed{Trust: protocol.TrustPeer, MayReturn: []v1.Return{v1.ReturnTrusted}}, "still peer here, so it may connect again.\nTo keep it away: caro-node trust deny", "network"},
+		"a trusted neighbour":     {v1.Removed{Trust: protocol.TrustPeer, MayReturn: []v1.Return{v1.ReturnTrusted, v1.ReturnAnnounced}}, "announces itself on this network, so it will be connected again.\nTo keep it away: caro-node trust deny", "static_peers"},
+		"an unknown neighbour":    {v1.Removed{MayReturn: []v1.Return{v1.ReturnAnnounced}}, "listed again; it is not trusted", "trust deny"},
+		"one of the static peers": {v1.Removed{MayReturn: []v1.Return{v1.ReturnConfigured}}, "network.static_peers", "trust deny"},
+	} {
+		var said bytes.Buffer
+		c.doc.NodeID = id
+		(&cli{stdio: stdio{Out: &bytes.Buffer{}, Err: &said}}).sayRemoved(c.doc)
+		if !strings.Contains(said.String(), c.says) || strings.Contains(said.String(), c.silent) {
+			t.Errorf("%s: said %q", name, said.String())
+		}
+	}
+}

@@ -115,6 +115,12 @@ func (g *Gate) InterceptAddrDial(p peer.ID, a ma.Multiaddr) bool {
 	return d.Allowed || undecided(d) && g.expects(id, a)
 }
 
+// Trusts reports whether the policy in force lets a node connect from an address.
+func (g *Gate) Trusts(p peer.ID, from ma.Multiaddr) bool {
+	id, err := protocol.NodeIDFromPeerID(p)
+	return err == nil && g.decide(id, ipOf(from)).Allowed
+}
+
 // InterceptAccept knows no peer yet.
 func (g *Gate) InterceptAccept(network.ConnMultiaddrs) bool { return true }
 

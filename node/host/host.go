@@ -3,6 +3,7 @@ package host
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"syscall"
 	"time"
 
@@ -39,6 +40,9 @@ type Config struct {
 	AllowPublic bool
 	// Gate decides which nodes may connect (discovery.Gate). Nil lets everybody in, who then still has to say Hello.
 	Gate connmgr.ConnectionGater
+	// Trusted reports whether the policy in force lets a node connect from the address of one of its connections. Who is not
+	// trusted may hold few streams. Nil: everybody is.
+	Trusted func(p peer.ID, from ma.Multiaddr) bool
 	// Transport replaces TCP, for simulated meshes in one process; nil means TCP.
 	Transport Transport
 }
@@ -130,10 +134,11 @@ func assemble(c Config) (*basichost.BasicHost, *swarm.Swarm, error) {
 	if err := errors.Join(store.AddPrivKey(id, c.Key), store.AddPubKey(id, c.Key.GetPublic())); err != nil {
 		return nil, nil, errors.Join(err, store.Close())
 	}
-	resources, err := newResourceManager()
+	base, err := newResourceManager()
 	if err != nil {
 		return nil, nil, errors.Join(err, store.Close())
 	}
+	resources := &strangers{ResourceManager: base, open: make(map[peer.ID]int)}
 	var inner connmgr.ConnectionGater = open{}
 	if c.Gate != nil {
 		inner = c.Gate
@@ -151,6 +156,11 @@ func assemble(c Config) (*basichost.BasicHost, *swarm.Swarm, error) {
 		swarm.WithIPv6BlackHoleSuccessCounter(nil))
 	if err != nil {
 		return nil, nil, errors.Join(err, resources.Close(), store.Close())
+	}
+	if c.Trusted != nil {
+		resources.trusted = func(p peer.ID) bool {
+			return slices.ContainsFunc(sw.ConnsToPeer(p), func(conn network.Conn) bool { return c.Trusted(p, conn.RemoteMultiaddr()) })
+		}
 	}
 	if err := addTransport(sw, c, resources, gate); err != nil {
 		return nil, nil, errors.Join(err, sw.Close(), resources.Close(), store.Close())

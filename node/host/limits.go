@@ -26,6 +26,9 @@ const (
 	// streamsPerPeer inbound: the slots of all protocols (hello 2, ping 2, summary 4, query 4), identify and its push,
 	// two for topics, and room to open the next one before the last is closed.
 	streamsPerPeer = 24
+	// streamsPerStranger inbound, for a peer that is not trusted: Hello, identify and its push. The gate lets 25 of them in at
+	// once, so that they hold 75 of unnamedStreams at most.
+	streamsPerStranger = 3
 	// window is what yamux reserves for a stream that is open: a peer may send so much before it is read.
 	window = 256 << 10
 	// unnamedStreams are inbound streams whose protocol is not negotiated yet. This bounds what strangers can park:

@@ -22,8 +22,9 @@ import (
 	v1 "github.com/caro-mesh/caro-node/api/v1"
 )
 
-// stopWithin is how long a process may take to end after SIGTERM.
-const stopWithin = 10 * time.Second
+// stopWithin is how long a process may take to end after SIGTERM, on a machine that is busy with others: the node itself
+// gives up after some seconds.
+const stopWithin = time.Minute
 
 // Node is one caro-node with its home folder. Its process may be started and stopped again and again.
 type Node struct {

@@ -177,15 +177,15 @@ func (b *Backend) AddPeer(_ context.Context, multiaddr string) (v1.Peer, error) 
 }
 
 // RemovePeer finds a peer by node ID or name.
-func (b *Backend) RemovePeer(_ context.Context, peer string) (protocol.NodeID, error) {
+func (b *Backend) RemovePeer(_ context.Context, peer string) (v1.Removed, error) {
 	defer b.lock()()
 	for i, p := range b.Known {
 		if string(p.NodeID) == peer || p.DisplayName == peer {
 			b.Known = append(b.Known[:i:i], b.Known[i+1:]...)
-			return p.NodeID, b.Failure
+			return v1.Removed{NodeID: p.NodeID, Trust: p.Trust, MayReturn: []v1.Return{}}, b.Failure
 		}
 	}
-	return "", api.Refuse(api.ErrNotFound, "there is no peer %q", peer)
+	return v1.Removed{}, api.Refuse(api.ErrNotFound, "there is no peer %q", peer)
 }
 
 // PingPeer answers for known peers.

@@ -127,17 +127,27 @@ func (b *backend) AddPeer(ctx context.Context, multiaddr string) (v1.Peer, error
 }
 
 // RemovePeer forgets a peer.
-func (b *backend) RemovePeer(ctx context.Context, name string) (protocol.NodeID, error) {
+func (b *backend) RemovePeer(ctx context.Context, name string) (v1.Removed, error) {
 	done, err := b.d.use()
 	if err != nil {
-		return "", err
+		return v1.Removed{}, err
 	}
 	defer done()
 	id, err := b.find(ctx, name, false)
 	if err != nil {
-		return "", err
+		return v1.Removed{}, err
 	}
-	return id, explain(b.d.mesh().RemovePeer(ctx, id))
+	left, err := b.d.mesh().RemovePeer(ctx, id)
+	out := v1.Removed{NodeID: id, Trust: left.Trust, MayReturn: []v1.Return{}}
+	for _, r := range []struct {
+		is  bool
+		why v1.Return
+	}{{left.Trusted, v1.ReturnTrusted}, {left.Announced, v1.ReturnAnnounced}, {left.Configured, v1.ReturnConfigured}} {
+		if r.is {
+			out.MayReturn = append(out.MayReturn, r.why)
+		}
+	}
+	return out, explain(err)
 }
 
 // PingPeer measures the round trip to a connected peer.
