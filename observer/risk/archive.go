@@ -76,6 +76,32 @@ func (a *assessor) staged(r *shellparse.Run) {
 	}
 }
 
+// laidOpen judges secrets and dumps of databases that are written where everybody can read them.
+func (a *assessor) laidOpen(c string, r *shellparse.Run) {
+	web := strings.HasPrefix(c, "/var/www/") || strings.HasPrefix(c, "/srv/http/") || strings.HasPrefix(c, "/usr/share/nginx/") ||
+		strings.Contains(c, "/public_html/") || strings.Contains(c, "/htdocs/")
+	if !web && !temporary(c) || strings.HasPrefix(c, "/dev/") && !strings.HasPrefix(c, "/dev/shm/") {
+		return
+	}
+	if web && (a.bulk(r.Stdin.From) || a.dumps(r)) || max(carries(r), a.upstreamSecrets(r.Stdin.From)) >= secret || makesKey(r) {
+		a.hit("secret.stage")
+	}
+}
+
+// dumps reports whether a run prints a whole database.
+func (a *assessor) dumps(r *shellparse.Run) bool {
+	switch r.Name {
+	case "pg_dump", "pg_dumpall", "mysqldump", "mariadb-dump", "mongodump", "slapcat":
+		return true
+	}
+	return false
+}
+
+// makesKey reports whether a run makes a key for an account and prints it.
+func makesKey(r *shellparse.Run) bool {
+	return r.Has("create-access-key") || r.Has("create-key-pair") || r.Has("create-for-rbac") || r.Has("service-accounts") && r.Has("create")
+}
+
 // packAndRemove judges archives that the originals are moved into.
 func packAndRemove(a *assessor, r *shellparse.Run) {
 	a.staged(r)

@@ -13,6 +13,8 @@ var cloudRules = []Rule{
 			"kitchen destroy", "cf delete|delete-app|delete-service|delete-org|delete-space", "nixops destroy|delete",
 			"bosh delete-deployment|delete-env|clean-up",
 			"juju destroy-model|destroy-controller|kill-controller|remove-application",
+			"salt|salt-call|salt-ssh ~state.apply|state.sls|state.highstate ~destroy|teardown|wipe|decommission|uninstall", "chef-client|chef-solo|knife ~destroy|teardown|wipe|decommission", "puppet resource|apply ~ensure=absent|ensure=purged|ensure~=>~absent|ensure~=>~purged",
+			"puppet resource|apply ~ensure=stopped|ensure~=>~stopped ~ssh|firewall|audit",
 		},
 	},
 	{
@@ -119,6 +121,7 @@ var cloudRules = []Rule{
 			"aws iam add-user-to-group ~dmin", "aws iam create-policy-version --set-as-default", "aws iam create-policy ~*",
 			"aws sso-admin attach-* ~Administrator", "az ad app|sp ... ~Owner", "gcloud ... ~roles/editor|roles/owner|roles/iam.serviceAccountTokenCreator add-iam-policy-binding",
 			"oci iam policy create|update ~manage~all-resources",
+			"az keyvault set-policy =all", "aws ec2 associate-iam-instance-profile ~dmin",
 		},
 	},
 	{

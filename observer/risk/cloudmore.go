@@ -65,6 +65,7 @@ var cloudMoreRules = []Rule{
 			"aws lambda put-function-concurrency =--reserved-concurrent-executions =0", "aws lambda put-function-concurrency --reserved-concurrent-executions=0", "aws application-autoscaling ... =--max-capacity =0",
 			"az containerapp|functionapp|appservice ... =--max-replicas|--number-of-workers =0", "gcloud run services update --max-instances=0", "az aks nodepool scale =0",
 			"eksctl scale nodegroup =0 =--nodes|-N", "doctl ... --count=0|--max-nodes=0", "docker|nerdctl service update --replicas=0|--replicas~0",
+			"gcloud ... ~--num-nodes=0|--min-instances=0", "gcloud ... =--num-nodes =0",
 		},
 	},
 	{

@@ -151,6 +151,9 @@ func (a *assessor) setting(c, text string) {
 		strings.Contains(c, ".phtml") || strings.Contains(c, "/www/") || strings.Contains(c, "htdocs")) && webShell(text) {
 		a.hit("network.web-shell")
 	}
+	if strings.Contains(text, "LD_PRELOAD=") && (c == "/etc/environment" || shellparse.RunsLater(c)) {
+		a.hit("account.preload")
+	}
 	if c == "/etc/hosts.deny" && strings.Contains(strings.ToUpper(text), "ALL") {
 		a.hit("network.firewall-lockout")
 	}

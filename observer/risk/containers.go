@@ -258,7 +258,8 @@ func (a *assessor) dockerRun(r *shellparse.Run) {
 		case "--privileged":
 			privileged = value != "false"
 		case "--cap-add":
-			privileged = privileged || value == "ALL" || value == "SYS_ADMIN"
+			privileged = privileged || value == "ALL" || value == "SYS_ADMIN" || value == "SYS_MODULE" ||
+				value == "SYS_RAWIO" || value == "DAC_READ_SEARCH" || value == "SYS_PTRACE" && containsText(r, []string{"--pid=host"})
 		case "--pid", "--ipc", "--userns", "--uts":
 			if value == "host" {
 				a.hit("docker.host-namespace")

@@ -1,7 +1,9 @@
 package risk
 
 import (
+	"regexp"
 	"strings"
+	"sync"
 
 	"github.com/caro-mesh/caro-node/observer/shellparse"
 )
@@ -146,6 +148,11 @@ var dataRules = []Rule{
 		Suggestion: "Stop it with its service manager, which starts it again when needed.",
 	},
 	{
+		ID: "http.delete-resource", Level: high, data: true,
+		Reason:     "It asks a platform or a server to delete one of its resources.",
+		Suggestion: "Run the same address with GET first.",
+	},
+	{
 		ID: "http.delete", Level: moderate,
 		Reason:     "It asks a server to delete something.",
 		Suggestion: "Run the same address with GET first.",
@@ -196,6 +203,9 @@ func (a *assessor) writesStatements(r *shellparse.Run) bool {
 func (a *assessor) sql(text string) {
 	if up := strings.ToUpper(text); strings.Contains(up, `\GEXEC`) && anyIn(up, []string{"DROP ", "TRUNCATE ", "DELETE FROM "}) {
 		a.hit("sql.drop")
+	}
+	if low := strings.ToLower(text); strings.HasPrefix(strings.TrimLeft(low, " "), `\copy`) && strings.Contains(low, " to program ") {
+		a.hit("sql.program")
 	}
 	if taken := strings.TrimRight(strings.ToUpper(text), " ;\n"); strings.HasSuffix(taken, "ROLLBACK") && strings.Contains(taken, "BEGIN") {
 		a.hit("sql.delete")
@@ -249,6 +259,8 @@ func (a *assessor) statement(words []string, stmt string) {
 		}
 	case "ALTER":
 		switch {
+		case strings.Contains(stmt, "DISABLE ROW LEVEL SECURITY") || strings.Contains(stmt, " DISABLE TRIGGER ALL"):
+			a.hit("tool.protection-off")
 		case words[1] == "SYSTEM" && anyIn(strings.ReplaceAll(stmt, " ", ""), []string{"FSYNC=OFF", "FULL_PAGE_WRITES=OFF", "SSL=OFF",
 			"FSYNCTOOFF", "LOGGING_COLLECTOR=OFF", "ROW_SECURITY=OFF"}):
 			a.hit("tool.protection-off")
@@ -263,7 +275,7 @@ func (a *assessor) statement(words []string, stmt string) {
 			a.hit("sql.schema")
 		}
 	case "GRANT":
-		a.pick(strings.Contains(stmt, "ALL PRIVILEGES ON *") || strings.Contains(stmt, "GRANT ALL ON *"),
+		a.pick(strings.Contains(stmt, "ALL PRIVILEGES ON *") || strings.Contains(stmt, "GRANT ALL ON *") || strings.HasSuffix(strings.TrimSpace(stmt), " TO PUBLIC"),
 			"sql.grant-all", "sql.schema")
 	case "CREATE", "REVOKE", "RENAME", "REINDEX", "VACUUM", "INSERT", "REPLACE", "MERGE", "FLUSH", "SHUTDOWN", "KILL",
 		"PURGE", "RESET":
@@ -309,8 +321,13 @@ func trivial(stmt string) bool {
 	case "1=1", "1", "TRUE", "''=''", "ID=ID", "0=0", "NOTFALSE":
 		return true
 	}
-	return false
+	return always().MatchString(strings.TrimSpace(cond))
 }
+
+// always matches conditions that hold for every row that has an identifier.
+var always = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`^[A-Z_."]*ID"? ?(>=? ?-?[01]|<> ?0|!= ?0|IS NOT NULL|<> ?''|!= ?'')$|^[A-Z_."]+ IS NOT NULL$`)
+})
 
 // plainSQL returns statements in upper case with single blanks, without comments and without the content of strings.
 func plainSQL(text string) string {

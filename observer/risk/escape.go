@@ -48,6 +48,7 @@ var escapeRules = []Rule{
 			"etcd ~--listen-client-urls=http://0.0.0.0|http://0.0.0.0:2379",
 			"consul agent ~enable_script_checks|0.0.0.0", "memcached ~0.0.0.0 -l", "smbd ~guest",
 			"filebrowser ~--noauth",
+			"kubectl port-forward ~0.0.0.0 svc/db|svc/postgres|svc/mysql|svc/redis|svc/mongo|svc/vault",
 		},
 	},
 	{
@@ -75,6 +76,8 @@ func (a *assessor) escaped() {
 	}
 	switch {
 	case r.User == "#-1" || r.User == "#4294967295" || r.User == "-1":
+		a.hit("account.root-escape")
+	case r.Name == "man" && hasOption(r, []string{"-P", "--pager"}):
 		a.hit("account.root-escape")
 	case r.Name == "git" && hasOption(r, []string{"-p", "--paginate"}) && r.Has("help"):
 		a.hit("account.root-escape")

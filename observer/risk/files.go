@@ -102,6 +102,9 @@ var fileRules = []Rule{
 		ID: "file.move-to-null", Level: high,
 		Reason:     "It moves files to the null device, where they are lost.",
 		Suggestion: "Delete them with rm, so that the intention is clear.",
+		when: []string{
+			"zmv|mmv ... $/dev/null",
+		},
 	},
 	{
 		ID: "file.move-over", Level: moderate,

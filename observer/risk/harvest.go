@@ -265,6 +265,9 @@ func shownSecret(a *assessor, r *shellparse.Run, w *shellparse.Word) string {
 	case strings.HasPrefix(t, "/proc/") && (t == "/proc/kcore" || a.foreignProcess(t)), t == "/dev/mem", t == "/dev/kmem",
 		t == "if=/dev/mem":
 		return "secret.process"
+	case w.Glob && (strings.HasPrefix(t, "/home/*") || strings.HasPrefix(t, "/Users/*")) && (isHistory(t, "") ||
+		secrecy(strings.Replace(t, "*", "x", 1), "") >= secret):
+		return "secret.harvest"
 	case anyIn(t, browserFiles):
 		return "secret.browser"
 	}

@@ -51,7 +51,7 @@ func (a *assessor) listed() {
 	removes, shows := false, a.shown > 0
 	for i := 0; i < len(r.Args) && i < 6; i++ {
 		t := r.Args[i].Text
-		removes = removes || destroying.Has(t) || takingAway.Has(t) || len(t) > 3 && t[0] != '-' && plainVerb(t) && affixed(t)
+		removes = removes || takesAway(t) || destroying.Has(t) || takingAway.Has(t) || len(t) > 3 && t[0] != '-' && plainVerb(t) && affixed(t)
 	}
 	if !removes && !shows {
 		return
@@ -78,6 +78,13 @@ func (a *assessor) listed() {
 
 // takingAway are sub-commands that end or remove a thing.
 var takingAway = wordset.Of(`remove rm rmi uninstall kill revoke clean evict delete del stop -delete --delete --remove`)
+
+// takesAway reports whether a sub-command such as stop-instances takes something out of use.
+func takesAway(t string) bool {
+	verb, _, ok := strings.Cut(t, "-")
+	return ok && (verb == "stop" || verb == "terminate" || verb == "delete" || verb == "reboot" || verb == "deregister" || verb == "revoke" ||
+		verb == "disable") || t == "deallocate" || t == "power-off"
+}
 
 func lists(r *shellparse.Run) bool {
 	for i := range r.Args {

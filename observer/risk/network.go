@@ -15,6 +15,7 @@ var networkRules = []Rule{
 			"ngrok|localtunnel|lt|bore|chisel|frpc|frps|cloudflared|pagekite|localxpose ...",
 			"python|python3 -m ~http.server|SimpleHTTPServer", "php -S", "socat ~LISTEN", "tailscale funnel|serve",
 			"telnetd|dropbear|vncserver|x11vnc ...", "gost ...",
+			"kubectl port-forward ~0.0.0.0",
 		},
 	},
 	{
@@ -119,6 +120,7 @@ var networkRules = []Rule{
 			"ufw deny|reject 22|22/tcp|ssh|OpenSSH",
 			"iptables -A|-I ~DROP|REJECT !--dport|-s|--source|-i|-m|--in-interface", "iptables =--dport =22 =DROP",
 			"firewall-cmd ~--remove-service=ssh|--remove-port=22/|--remove-interface", "firewall-cmd --zone=drop|--set-default-zone=drop|--set-default-zone=block",
+			"ufw delete allow ssh|22|22/tcp|OpenSSH",
 		},
 	},
 	{
@@ -128,6 +130,7 @@ var networkRules = []Rule{
 		when: []string{
 			"iptables -P|--policy INPUT|FORWARD ACCEPT", "ufw default allow", "ufw allow from any|0.0.0.0/0",
 			"firewall-cmd ~--zone=trusted|--set-default-zone=trusted",
+			"firewall-cmd ~0.0.0.0/0 ~accept",
 		},
 	},
 	{

@@ -209,6 +209,7 @@ var packageRules = []Rule{
 			"cabal install ~http://", "R|Rscript ~repos='http://", "npm config set strict-ssl false",
 			"npm set|config ~strict-ssl=false", "pacman ~SigLevel", "apk add --allow-untrusted",
 			"gem install ~http://", "go env ~GONOSUMCHECK|GONOSUMDB|GOFLAGS=-insecure",
+			"ansible-pull ~http://", "ansible-galaxy install ~http://",
 		},
 	},
 }

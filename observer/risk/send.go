@@ -305,6 +305,9 @@ func (a *assessor) copied(r *shellparse.Run) {
 		if strings.Contains(w.Text, ":") {
 			continue
 		}
+		if p := placeOf(w, r.Dir); (p == placeHome || p == placeRoot || p == placeSystem) && bareAddress(hostOf(r)) && !private(hostOf(r)) {
+			a.hit("network.send-bulk")
+		}
 		switch kind := max(secrecy(w.Text, r.Dir), a.filled(w.Text, r.Dir)); {
 		case kind == grave:
 			a.hit("network.exfiltrate")
@@ -346,6 +349,14 @@ func (a *assessor) bulk(from []int) bool {
 	return false
 }
 
+// cloudAPIs are parts of the addresses behind which platforms and servers keep whole resources.
+var cloudAPIs = []string{"api.cloudflare.com/", "api.digitalocean.com/", "api.hetzner.cloud/", "api.linode.com/", "api.vultr.com/",
+	"management.azure.com/", ".googleapis.com/", "api.heroku.com/", "api.fly.io/", "api.machines.dev/", "api.vercel.com/", "api.netlify.com/",
+	"cloud.mongodb.com/api", "api.fastly.com/", "api.scaleway.com/", "api.supabase.com/", "graph.microsoft.com/", ".okta.com/api",
+	".auth0.com/api", "api.pagerduty.com/", "api.datadoghq.", "api.render.com/", "api.planetscale.com/", "api.confluent.cloud/",
+	"/v1/sys/mounts", "/v1/sys/auth", "/service/rest/v1/repositories", "/artifactory/api/repositories", "/api/v2.0/projects", "/admin/realms",
+	"/api/datasources", "/api/orgs/", "/api/admin/users", "/v2/_catalog", "/apis/", "/redfish/v1"}
+
 func curlCommand(a *assessor, r *shellparse.Run) {
 	a.dockerAPI(r)
 	a.sentStatements(r)
@@ -364,8 +375,9 @@ func curlCommand(a *assessor, r *shellparse.Run) {
 			"--request=DELETE") || strings.HasPrefix(t, "--method=DELETE")
 	}
 	for i := range r.Args {
-		if t := r.Args[i].Text; strings.HasSuffix(t, "/shutdown") || strings.HasSuffix(t, "/_shutdown") || strings.HasSuffix(t, "/quitquitquit") {
-			if r.Has("-XPOST") || r.Has("POST") || r.Has("PUT") || r.Has("--post") {
+		if t := r.Args[i].Text; strings.HasSuffix(t, "/shutdown") || strings.HasSuffix(t, "/_shutdown") || strings.HasSuffix(t, "/quitquitquit") ||
+			strings.HasSuffix(t, "/agent/leave") || strings.HasSuffix(t, "/doDelete") || strings.HasSuffix(t, "/_bulk_delete") {
+			if r.Has("-XPOST") || r.Has("-XPUT") || r.Has("POST") || r.Has("PUT") || r.Has("--post") {
 				a.hit("http.shutdown")
 			}
 		}
@@ -388,6 +400,9 @@ func curlCommand(a *assessor, r *shellparse.Run) {
 		if strings.Contains(t, "/api/v4/projects/") || strings.Contains(t, "/api/v4/groups/") || strings.Contains(t, "/manifests/") ||
 			strings.Contains(t, "/api/v1/namespaces/") || strings.Contains(t, "/2.0/repositories/") {
 			a.hit("git.repo-delete")
+		}
+		if anyIn(t, cloudAPIs) {
+			a.hit("http.delete-resource")
 		}
 		if strings.Contains(t, "api.github.com/repos/") && strings.Count(t, "/") == 5 {
 			a.hit("git.repo-delete")

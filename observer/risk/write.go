@@ -101,6 +101,7 @@ func (a *assessor) written(w shellparse.Word, r *shellparse.Run, appends bool) {
 	}
 	a.planting(w, r)
 	a.kernelWrites(c)
+	a.laidOpen(c, r)
 	switch p := placeOf(w, r.Dir); {
 	case p == placeDisk:
 		a.hit("disk.overwrite")

@@ -50,6 +50,43 @@ func (w *walker) ansible(i int, r Run) {
 		if set["state"] == "absent" {
 			words = []string{"userdel", "-r", set["name"]}
 		}
+		if g := set["groups"] + set["group"]; g != "" && len(words) == 0 {
+			words = []string{"usermod", "-aG", g, set["name"]}
+		}
+	case "iptables":
+		if set["flush"] != "" || set["policy"] == "ACCEPT" {
+			words = []string{"iptables", "-F"}
+		}
+	case "ufw":
+		if set["state"] == "disabled" || set["state"] == "reset" {
+			words = []string{"ufw", "disable"}
+		}
+	case "selinux":
+		if set["state"] == "disabled" || set["state"] == "permissive" {
+			words = []string{"setenforce", "0"}
+		}
+	case "mysql_db", "postgresql_db", "mongodb_db":
+		if set["state"] == "absent" {
+			words = []string{"dropdb", set["name"]}
+		}
+	case "docker_volume":
+		if set["state"] == "absent" {
+			words = []string{"docker", "volume", "rm", set["name"]}
+		}
+	case "k8s":
+		if set["state"] == "absent" {
+			words = []string{"kubectl", "delete", set["kind"], set["name"]}
+		}
+	case "shutdown":
+		words = []string{"poweroff"}
+	case "parted":
+		if set["state"] == "absent" {
+			words = []string{"parted", set["device"], "rm", set["number"]}
+		}
+	case "zfs":
+		if set["state"] == "absent" {
+			words = []string{"zfs", "destroy", set["name"]}
+		}
 	case "filesystem":
 		words = []string{"mkfs", set["dev"] + set["device"]}
 	case "lvol", "lvg":

@@ -42,8 +42,8 @@ func (w *walker) carrier(i int, r Run) bool {
 		w.remoteAfter(i, r, "shell")
 	case "heroku":
 		w.remoteAfter(i, r, "run", "run:detached")
-	case "salt", "salt-ssh":
-		w.remoteAfter(i, r, "cmd.run", "cmd.shell")
+	case "salt", "salt-ssh", "salt-call":
+		w.salt(i, r)
 	case "pdsh", "pssh", "parallel-ssh", "clush", "dsh":
 		w.operandsCode(i, r, "whluepPtxfo", PlaceRemote)
 	case "ansible":

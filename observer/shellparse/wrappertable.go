@@ -34,7 +34,7 @@ var wrappers = map[string]wrapper{
 	"caffeinate": {value: "tw"}, "rlwrap": {value: "fHsSaC"},
 	"strace": {value: "aeEIopPsSuUbXO"}, "ltrace": {value: "aAeFlnopsuwx"}, "valgrind": {},
 	"perf":      {sub: "record stat trace", value: "eopFgICt"},
-	"catchsegv": {}, "setarch": {skip: 1}, "arch": {value: "e"}, "linux32": {}, "linux64": {},
+	"launchctl": {sub: "submit", dashes: true}, "catchsegv": {}, "setarch": {skip: 1}, "arch": {value: "e"}, "linux32": {}, "linux64": {},
 	"chroot":  {long: "--userspec --groups", place: PlaceChroot, skip: 1},
 	"unshare": {value: "RwSG", long: "--root --wd --setuid --setgid --map-user --map-group"}, "nsenter": {value: "tSG",
 		long: "--target --setuid --setgid"},
