@@ -153,14 +153,32 @@ func statementVerb(text string) bool {
 	if !ok || len(rest) < 2 {
 		return false
 	}
+	up := strings.ToUpper(rest)
+	next, _, _ := strings.Cut(up, " ")
 	switch strings.ToUpper(verb) {
-	case "DROP", "TRUNCATE", "UPDATE", "ALTER", "GRANT":
+	case "DROP", "ALTER":
+		return sqlObjects.Has(next)
+	case "TRUNCATE":
+		switch next {
+		case "THE", "A", "AN", "TO", "THIS", "ALL", "AT", "LONG", "TEXT":
+			return false
+		}
 		return true
+	case "UPDATE":
+		return strings.Contains(up, " SET ")
+	case "GRANT":
+		return strings.Contains(up, " TO ")
 	case "DELETE":
-		return len(rest) > 5 && strings.EqualFold(rest[:5], "FROM ")
+		return next == "FROM"
 	}
 	return false
 }
+
+// sqlObjects are what statements drop and alter.
+var sqlObjects = wordset.Of(`TABLE DATABASE SCHEMA KEYSPACE INDEX USER ROLE VIEW SYSTEM COLLECTION TABLESPACE SEQUENCE FUNCTION TRIGGER
+	PROCEDURE OWNED STREAM TOPIC BUCKET GRAPH CATALOG WAREHOUSE ACCOUNT MATERIALIZED EXTENSION TYPE DOMAIN POLICY PUBLICATION
+	SUBSCRIPTION PLUGGABLE CLUSTER NAMESPACE LOGIN SERVER CONSTRAINT PARTITION RETENTION SERIES MEASUREMENT SHARD SPACE TAG EDGE
+	STAGE PIPE TASK SHARE INTEGRATION SOURCE SINK CONNECTOR`)
 
 // removerStems are parts of the names of calls that remove files; they are cheap to look for.
 var removerStems = []string{"rm", "emove", "elete", "nlink", "rase", "wipe", "Trash", "trash"}

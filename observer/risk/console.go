@@ -16,7 +16,7 @@ var statementOptions = wordset.Of(`--eval --execute --exec --command --query --s
 	--script --code --commands --statements -exec -command -query -sql`)
 
 // shortStatementOptions are the same in short; what they mean differs, so that more is asked of the text.
-var shortStatementOptions = wordset.Of(`-e -c -q -x -Q -E -s -ex -i -v`)
+var shortStatementOptions = wordset.Of(`-e -c -q -Q -ex -v`)
 
 // consoleWords are sub-commands that open a console.
 var consoleWords = wordset.Of(`sql shell console repl cli query exec eval run command cmd client`)
@@ -27,10 +27,11 @@ func (a *assessor) console() {
 	if len(r.Args) == 0 && !r.Stdin.Known || noTools.Has(r.Name) || noTools.Has(sameAs[r.Name]) || shells.Has(r.Name) || interpreters.Has(r.Name) || checks[r.Name] != nil {
 		return
 	}
-	talks := consoleName(r.Name)
+	talks, asked := consoleName(r.Name), false
 	for i := range r.Args {
-		talks = talks || i < 3 && consoleWords.Has(r.Args[i].Text)
+		asked = asked || i < 3 && consoleWords.Has(r.Args[i].Text)
 	}
+	talks = talks || asked
 	for i := range r.Args {
 		t := r.Args[i].Text
 		before := r.Arg(i - 1)
@@ -43,10 +44,12 @@ func (a *assessor) console() {
 		switch {
 		case statementOptions.Has(before):
 			a.statements(t, true)
-		case shortStatementOptions.Has(before) || talks:
+		case shortStatementOptions.Has(before):
 			a.statements(t, talks)
 		case i == 0 || before == "" || before[0] != '-':
-			if upperStatement(t) {
+			if asked {
+				a.statements(t, true)
+			} else if upperStatement(t) {
 				a.sql(t)
 			}
 		}

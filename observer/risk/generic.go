@@ -38,7 +38,7 @@ var lookingVerbs = wordset.Of(`list ls get show describe status info view search
 	lint validate explain inspect count stats top tree watch tail cat print query select read dump export backup create add new init
 	build run exec start up install apply push pull clone login logout auth whoami doctor config set edit open cp copy mv move rename sync
 	upload download import fmt format generate gen docs completion compile serve dev bench benchmark trace debug attach connect ssh shell
-	commit tag fetch merge checkout branch grep echo ping scan sign verify encrypt decrypt convert render template why outdated audit routes console runner`)
+	g migration commit tag fetch merge checkout branch grep echo ping scan sign verify encrypt decrypt convert render template why outdated audit routes console runner`)
 
 // makingVerbs are those of [lookingVerbs] that change something.
 var makingVerbs = wordset.Of(`create add new init build run exec start install apply push set edit up import upload sync mv move rename serve`)
@@ -78,7 +78,7 @@ func (a *assessor) namedTool() {
 		}
 	}
 	first, _ := r.Operand(0)
-	if !lookingVerbs.Has(first) && namedForIt(r.Name) {
+	if !lookingVerbs.Has(first) && namedForIt(r.Name) && (r.Name != "aws-nuke" || forReal(r) || r.Has("--force")) {
 		a.hit("tool.destroy")
 		return
 	}
@@ -295,7 +295,7 @@ func (a *assessor) runner(r *shellparse.Run) bool {
 	behind := sub == ""
 	for i := range r.Args {
 		t := r.Args[i].Text
-		if t == "" || t[0] == '-' && !fieldOf(sub, t) || strings.Contains(t, "=") {
+		if t == "" || t[0] == '-' && !fieldOf(sub, t) || strings.ContainsAny(t, "= *") {
 			continue
 		}
 		if !behind {
@@ -306,12 +306,27 @@ func (a *assessor) runner(r *shellparse.Run) bool {
 				return true
 			}
 		}
+		if tries(t) {
+			return true // what follows selects tests
+		}
 		if destroys(t) {
 			a.hit("tool.destroy")
 			return true
 		}
 	}
 	return true
+}
+
+// tries reports whether a task's name says that it tests or builds: test:destroy-session.
+func tries(t string) bool {
+	if i := strings.IndexAny(t, ":-_."); i > 0 {
+		t = t[:i]
+	}
+	switch t {
+	case "test", "tests", "spec", "lint", "check", "e2e", "docs", "doc", "build", "generate", "storybook", "typecheck", "coverage", "bench":
+		return true
+	}
+	return false
 }
 
 // destroys reports whether a task's name says that it destroys data or infrastructure.

@@ -40,7 +40,7 @@ func redisClient(a *assessor, r *shellparse.Run) {
 	if r.Has("replicaof") || r.Has("slaveof") || r.Has("REPLICAOF") || r.Has("SLAVEOF") {
 		a.pick(bareAddress(lastOperandBut(r)) && !private(lastOperandBut(r)), "sql.program", "redis.delete")
 	}
-	if containsText(r, []string{"flushall", "FLUSHALL", "FlushAll"}) {
+	if containsText(r, []string{"'flushall'", "'FLUSHALL'", `"flushall"`, `"FLUSHALL"`, "flushall ", "FLUSHALL "}) {
 		a.hit("sql.drop-database")
 	}
 	if (r.Has("EVAL") || r.Has("eval")) && containsText(r, []string{"'del'", "'DEL'", `"del"`, `"DEL"`, "flush", "FLUSH", "unlink"}) {

@@ -130,7 +130,7 @@ func (a *assessor) foundRemoval(r *shellparse.Run, trees bool) {
 			}
 		case p == placeDisposed, (c == "/tmp" || c == "/var/tmp" || c == "/var/cache" || c == "~/.cache") && limited(r):
 			a.hit("file.find-delete-named")
-		case limited(r) && !trees:
+		case limited(r) && !trees && (aged(r) || !namesContent(r)):
 			a.hit("file.find-delete-named")
 		default:
 			a.hit("file.find-delete")
@@ -212,6 +212,30 @@ func disposedNames(r *shellparse.Run) bool {
 	}
 	return found
 }
+
+// namesContent reports whether a search asks for names that somebody wrote or keeps, such as *.txt or *.jpg.
+func namesContent(r *shellparse.Run) bool {
+	for i := range r.Args {
+		var name string
+		switch t := r.Args[i].Text; {
+		case t == "-name" || t == "-iname" || t == "-path" || t == "-wholename":
+			name = r.Arg(i + 1)
+		case (t == "-e" || t == "--extension") && isFind(r.Name) && strings.HasPrefix(r.Name, "fd"):
+			name = "*." + r.Arg(i+1)
+		default:
+			continue
+		}
+		if ext := strings.ToLower(name[strings.LastIndexByte(name, '.')+1:]); contentNames.Has(ext) && r.Arg(i-1) != "!" && r.Arg(i-1) != "-not" {
+			return true
+		}
+	}
+	return false
+}
+
+// contentNames end the names of files that no program makes again.
+var contentNames = wordset.Of(`txt md doc docx odt pdf xls xlsx ods csv ppt pptx jpg jpeg png gif heic raw mp3 flac wav mp4 mkv mov avi
+	py go rs c h cc cpp hpp java kt rb php js ts tsx jsx html css scss sh sql conf cfg ini yaml yml toml xml json tex org ipynb swift
+	db sqlite sqlite3 dump kdbx key pem crt gpg qcow2 vmdk vdi img iso zip`)
 
 func aged(r *shellparse.Run) bool {
 	for i := range r.Args {

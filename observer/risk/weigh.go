@@ -47,6 +47,20 @@ var stopping = wordset.Of(`stop disable mask down kill deallocate power-off powe
 func (a *assessor) inProduction(id string) bool {
 	switch id {
 	case "secret.store-read":
+	case "sql.restore":
+		return production(strings.ToLower(a.at.Line()))
+	case "app.migrate":
+		if !anyIn(a.at.Line(), []string{"downgrade", "rollback", "revert", "undo", " down"}) {
+			return false
+		}
+	case "kubernetes.delete":
+		if !a.at.Has("delete") {
+			return false
+		}
+	case "sql.delete":
+		if !strings.Contains(strings.ToUpper(a.at.Line()+a.at.Stdin.Text), "DELETE FROM") {
+			return false
+		}
 	case "service.stop", "cloud.change", "docker.remove", "tool.remove":
 		stops := false
 		for i := range a.at.Args {
