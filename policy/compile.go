@@ -76,6 +76,7 @@ func (c *compiler) compile(grants []Grant, successions []Succession) error {
 	c.limits()
 	c.e.allowed = c.categories("allowed_categories", c.doc.AllowedCategories)
 	c.e.denied = c.categories("denied_categories", c.doc.DeniedCategories)
+	c.e.allowedRule, c.e.deniedRule = c.rule("allowed_categories", true), c.rule("denied_categories", true)
 	c.nodeRules()
 	c.grants(grants)
 	c.subnetRules()
@@ -142,8 +143,8 @@ func (c *compiler) scalars() {
 		}
 	}
 	e.eventCount, e.eventCountRule = doc.ShareEventCount, c.rule("share_event_count", doc.ShareEventCount)
-	e.minContributors = DefaultMinContributors
-	if r := c.rule("min_contributors", doc.MinContributors != 0); doc.MinContributors != 0 || r.Source != sourceDefault {
+	e.minContributors, e.minRule = DefaultMinContributors, c.rule("min_contributors", doc.MinContributors != 0)
+	if r := e.minRule; doc.MinContributors != 0 || r.Source != sourceDefault {
 		e.minContributors = doc.MinContributors
 		if e.minContributors < 2 || e.minContributors > protocol.MaxContributors {
 			c.fault(r.Source, r.Line, "min_contributors is %d; it must be from 2 (an answer over one node is not aggregated) to %d",

@@ -17,6 +17,7 @@ type Engine struct {
 	maxRule         Rule
 	defaults        verdict
 	minContributors int
+	minRule         Rule
 	eventCount      bool
 	eventCountRule  Rule
 	limits          *limits // of everybody; an entry may narrow them
@@ -29,7 +30,8 @@ type Engine struct {
 	// access per length and not one comparison per rule.
 	bits4, bits6 []int
 
-	allowed, denied map[protocol.CommandCategory]bool
+	allowed, denied         map[protocol.CommandCategory]bool
+	allowedRule, deniedRule Rule
 
 	rules []RuleView
 }

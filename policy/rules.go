@@ -86,7 +86,7 @@ func (c *compiler) view(kind RuleKind, match string, v, inForce verdict) {
 }
 
 func (c *compiler) viewCaps() {
-	e, doc := c.e, c.doc
+	e := c.e
 	note := map[protocol.DataLevel]string{
 		protocol.LevelRaw:        "raw: nothing is shared",
 		protocol.LevelSummarized: "summarized: summaries and aggregated answers may leave",
@@ -96,7 +96,7 @@ func (c *compiler) viewCaps() {
 		e.rules = append(e.rules, RuleView{Rule: r, Kind: KindCap, Match: "*", Note: note})
 	}
 	add(e.maxRule, note)
-	add(c.rule("min_contributors", doc.MinContributors != 0), fmt.Sprintf("%d nodes or more in an aggregated answer", e.minContributors))
+	add(e.minRule, fmt.Sprintf("%d nodes or more in an aggregated answer", e.minContributors))
 	if e.eventCount {
 		note, inForce := "health statuses tell the whole mesh how many commands the last 24 hours had", ""
 		if shares, rule := e.SharesEventCount(); !shares {
@@ -113,10 +113,10 @@ func (c *compiler) viewCaps() {
 	add(e.limits.perHourRule, fmt.Sprintf("at most %s of each node are answered within an hour, and %d within six minutes",
 		plural(e.limits.perHour, "query"), BurstOf(e.limits.perHour)))
 	if len(e.allowed) > 0 {
-		add(c.rule("allowed_categories", true), "only these leave: "+joinCategories(e.AllowedCategories()))
+		add(e.allowedRule, "only these leave: "+joinCategories(e.AllowedCategories()))
 	}
 	if len(e.denied) > 0 {
-		add(c.rule("denied_categories", true), "never leave: "+joinCategories(e.DeniedCategories()))
+		add(e.deniedRule, "never leave: "+joinCategories(e.DeniedCategories()))
 	}
 }
 
