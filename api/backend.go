@@ -73,6 +73,12 @@ type Backend interface {
 	// ReloadPolicy reads the configuration anew and puts its policy into force. [ErrConflict] says why it was refused; the
 	// policy before stays in force then.
 	ReloadPolicy(ctx context.Context) (v1.PolicyReload, error)
+	// DiffPolicy compares a policy with the one in force. [ErrInvalid] says what is wrong with it.
+	DiffPolicy(ctx context.Context, f v1.PolicyFile) (v1.PolicyDiff, error)
+	// ReplayPolicy puts recorded queries to a policy. [ErrInvalid] says what is wrong with it.
+	ReplayPolicy(ctx context.Context, q v1.PolicyReplayRequest) (v1.PolicyReplay, error)
+	// PreviewPolicy makes what a peer would get now, if it asked about r. It sends, records and counts nothing.
+	PreviewPolicy(ctx context.Context, peer string, r protocol.TimeRange) (v1.PolicyPreview, error)
 
 	// Query asks the mesh. TimeRange is always set and valid, Since is always empty. Denials by peers are part of the
 	// result; [ErrDenied] is for this node's own refusal to ask.

@@ -11,7 +11,7 @@ import (
 // secret paths show data; probes are open.
 var (
 	secret = []string{"/api/v1/identity", "/api/v1/status", "/api/v1/events", "/api/v1/events/count", "/api/v1/summaries", "/api/v1/summaries/preview",
-		"/api/v1/peers", "/api/v1/trust", "/api/v1/policy", "/api/v1/audit", "/api/v1/audit/verify", "/api/v1/audit/receipts", "/api/v1/openapi.json", "/metrics"}
+		"/api/v1/peers", "/api/v1/trust", "/api/v1/policy", "/api/v1/policy/preview?node=bob", "/api/v1/audit", "/api/v1/audit/verify", "/api/v1/audit/receipts", "/api/v1/openapi.json", "/metrics"}
 	probes = []string{"/api/v1/health", "/api/v1/ready", "/", "/assets/app.js"}
 )
 

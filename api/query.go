@@ -34,25 +34,36 @@ func (s *service) settle(q *v1.QueryRequest) error {
 	case q.TimeRange != nil && q.Since != "":
 		return Refuse(ErrInvalid, "give since or time_range, not both")
 	case q.TimeRange == nil:
-		since := q.Since
-		if since == "" {
-			since = defaultSpan
-		}
-		now := s.now()
-		start, err := ParseMoment(since, now)
+		r, err := s.span(q.Since)
 		if err != nil {
-			return Refuse(ErrInvalid, "since: %w", err)
+			return err
 		}
-		if !start.Before(now) {
-			return Refuse(ErrInvalid, "since: %s lies in the future", start.UTC().Format(time.RFC3339))
-		}
-		r := wholeHours(start, now)
 		q.TimeRange, q.Since = &r, ""
 	}
 	if err := q.TimeRange.Validate(); err != nil {
 		return Refuse(ErrInvalid, "%w", err)
 	}
 	return nil
+}
+
+// span is the time range from since, by default [defaultSpan], up to now.
+func (s *service) span(since string) (protocol.TimeRange, error) {
+	if since == "" {
+		since = defaultSpan
+	}
+	now := s.now()
+	start, err := ParseMoment(since, now)
+	if err != nil {
+		return protocol.TimeRange{}, Refuse(ErrInvalid, "since: %w", err)
+	}
+	if !start.Before(now) {
+		return protocol.TimeRange{}, Refuse(ErrInvalid, "since: %s lies in the future", start.UTC().Format(time.RFC3339))
+	}
+	r := wholeHours(start, now)
+	if err := r.Validate(); err != nil {
+		return protocol.TimeRange{}, Refuse(ErrInvalid, "since: %w", err)
+	}
+	return r, nil
 }
 
 // wholeHours widens a range to whole UTC hours. A span of exactly the longest allowed range would become an hour too

@@ -40,6 +40,7 @@ func newHandler(c Config, b Backend) (http.Handler, error) {
 	s.dataRoutes()
 	s.peerRoutes()
 	s.policyRoutes()
+	s.policyTrialRoutes()
 	s.queryRoutes()
 	s.receiptRoutes()
 	description, err := s.describe()
@@ -156,8 +157,6 @@ func (s *service) policyRoutes() {
 			grant, err := s.backend.SetTrust(ctx, in.Body)
 			return v1.GrantDocument{Grant: grant}, err
 		})
-	route(s, http.MethodPost, "/api/v1/policy/reload", "policy-reload", "Read the policy anew; what is wrong with it changes nothing",
-		func(ctx context.Context, _ *none) (v1.PolicyReload, error) { return s.backend.ReloadPolicy(ctx) })
 	route(s, http.MethodGet, "/api/v1/policy", "policy", "The rules that decide about what leaves this node",
 		func(ctx context.Context, _ *none) (v1.Policy, error) { return s.backend.Policy(ctx) })
 }

@@ -22,6 +22,8 @@ func TestEveryDocumentCarriesTheSchemaVersion(t *testing.T) {
 		"query":      r.viaUnix("POST", "/api/v1/query", `{"query_type":"tool_usage"}`),
 		"add peer":   r.viaUnix("POST", "/api/v1/peers", `{"address":"/ip4/10.0.0.1/tcp/9238/p2p/x"}`),
 		"rotate":     r.viaUnix("POST", "/api/v1/identity/rotate", `{"grace_seconds":0}`),
+		"diff":       r.viaUnix("POST", "/api/v1/policy/diff", `{"name":"x.toml","text":""}`),
+		"replay":     r.viaUnix("POST", "/api/v1/policy/replay", `{"name":"x.toml","text":"","days":3}`),
 		"reload":     r.viaUnix("POST", "/api/v1/policy/reload", ""),
 		"ping":       r.viaUnix("POST", "/api/v1/peers/ping", `{"peer":"bob-desktop"}`),
 		"set trust":  r.viaUnix("PUT", "/api/v1/trust", fmt.Sprintf(`{"node_id":%q,"trust":"peer"}`, fake.NodeID(7))),

@@ -36,6 +36,9 @@ type allowance struct {
 // allow returns what a request with this method and path may cost.
 func allow(method, path string) allowance {
 	a := allowance{maxBody, writeTimeout}
+	if path == policyDiffPath || path == policyReplayPath {
+		a.body = maxPolicyBody
+	}
 	if path == eventsPath {
 		switch method {
 		case http.MethodPost:

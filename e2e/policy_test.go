@@ -140,3 +140,100 @@ func TestAPolicyIsReloadedWithoutDroppingAConnectionThatStaysAllowed(t *testing.
 		t.Error("the connection between anna and bob was dropped")
 	}
 }
+
+func TestAPolicyIsTriedOutBeforeItCounts(t *testing.T) {
+	anna, bob := newNode(t, "anna"), newNode(t, "bob")
+	introduce("peer", anna, bob)
+	anna.observe("git status", "git commit -m canary-word", "docker ps")
+	anna.start()
+	bob.start()
+	anna.awaitPeers(1)
+	bob.awaitPeers(1)
+	anna.awaitEvents(3)
+	var r v1.QueryResult
+	for range 3 {
+		bob.caroJSON(&r, "query", "tool_usage", "--since", "3d")
+	}
+	usage, ok := r.Data.(*v1.ToolUsage)
+	if !ok {
+		t.Fatalf("got %+v", r)
+	}
+	file := func(text string) string {
+		path := filepath.Join(t.TempDir(), "proposed.toml")
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	trusting := func(trust, more string) string {
+		return "[policy]\n" + more + "\n[[policy.nodes]]\nid = \"" + bob.ID + "\"\nname = \"bob\"\ntrust = \"" + trust + "\"\n"
+	}
+
+	t.Run("diff tells who gains and who loses what", func(t *testing.T) {
+		var d v1.PolicyDiff
+		anna.caroJSON(&d, "policy", "diff", file(trusting("share_to", "")))
+		if len(d.Changes) != len(protocol.QueryTypes()) {
+			t.Errorf("%+v", d.Changes)
+		}
+		for _, c := range d.Changes {
+			if c.Gains || string(c.NodeID) != bob.ID || !strings.HasPrefix(c.Right, "query:") || c.RuleAfter.Line != 3 || c.RuleAfter.Source != "proposed.toml" {
+				t.Errorf("%+v", c)
+			}
+		}
+		out := anna.caro("policy", "diff", file(trusting("peer", "default_trust = \"peer\"")))
+		if !strings.Contains(out, "+  any other node") || strings.Contains(out, "bob") {
+			t.Errorf("printed:\n%s", out)
+		}
+		if out := anna.caro("policy", "diff", filepath.Join(anna.Home, "config.toml")); out != "" {
+			t.Errorf("the policy in force differs from itself:\n%s", out)
+		}
+	})
+
+	t.Run("replay puts recorded queries to it", func(t *testing.T) {
+		var p v1.PolicyReplay
+		anna.caroJSON(&p, "policy", "replay", "--days", "1", file(trusting("peer", "max_history_days = 2")))
+		if p.Queries != 3 || p.Same != 0 || len(p.Changes) != 1 {
+			t.Fatalf("%+v", p)
+		}
+		if c := p.Changes[0]; c.Count != 3 || c.Name != "bob" || c.Was != "summarized" || c.Would != "denied" || c.RuleWould.Name != "max_history_days" || c.RuleWould.Line != 2 {
+			t.Errorf("%+v", c)
+		}
+		if out := anna.caro("policy", "replay", file(trusting("peer", "max_history_days = 2"))); !strings.Contains(out, "max_history_days") || !strings.Contains(out, "denied") {
+			t.Errorf("printed:\n%s", out)
+		}
+		anna.caroJSON(&p, "policy", "replay", file(trusting("query_from", "")))
+		if p.Queries != 3 || p.Same != 3 || len(p.Changes) != 0 {
+			t.Errorf("%+v", p)
+		}
+	})
+
+	t.Run("preview shows the bytes that leave", func(t *testing.T) {
+		var p v1.PolicyPreview
+		anna.caroJSON(&p, "policy", "preview", "bob", "--since", "3d")
+		if string(p.NodeID) != bob.ID || p.Address != "127.0.0.1" || !p.Connect.Allowed || !p.Push.Allowed || len(p.Answers) != len(protocol.QueryTypes()) {
+			t.Fatalf("%+v", p)
+		}
+		shown, err := protocol.OpenResponse(p.Answers[0].Wire)
+		if err != nil || shown.Data.ToolUsage.TotalCommands != usage.TotalCommands || string(shown.Responder) != anna.ID {
+			t.Errorf("bob got %+v, the preview shows %+v (%v)", usage, shown, err)
+		}
+		out := anna.caro("policy", "preview", bob.ID)
+		if !strings.Contains(out, "query tool_usage: allowed by node bob (config.toml:") || !strings.Contains(out, `"docker"`) {
+			t.Errorf("printed:\n%s", out)
+		}
+		if strings.Contains(out, "canary") {
+			t.Errorf("a command would leave:\n%s", out)
+		}
+	})
+
+	t.Run("a faulty file is refused with its line", func(t *testing.T) {
+		for _, command := range []string{"diff", "replay"} {
+			_, err := anna.Run(t.Context(), "policy", command, file("[policy]\nmax_levl = \"raw\"\n"))
+			var exit *nodeproc.ExitError
+			if !errors.As(err, &exit) || exit.Code != 2 || !strings.Contains(exit.Stderr, "proposed.toml:2: unknown key") {
+				t.Errorf("%s: %v", command, err)
+			}
+		}
+	})
+	anna.await("the policy that it started with", func(s v1.Status) bool { return s.Policy.LoadedAt.Equal(s.StartedAt) })
+}

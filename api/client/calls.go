@@ -143,6 +143,24 @@ func (c *Client) ReloadPolicy(ctx context.Context) (v1.PolicyReload, error) {
 	return call[v1.PolicyReload](ctx, c, http.MethodPost, "/api/v1/policy/reload", nil, nil)
 }
 
+// DiffPolicy tells who would gain and who would lose what by another policy.
+func (c *Client) DiffPolicy(ctx context.Context, f v1.PolicyFile) (v1.PolicyDiff, error) {
+	return call[v1.PolicyDiff](ctx, c, http.MethodPost, "/api/v1/policy/diff", nil, f)
+}
+
+// ReplayPolicy tells how another policy would have decided the queries on record.
+func (c *Client) ReplayPolicy(ctx context.Context, q v1.PolicyReplayRequest) (v1.PolicyReplay, error) {
+	return call[v1.PolicyReplay](ctx, c, http.MethodPost, "/api/v1/policy/replay", nil, q)
+}
+
+// PreviewPolicy returns exactly what a peer would get now; since is a span such as 7d or an RFC 3339 time.
+func (c *Client) PreviewPolicy(ctx context.Context, peer, since string) (v1.PolicyPreview, error) {
+	v := values{}
+	v.text("node", peer)
+	v.text("since", since)
+	return call[v1.PolicyPreview](ctx, c, http.MethodGet, "/api/v1/policy/preview", url.Values(v), nil)
+}
+
 // Query asks the mesh.
 func (c *Client) Query(ctx context.Context, q v1.QueryRequest) (v1.QueryResult, error) {
 	return call[v1.QueryResult](ctx, c, http.MethodPost, "/api/v1/query", nil, q)

@@ -12,7 +12,8 @@ import (
 )
 
 func (c *cli) policyCommand() *cobra.Command {
-	return group("policy", "See and try out what may leave this node", c.policyShowCommand(), c.policyCheckCommand(), c.policyReloadCommand())
+	return group("policy", "See and try out what may leave this node", c.policyShowCommand(), c.policyCheckCommand(), c.policyReloadCommand(),
+		c.policyDiffCommand(), c.policyPreviewCommand(), c.policyReplayCommand())
 }
 
 func (c *cli) policyShowCommand() *cobra.Command {

@@ -46,7 +46,8 @@ func (c *cli) runRun(cmd *cobra.Command, flags *pflag.FlagSet) error {
 	onTerminal := isTerminal(c.Err, c.getenv)
 	logger := slog.New(daemon.LogHandler(c.Err, cfg.Log.Level, cfg.Log.Format, onTerminal))
 	d, err := daemon.Open(cmd.Context(), daemon.Config{Settings: cfg, Paths: p, Version: version, Now: now, Logger: logger,
-		Reload: func() (config.Config, error) { return reload(cfg.Source, p.Config, flags) }, ReloadAsked: c.hangups.reloads()})
+		Reload: func() (config.Config, error) { return reload(cfg.Source, p.Config, flags) }, ReloadAsked: c.hangups.reloads(),
+		Parse: func(path string, data []byte) (config.Config, error) { return config.Parse(path, data, flags) }})
 	if err != nil {
 		return err
 	}

@@ -234,6 +234,24 @@ func (b *Backend) ReloadPolicy(context.Context) (v1.PolicyReload, error) {
 	return v1.PolicyReload{Source: "config.toml", Rules: len(b.Rules.Rules), Kept: 2}, b.Failure
 }
 
+// DiffPolicy tells of one change.
+func (b *Backend) DiffPolicy(_ context.Context, f v1.PolicyFile) (v1.PolicyDiff, error) {
+	defer b.lock()()
+	return v1.PolicyDiff{File: f.Name, Changes: []v1.PolicyRightChange{{Subject: f.Text, Right: "connect", Before: "no", After: "yes", Gains: true}}}, b.Failure
+}
+
+// ReplayPolicy tells how many days it was asked about.
+func (b *Backend) ReplayPolicy(_ context.Context, q v1.PolicyReplayRequest) (v1.PolicyReplay, error) {
+	defer b.lock()()
+	return v1.PolicyReplay{File: q.Name, Queries: q.Days}, b.Failure
+}
+
+// PreviewPolicy tells what it was asked.
+func (b *Backend) PreviewPolicy(_ context.Context, peer string, r protocol.TimeRange) (v1.PolicyPreview, error) {
+	defer b.lock()()
+	return v1.PolicyPreview{Name: peer, TimeRange: r}, b.Failure
+}
+
 // Query returns Result for the time range that was asked for.
 func (b *Backend) Query(ctx context.Context, q v1.QueryRequest) (v1.QueryResult, error) {
 	entered, waiting := b.gates()

@@ -35,6 +35,8 @@ type Config struct {
 	// Reload reads the configuration anew, for its policy; may be nil. ReloadAsked asks for that; may be nil.
 	Reload      func() (config.Config, error)
 	ReloadAsked <-chan struct{}
+	// Parse reads a configuration that is tried out; may be nil.
+	Parse func(path string, data []byte) (config.Config, error)
 }
 
 // Ready tells what a person may want to know once the node runs.
