@@ -9,7 +9,7 @@ import (
 
 // TestMain raises the number of random policies: each costs microseconds. A number on the command line still wins.
 func TestMain(m *testing.M) {
-	if err := flag.Set("rapid.checks", "3000"); err != nil {
+	if err := flag.Set("rapid.checks", "1500"); err != nil {
 		fmt.Fprintln(os.Stderr, "raise the number of random policies:", err)
 		os.Exit(1)
 	}
