@@ -14,19 +14,21 @@ type MsgType uint16
 
 // Message types (design §5).
 const (
-	MsgHello         MsgType = 0x0001
-	MsgHelloAck      MsgType = 0x0002
-	MsgCapabilities  MsgType = 0x0003
-	MsgPing          MsgType = 0x0010
-	MsgPong          MsgType = 0x0011
-	MsgSummaryPush   MsgType = 0x0100
-	MsgSummaryAck    MsgType = 0x0101
-	MsgQuery         MsgType = 0x0200
-	MsgQueryResponse MsgType = 0x0201
-	MsgQueryReceipt  MsgType = 0x0202
-	MsgRotation      MsgType = 0x0300
-	MsgRotationAck   MsgType = 0x0301
-	MsgGoodbye       MsgType = 0xFFFF
+	MsgHello          MsgType = 0x0001
+	MsgHelloAck       MsgType = 0x0002
+	MsgCapabilities   MsgType = 0x0003
+	MsgPing           MsgType = 0x0010
+	MsgPong           MsgType = 0x0011
+	MsgSummaryPush    MsgType = 0x0100
+	MsgSummaryAck     MsgType = 0x0101
+	MsgQuery          MsgType = 0x0200
+	MsgQueryResponse  MsgType = 0x0201
+	MsgQueryReceipt   MsgType = 0x0202
+	MsgRotation       MsgType = 0x0300
+	MsgRotationAck    MsgType = 0x0301
+	MsgCheckpointPush MsgType = 0x0400
+	MsgCheckpointAck  MsgType = 0x0401
+	MsgGoodbye        MsgType = 0xFFFF
 )
 
 // String names the type for logs.
@@ -40,7 +42,8 @@ func (m MsgType) String() string {
 var msgNames = map[MsgType]string{
 	MsgHello: "Hello", MsgHelloAck: "HelloAck", MsgCapabilities: "Capabilities", MsgPing: "Ping", MsgPong: "Pong",
 	MsgSummaryPush: "SummaryPush", MsgSummaryAck: "SummaryAck", MsgQuery: "Query", MsgQueryResponse: "QueryResponse", MsgQueryReceipt: "QueryReceipt",
-	MsgRotation: "KeyRotation", MsgRotationAck: "KeyRotationAck", MsgGoodbye: "Goodbye",
+	MsgRotation: "KeyRotation", MsgRotationAck: "KeyRotationAck",
+	MsgCheckpointPush: "CheckpointPush", MsgCheckpointAck: "CheckpointAck", MsgGoodbye: "Goodbye",
 }
 
 // Refusals of [Opener.Open], in the order in which they are checked; [ErrMalformed] and [ErrNotDeterministic] come after

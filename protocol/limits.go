@@ -16,6 +16,10 @@ const (
 	MaxRotation = 8 << 10
 	// MaxRotationAck holds a status and a reason.
 	MaxRotationAck = 1 << 10
+	// MaxCheckpoint holds a note, MaxProof hashes of 34 bytes and the envelope, about 3,500 bytes; MaxCheckpointAck holds a
+	// cosignature, a number and a reason.
+	MaxCheckpoint    = 4 << 10
+	MaxCheckpointAck = 1 << 10
 	// MaxPing holds two timestamps: about 250 bytes, nearly all of them envelope.
 	MaxPing = 1 << 10
 	// MaxGoodbye holds one word.
@@ -59,6 +63,7 @@ var sizes = map[MsgType]int{
 	MsgQuery: MaxQuery, MsgQueryResponse: MaxResponse, MsgQueryReceipt: MaxReceipt,
 	MsgGoodbye:  MaxGoodbye,
 	MsgRotation: MaxRotation, MsgRotationAck: MaxRotationAck,
+	MsgCheckpointPush: MaxCheckpoint, MsgCheckpointAck: MaxCheckpointAck,
 }
 
 // MaxSize returns how many bytes an envelope of type t may have; 0 for a type that does not exist.
@@ -83,6 +88,11 @@ const (
 	MaxRotations = 16
 	// MaxRotationStatement: two node IDs, a digest, four numbers, a reason and two signatures take at most 432 bytes.
 	MaxRotationStatement = 512
+	// MaxCheckpointNote: a name, a number, a root, what was removed and a signature take at most 280 bytes; the rest is room
+	// for lines of later versions.
+	MaxCheckpointNote = 1 << 10
+	// MaxProof is how many hashes show that one tree is the beginning of another: at most 49 for MaxCount entries.
+	MaxProof = 64
 	// MaxGrace is how long an old key may stay valid beside the new one, and how far ahead a rotation may be announced.
 	MaxGrace = 30 * 24 * time.Hour
 	// MaxQueryRange is a leap year; summaries are kept for 365 days unless configured otherwise.

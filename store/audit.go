@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"iter"
 	"strings"
 
 	"github.com/caro-mesh/caro-node/policy/audit"
@@ -48,6 +47,9 @@ func (t *tx) audit(e audit.Event) (audit.Record, error) {
 	if _, err := t.exec(`INSERT INTO audit (sequence, id, timestamp, event_type, peer, details, success, prev_hash, hash)
 		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`, r.Sequence, r.ID, int64(r.Timestamp), string(r.Type), string(r.Peer), string(details),
 		r.Success, r.PrevHash[:], r.Hash[:]); err != nil {
+		return audit.Record{}, err
+	}
+	if err := t.grow(r); err != nil {
 		return audit.Record{}, err
 	}
 	_, err = t.exec(`INSERT INTO audit_head (only, sequence, hash) VALUES (1, ?, ?)
@@ -133,44 +135,4 @@ func scanRecord(rows *sql.Rows, r *audit.Record, first ...any) error {
 		return fmt.Errorf("record %d: %w: %w", r.Sequence, audit.ErrUnreadable, err)
 	}
 	return nil
-}
-
-// VerifyAudit reads the whole log and checks every record and link, that nothing is missing at the end as far as this
-// database remembers, and that the heads remembered elsewhere, if any, are part of it. An error means that there is no
-// verdict.
-func (s *Store) VerifyAudit(ctx context.Context, remembered ...audit.Head) (v audit.Verification, err error) {
-	err = s.read(ctx, func(r *sql.Tx) error {
-		var head audit.Head
-		var hash []byte
-		err := r.QueryRowContext(ctx, `SELECT sequence, hash FROM audit_head`).Scan(&head.Entries, &hash)
-		switch {
-		case err == nil:
-			copy(head.Hash[:], hash)
-			remembered = append([]audit.Head{head}, remembered...)
-		case !errors.Is(err, sql.ErrNoRows):
-			return err
-		}
-		v, err = audit.Verify(ctx, allAudit(ctx, r), remembered...)
-		return err
-	})
-	return v, s.explain("verify the audit log", err)
-}
-
-func allAudit(ctx context.Context, r *sql.Tx) iter.Seq2[audit.Record, error] {
-	return func(yield func(audit.Record, error) bool) {
-		rows, err := r.QueryContext(ctx, selectAudit+` ORDER BY sequence`)
-		if err != nil {
-			yield(audit.Record{}, err)
-			return
-		}
-		err = drain(rows, func(rows *sql.Rows) error {
-			if !yield(scanAudit(rows)) {
-				return errEnough
-			}
-			return nil
-		})
-		if err != nil && !errors.Is(err, errEnough) {
-			yield(audit.Record{}, err)
-		}
-	}
 }

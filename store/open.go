@@ -116,7 +116,7 @@ func (s *Store) open(ctx context.Context) error {
 		}
 	}
 	s.readers = openReaders(s.path)
-	return nil
+	return s.plantAuditTree(ctx)
 }
 
 // Close waits for the write in progress, moves what the write-ahead log holds into the database and closes both. It may

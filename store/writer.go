@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"modernc.org/sqlite"
+
+	"github.com/caro-mesh/caro-node/policy/audit"
 )
 
 // writer owns the one connection that writes.
@@ -28,6 +30,7 @@ type knowledge struct {
 	folders    dictionary
 	sessions   dictionary
 	events     eventKnowledge
+	frontier   *audit.Frontier // of the tree over the audit log; nil: not read yet
 }
 
 func openWriter(ctx context.Context, path string) (*writer, error) {

@@ -36,6 +36,14 @@ type Record struct {
 	Hash      Hash                    `cbor:"-" json:"hash"`
 }
 
+// Validate checks the shape of a record that comes from elsewhere.
+func (r *Record) Validate() error {
+	if r.Sequence == 0 || r.Sequence > protocol.MaxCount {
+		return fmt.Errorf("an audit record with the number %d", r.Sequence)
+	}
+	return r.Type.Validate()
+}
+
 // Hash is a 32-byte BLAKE3 hash; JSON shows 64 hex digits.
 type Hash [32]byte
 

@@ -7,10 +7,10 @@ import (
 	"iter"
 )
 
-// Verification is the outcome of checking a chain of records.
+// Verification is the outcome of checking a chain of records, or all that is kept of a log.
 type Verification struct {
 	OK bool `json:"ok"`
-	// Entries that were found intact, from the first on.
+	// Entries that were found intact, from the first on; those that retention removed are counted.
 	Entries uint64 `json:"entries"`
 	// FirstBad is the place in the chain, counted from 1, where the first fault shows; 0 when OK.
 	FirstBad uint64 `json:"first_bad"`
@@ -18,6 +18,11 @@ type Verification struct {
 	Reason string `json:"reason"`
 	// Head is the hash of the last intact entry; zero when there is none.
 	Head Hash `json:"head"`
+	// Pruned is up to which entry retention removed the log.
+	Pruned uint64 `json:"pruned,omitempty"`
+	// Checkpoints is how many signed checkpoints were found to fit, Signed how many entries the last of them covers.
+	Checkpoints uint64 `json:"checkpoints,omitempty"`
+	Signed      uint64 `json:"signed,omitempty"`
 }
 
 // Head is what somebody remembered of a chain: how many entries it had, and the hash of the last of them. With a zero

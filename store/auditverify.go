@@ -1,0 +1,228 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"io/fs"
+	"iter"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/pressly/goose/v3"
+
+	"github.com/caro-mesh/caro-node/policy/audit"
+	"github.com/caro-mesh/caro-node/protocol"
+)
+
+// VerifyAudit is [Store.VerifyLog] without a key or notes: it believes what this database says about the node's keys.
+func (s *Store) VerifyAudit(ctx context.Context, remembered ...audit.Head) (audit.Verification, error) {
+	v, _, err := s.VerifyLog(ctx, audit.Remembered{Heads: remembered})
+	return v, err
+}
+
+// VerifyLog reads the whole log and checks every record and link, the tree over them, the checkpoints and cosignatures,
+// that nothing is missing at the end as far as this database remembers, that what was remembered elsewhere is part of it,
+// and that the database still refuses to change it. It also returns who vouches for it. An error means that there is no
+// verdict.
+func (s *Store) VerifyLog(ctx context.Context, m audit.Remembered) (v audit.Verification, vouched []audit.Vouched, err error) {
+	err = s.read(ctx, func(r *sql.Tx) error {
+		k := audit.Kept{Entries: entries(ctx, r)}
+		var head audit.Head
+		var hash []byte
+		err := r.QueryRowContext(ctx, `SELECT sequence, hash, checkpoints FROM audit_head`).Scan(&head.Entries, &hash, &k.Made)
+		switch {
+		case err == nil:
+			copy(head.Hash[:], hash)
+			m.Heads = append([]audit.Head{head}, m.Heads...)
+		case !errors.Is(err, sql.ErrNoRows):
+			return err
+		}
+		if err := readKept(ctx, r, &k); err != nil {
+			return err
+		}
+		if v, vouched, err = audit.VerifyKept(ctx, k, m); err != nil || !v.OK {
+			return err
+		}
+		problem, err := unguarded(ctx, r)
+		if err == nil && problem != "" {
+			v.OK, v.FirstBad, v.Reason = false, v.Entries+1, problem
+		}
+		return err
+	})
+	return v, vouched, s.explain("verify the audit log", err)
+}
+
+// readKept reads all but the entries.
+func readKept(ctx context.Context, r *sql.Tx, k *audit.Kept) error {
+	err := eachRow(ctx, r, `SELECT number, signer, note, made_at FROM audit_checkpoint ORDER BY number`, nil, func(rows *sql.Rows) error {
+		var c audit.StoredCheckpoint
+		var made int64
+		if err := rows.Scan(&c.Number, &c.Signer, &c.Note, &made); err != nil {
+			return err
+		}
+		c.MadeAt = time.Unix(0, made).UTC()
+		k.Checkpoints = append(k.Checkpoints, c)
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	err = eachRow(ctx, r, `SELECT witness, number, value FROM audit_cosignature ORDER BY witness`, nil, func(rows *sql.Rows) error {
+		var c audit.Cosignature
+		if err := rows.Scan(&c.Witness, &c.Number, &c.Value); err != nil {
+			return err
+		}
+		k.Cosignatures = append(k.Cosignatures, c)
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	return eachRow(ctx, r, `SELECT wire FROM own_rotation ORDER BY generation`, nil, func(rows *sql.Rows) error {
+		var wire []byte
+		if err := rows.Scan(&wire); err != nil {
+			return err
+		}
+		rotation, err := protocol.OpenRotation(wire)
+		if err != nil {
+			return fmt.Errorf("%w: a stored rotation is not what was signed: %w", ErrDamaged, err)
+		}
+		k.Rotations = append(k.Rotations, rotation)
+		return nil
+	})
+}
+
+// entries merges records and tree, both by rising sequence. A record without its hashes comes without them, and hashes
+// without their record as removed.
+func entries(ctx context.Context, r *sql.Tx) iter.Seq2[audit.Entry, error] {
+	return func(yield func(audit.Entry, error) bool) {
+		err := merge(ctx, r, yield)
+		if err != nil && !errors.Is(err, errEnough) {
+			yield(audit.Entry{}, err)
+		}
+	}
+}
+
+func merge(ctx context.Context, r *sql.Tx, yield func(audit.Entry, error) bool) (err error) {
+	tree, err := r.QueryContext(ctx, `SELECT sequence, hashes FROM audit_tree ORDER BY sequence`)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, tree.Close()) }()
+	var at uint64 // where the tree is read to; 0: at its end
+	var e audit.Entry
+	next := func() (err error) {
+		if at = 0; !tree.Next() {
+			return tree.Err()
+		}
+		var hashes sql.RawBytes
+		if err = tree.Scan(&at, &hashes); err == nil {
+			e.Tree, err = unpackHashes(e.Tree[:0], hashes)
+		}
+		return err
+	}
+	if err := next(); err != nil {
+		return err
+	}
+	removed := func(until uint64) error {
+		for at != 0 && at < until {
+			e.Record, e.Removed = audit.Record{Sequence: at}, true
+			if !yield(e, nil) {
+				return errEnough
+			}
+			if err := next(); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	rows, err := r.QueryContext(ctx, selectAudit+` ORDER BY sequence`)
+	if err != nil {
+		return err
+	}
+	err = drain(rows, func(rows *sql.Rows) error {
+		record, scanErr := scanAudit(rows)
+		if err := removed(record.Sequence); err != nil {
+			return err
+		}
+		whole := audit.Entry{Record: record}
+		if at == record.Sequence {
+			whole.Tree = e.Tree
+		}
+		if !yield(whole, scanErr) {
+			return errEnough
+		}
+		if at == record.Sequence {
+			return next()
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	return removed(1 << 63)
+}
+
+// unguarded says which of the triggers that keep the log from being changed is not as it should be; "" when all are.
+func unguarded(ctx context.Context, r *sql.Tx) (string, error) {
+	want, err := pristineTriggers(ctx)
+	if err != nil {
+		return "", err
+	}
+	got, err := triggers(ctx, r)
+	if err != nil {
+		return "", err
+	}
+	for _, name := range slices.Sorted(maps.Keys(want)) {
+		switch got[name] {
+		case want[name]:
+		case "":
+			return fmt.Sprintf("the database no longer refuses to change the audit log: the trigger %s is gone", name), nil
+		default:
+			return fmt.Sprintf("the database no longer refuses to change the audit log: the trigger %s was altered", name), nil
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(got)) {
+		if want[name] == "" {
+			return fmt.Sprintf("the database has a trigger %s that this program did not make", name), nil
+		}
+	}
+	return "", nil
+}
+
+// triggers returns the triggers of a database by name.
+func triggers(ctx context.Context, q querier) (map[string]string, error) {
+	out := make(map[string]string)
+	err := eachRow(ctx, q, `SELECT name, sql FROM sqlite_schema WHERE type = 'trigger'`, nil, func(rows *sql.Rows) error {
+		var name, text string
+		err := rows.Scan(&name, &text)
+		out[name] = text
+		return err
+	})
+	return out, err
+}
+
+// pristineTriggers returns the triggers of an empty database of this version.
+func pristineTriggers(ctx context.Context) (out map[string]string, err error) {
+	files, err := fs.Sub(schemaFiles, "schema")
+	if err != nil {
+		return nil, err
+	}
+	db, err := sql.Open("sqlite", ":memory:")
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, db.Close()) }()
+	db.SetMaxOpenConns(1) // each connection would have a database of its own
+	p, err := goose.NewProvider(goose.DialectSQLite3, db, files, goose.WithDisableGlobalRegistry(true))
+	if err != nil {
+		return nil, err
+	}
+	if _, err := p.Up(ctx); err != nil {
+		return nil, err
+	}
+	return triggers(ctx, db)
+}

@@ -1,0 +1,153 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/caro-mesh/caro-node/policy/audit"
+	"github.com/caro-mesh/caro-node/protocol"
+)
+
+// maxConflicts is how many conflicting checkpoints are kept of one node: the first ones prove enough.
+const maxConflicts = 16
+
+// Witness judges a checkpoint of another node and, when it is consistent with the one that is known, stores it in its
+// place, all in one transaction that survives a power failure; only then may the caller cosign it. A conflicting one is
+// kept as evidence, and recorded, unless it is known. It returns how many entries of that log are known now.
+func (s *Store) Witness(ctx context.Context, p audit.Presented) (j audit.Judgement, reason string, known uint64, err error) {
+	err = s.writeDurably(ctx, "witness a checkpoint", func(t *tx) error {
+		old, note, err := t.witnessed(append([]protocol.NodeID{p.Log}, p.Former...))
+		if err != nil {
+			return err
+		}
+		known = old.Size
+		switch j, reason = audit.Judge(old, p); j {
+		case audit.Consistent:
+			known = p.Checkpoint.Size
+			_, err = t.exec(`INSERT INTO witnessed (log, size, note, seen_at) VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE
+				SET size = excluded.size, note = excluded.note, seen_at = excluded.seen_at`,
+				string(p.Log), p.Checkpoint.Size, p.Note, t.s.now().UnixNano())
+			return err
+		case audit.Conflicting:
+			return t.keepConflict(p, note, reason)
+		}
+		return nil
+	})
+	return j, reason, known, err
+}
+
+// witnessed returns the latest checkpoint of a log that is known under any of these keys.
+func (t *tx) witnessed(keys []protocol.NodeID) (c protocol.Checkpoint, note []byte, err error) {
+	for _, id := range keys {
+		var b []byte
+		err := t.get(`SELECT note FROM witnessed WHERE log = ?`, []any{string(id)}, &b)
+		if errors.Is(err, sql.ErrNoRows) {
+			continue
+		}
+		if err != nil {
+			return c, nil, err
+		}
+		found, err := protocol.OpenCheckpoint(b, id)
+		if err != nil {
+			return c, nil, fmt.Errorf("%w: a witnessed checkpoint is not what was signed: %w", ErrDamaged, err)
+		}
+		if found.Size > c.Size {
+			c, note = found, b
+		}
+	}
+	return c, note, nil
+}
+
+func (t *tx) keepConflict(p audit.Presented, known []byte, reason string) error {
+	var kept int
+	if err := t.get(`SELECT count(*) FROM audit_conflict WHERE log = ?`, []any{string(p.Log)}, &kept); err != nil || kept >= maxConflicts {
+		return err
+	}
+	n, err := t.exec(`INSERT OR IGNORE INTO audit_conflict (log, size, note, known, proof, reason, seen_at) VALUES (?, ?, ?, ?, ?, ?, ?)`,
+		string(p.Log), p.Checkpoint.Size, p.Note, known, packHashes(p.Proof), reason, t.s.now().UnixNano())
+	if err != nil || n == 0 {
+		return err
+	}
+	_, err = t.audit(audit.Event{Type: protocol.AuditPolicyViolation, Peer: p.Log, Details: map[string]string{
+		"kind": "audit_conflict", "reason": reason, "entries": fmt.Sprint(p.Checkpoint.Size)}})
+	return err
+}
+
+// Conflict is a checkpoint of another node that contradicts what it had said before.
+type Conflict struct {
+	Log    protocol.NodeID
+	Note   []byte // what contradicts
+	Known  []byte // what was known
+	Reason string
+	SeenAt time.Time
+}
+
+// Conflicts returns the conflicting checkpoints that were kept, the latest first.
+func (s *Store) Conflicts(ctx context.Context) ([]Conflict, error) {
+	var list []Conflict
+	err := s.each(ctx, `SELECT log, note, known, reason, seen_at FROM audit_conflict ORDER BY id DESC`, nil, func(rows *sql.Rows) error {
+		var c Conflict
+		var at int64
+		err := rows.Scan(&c.Log, &c.Note, &c.Known, &c.Reason, &at)
+		c.SeenAt = time.Unix(0, at).UTC()
+		list = append(list, c)
+		return err
+	})
+	return list, s.explain("read conflicting checkpoints", err)
+}
+
+// Witnessed is the latest checkpoint of another node that this one has cosigned.
+type Witnessed struct {
+	Log     protocol.NodeID
+	Entries uint64
+	SeenAt  time.Time
+}
+
+// Witnessed returns for which nodes this one vouches, by node ID.
+func (s *Store) Witnessed(ctx context.Context) ([]Witnessed, error) {
+	var list []Witnessed
+	err := s.each(ctx, `SELECT log, size, seen_at FROM witnessed ORDER BY log`, nil, func(rows *sql.Rows) error {
+		var w Witnessed
+		var at int64
+		err := rows.Scan(&w.Log, &w.Entries, &at)
+		w.SeenAt = time.Unix(0, at).UTC()
+		list = append(list, w)
+		return err
+	})
+	return list, s.explain("read witnessed checkpoints", err)
+}
+
+// SaveCosignature stores what a witness said about one of this node's checkpoints, after verifying it. One about an
+// earlier checkpoint than is known of the same witness changes nothing.
+func (s *Store) SaveCosignature(ctx context.Context, c audit.Cosignature) error {
+	return s.write(ctx, "store a cosignature", func(t *tx) error {
+		var note []byte
+		var size int64
+		if err := t.get(`SELECT note, size FROM audit_checkpoint WHERE number = ?`, []any{c.Number}, &note, &size); err != nil {
+			return err
+		}
+		if _, err := protocol.OpenCosignature(note, c.Witness, c.Value); err != nil {
+			return err
+		}
+		_, err := t.exec(`INSERT INTO audit_cosignature (witness, number, size, value, received_at) VALUES (?, ?, ?, ?, ?) ON CONFLICT DO UPDATE
+			SET number = excluded.number, size = excluded.size, value = excluded.value, received_at = excluded.received_at WHERE excluded.number >= number`,
+			string(c.Witness), c.Number, size, c.Value, t.s.now().UnixNano())
+		return err
+	})
+}
+
+// Cosigned returns up to which entry each witness has cosigned this node's log, as far as is stored.
+func (s *Store) Cosigned(ctx context.Context) (map[protocol.NodeID]uint64, error) {
+	out := make(map[protocol.NodeID]uint64)
+	err := s.each(ctx, `SELECT witness, size FROM audit_cosignature`, nil, func(rows *sql.Rows) error {
+		var id protocol.NodeID
+		var size uint64
+		err := rows.Scan(&id, &size)
+		out[id] = size
+		return err
+	})
+	return out, s.explain("read the cosignatures", err)
+}
