@@ -72,6 +72,7 @@ var layers = []layer{
 	{folder: "protocol/query", owns: "questions and answers", may: oneProtocol},
 	{folder: "protocol/goodbye", owns: "leaving on purpose", may: oneProtocol},
 	{folder: "protocol/rotation", owns: "changing keys", may: oneProtocol},
+	{folder: "protocol/checkpoint", owns: "showing witnesses what the audit log has become", may: oneProtocol},
 	{folder: "protocol/health", owns: "the health topic", may: oneProtocol},
 
 	// For tests and tools: no package above may import these.
@@ -97,7 +98,7 @@ var reaches = []reach{
 	},
 	{
 		from: []string{"observer/...", "store/..."},
-		to:   []string{"node/...", "protocol/exchange", "protocol/hello", "protocol/ping", "protocol/summary", "protocol/query", "protocol/goodbye", "protocol/rotation", "protocol/health", "api/...", "cmd/..."},
+		to:   []string{"node/...", "protocol/exchange", "protocol/hello", "protocol/ping", "protocol/summary", "protocol/query", "protocol/goodbye", "protocol/rotation", "protocol/checkpoint", "protocol/health", "api/...", "cmd/..."},
 		why:  "what holds raw events must not be able to reach the network",
 	},
 	{

@@ -176,6 +176,12 @@ func checkpointText(wire []byte) (string, error) {
 	if i < 0 {
 		return "", fmt.Errorf("%w: not a signed note", ErrMalformed)
 	}
+	for line := range strings.Lines(string(wire[i+2:])) { // package note lets the same signature be written in several ways
+		b64 := line[strings.LastIndexByte(line, ' ')+1:]
+		if _, err := base64.StdEncoding.Strict().DecodeString(strings.TrimSuffix(b64, "\n")); err != nil {
+			return "", fmt.Errorf("%w: a signature line of a note: %w", ErrMalformed, err)
+		}
+	}
 	return string(wire[:i+1]), nil
 }
 

@@ -52,6 +52,9 @@
 //	envelope  "caro-mesh envelope v1" and a zero byte
 //	rotation  "caro-mesh rotation endorsed v1" and "caro-mesh rotation accepted v1", each with a zero byte
 //
+// Checkpoints of the audit log and their cosignatures are notes, signed as they stand: their signed bytes begin with
+// "caro-node/" and "cosignature/v1".
+//
 // No context is the beginning of another, so no two kinds of message share signed bytes.
 //
 // # Messages
@@ -179,12 +182,14 @@
 //	                     QueryReceipt 0x0202 (no answer, may be left out)     1,024
 //	/caro/rotation/1.0.0 KeyRotation 0x0300                                   8,192
 //	                     KeyRotationAck 0x0301                                1,024
+//	/caro/checkpoint/1.0.0 CheckpointPush 0x0400                              4,096
+//	                     CheckpointAck 0x0401                                 1,024
 //	/caro/goodbye/1.0.0  Goodbye 0xFFFF (no answer)                           1,024
 //
 // Health statuses travel without an envelope over the gossip topic caro/health/1, signature included at most 4,096 bytes.
 //
 // The payloads of the streams that carry no summary, query, response or receipt are described in the packages of their protocols:
-// hello, ping, summary (SummaryAck), rotation and goodbye.
+// hello, ping, summary (SummaryAck), rotation, checkpoint and goodbye.
 //
 // On a stream, an envelope is preceded by its length as an unsigned varint (seven bits a byte, least significant first,
 // the high bit set on all but the last) of at most five bytes and in its shortest form.

@@ -83,6 +83,8 @@ func TestSpecificationStatesTheNumbersOfTheCode(t *testing.T) {
 		fmt.Sprintf("QueryResponse 0x%04x %s", uint16(MsgQueryResponse), grouped(MaxResponse)),
 		fmt.Sprintf("KeyRotation 0x%04x %s", uint16(MsgRotation), grouped(MaxRotation)),
 		fmt.Sprintf("KeyRotationAck 0x%04x %s", uint16(MsgRotationAck), grouped(MaxRotationAck)),
+		fmt.Sprintf("CheckpointPush 0x%04x %s", uint16(MsgCheckpointPush), grouped(MaxCheckpoint)),
+		fmt.Sprintf("CheckpointAck 0x%04x %s", uint16(MsgCheckpointAck), grouped(MaxCheckpointAck)),
 		fmt.Sprintf("a map of at most %d bytes: 1 body", MaxRotationStatement),
 		fmt.Sprintf("from issued_at to %d days later", int(MaxGrace/(24*time.Hour))),
 		fmt.Sprintf("from valid_from to %d days later", int(MaxGrace/(24*time.Hour))),

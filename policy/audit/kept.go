@@ -226,7 +226,7 @@ func (v *keptChecker) addEntry(e Entry) error {
 			return err
 		}
 		leaf = Leaf(e.Record.Hash)
-		if e.Record.Type == protocol.AuditIdentityCreated {
+		if e.Record.Type == protocol.AuditIdentityCreated || e.Record.Type == protocol.AuditKeyRotated && e.Record.Details["step"] == "stated" {
 			if _, known := v.keys[e.Record.Peer]; !known {
 				v.keys[e.Record.Peer] = anotherIdentity
 			}
