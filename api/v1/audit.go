@@ -36,4 +36,29 @@ type AuditVerification struct {
 	FirstBad      uint64 `json:"first_bad" doc:"sequence of the first record that does not fit; 0 when ok"`
 	Reason        string `json:"reason" doc:"what is wrong there; empty when ok"`
 	Head          string `json:"head" doc:"hash of the last intact record, 64 hex digits; note it elsewhere to notice a chain that was cut and regrown"`
+	Pruned        uint64 `json:"pruned" doc:"up to which record retention has removed the log; 0: it is whole"`
+	Checkpoints   uint64 `json:"checkpoints" doc:"signed checkpoints that fit"`
+	Signed        uint64 `json:"signed" doc:"records that the last of them covers"`
+	// Witnesses is there where it was asked for.
+	Witnesses []AuditWitness `json:"witnesses,omitempty"`
+}
+
+// AuditWitness is a node that has said, under its own key, that an audit log did nothing but grow up to a record.
+type AuditWitness struct {
+	NodeID      protocol.NodeID      `json:"node_id"`
+	Fingerprint protocol.Fingerprint `json:"fingerprint"`
+	Name        string               `json:"name,omitempty"`
+	Entries     uint64               `json:"entries" doc:"records that it vouches for"`
+	CosignedAt  *time.Time           `json:"cosigned_at,omitempty"`
+}
+
+// AuditProof is what "audit check-proof" prints about a proof that holds.
+type AuditProof struct {
+	SchemaVersion int                  `json:"schema_version"`
+	OK            bool                 `json:"ok"`
+	NodeID        protocol.NodeID      `json:"node_id" doc:"whose audit log it is"`
+	Fingerprint   protocol.Fingerprint `json:"fingerprint"`
+	Entries       uint64               `json:"entries" doc:"records that the log had when it was signed"`
+	Record        AuditRecord          `json:"record"`
+	Witnesses     []AuditWitness       `json:"witnesses" doc:"those that were demanded, and have cosigned"`
 }

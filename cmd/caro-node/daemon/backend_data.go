@@ -275,5 +275,15 @@ func (b *backend) VerifyAudit(ctx context.Context) (v1.AuditVerification, error)
 
 // VerificationShape is the document of a verification, for the API and the command line alike.
 func VerificationShape(v audit.Verification) v1.AuditVerification {
-	return v1.AuditVerification{SchemaVersion: v1.SchemaVersion, OK: v.OK, Entries: v.Entries, FirstBad: v.FirstBad, Reason: v.Reason, Head: v.Head.String()}
+	return v1.AuditVerification{SchemaVersion: v1.SchemaVersion, OK: v.OK, Entries: v.Entries, FirstBad: v.FirstBad, Reason: v.Reason, Head: v.Head.String(),
+		Pruned: v.Pruned, Checkpoints: v.Checkpoints, Signed: v.Signed}
+}
+
+// WitnessShapes lists who vouches for a log.
+func WitnessShapes(list []audit.Vouched) []v1.AuditWitness {
+	out := make([]v1.AuditWitness, len(list))
+	for i, w := range list {
+		out[i] = v1.AuditWitness{NodeID: w.Witness, Fingerprint: w.Witness.Fingerprint(), Entries: w.Entries, CosignedAt: &w.At}
+	}
+	return out
 }
