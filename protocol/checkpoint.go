@@ -52,7 +52,7 @@ const (
 )
 
 // Origin returns how the node is called in checkpoints.
-func (n NodeID) Origin() string { return originPrefix + string(n.Fingerprint()) }
+func (id NodeID) Origin() string { return originPrefix + string(id.Fingerprint()) }
 
 // Validate checks the numbers.
 func (c Checkpoint) Validate() error {

@@ -111,7 +111,7 @@ func merge(ctx context.Context, r *sql.Tx, yield func(audit.Entry, error) bool) 
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, tree.Close()) }()
+	defer func() { err = errors.Join(err, tree.Err(), tree.Close()) }()
 	var at uint64 // where the tree is read to; 0: at its end
 	var e audit.Entry
 	next := func() (err error) {

@@ -206,7 +206,7 @@ func (v *keptChecker) note(at uint64, format string, args ...any) {
 
 func (v *keptChecker) addEntry(e Entry) error {
 	at := v.last.Sequence + 1
-	leaf := tlog.Hash{}
+	var leaf tlog.Hash
 	switch {
 	case e.Record.Sequence != at && (e.Removed || at <= v.pruned):
 		return &fault{at, fmt.Sprintf("the tree has nothing about entry %d, which retention removed: its hashes were removed or moved", at)}

@@ -97,7 +97,7 @@ func TestCheckpointsThatTheSenderDidNotSignAreNotJudged(t *testing.T) {
 		meshtest.Eventually(t, func() error {
 			all := b.Refusals()
 			if len(all) <= before || !errors.Is(all[len(all)-1].Err, c.want) || !all[len(all)-1].Hostile() {
-				return fmt.Errorf("%s: refused %v, want %v", name, all, c.want)
+				return fmt.Errorf("%s: refused %v, want %w", name, all, c.want)
 			}
 			return nil
 		})
