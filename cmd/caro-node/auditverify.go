@@ -40,19 +40,6 @@ checkpoint that was kept elsewhere ("caro-node audit checkpoint --out FILE").`,
 	return cmd
 }
 
-// openAudit opens the database for reading, beside a running node.
-func (c *cli) openAudit(ctx context.Context) (*store.Store, error) {
-	p, err := c.paths()
-	if err != nil {
-		return nil, err
-	}
-	db, err := store.OpenReadOnly(ctx, p.DB, store.Options{})
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("there is no audit log yet (%s); it begins with \"caro-node run\"", p.DB)
-	}
-	return db, err
-}
-
 func (c *cli) verifyAudit(ctx context.Context, witnesses bool, remembered []string) (err error) {
 	m, err := c.whatToBelieve(remembered)
 	if err != nil {
