@@ -41,6 +41,7 @@ var layers = []layer{
 	{folder: "node/discovery", owns: "neighbours, static peers, reconnecting, the gate", may: []string{"node/discovery/mdns", "node/internal/...", "policy", "protocol", "protocol/exchange", "protocol/hello"}},
 	{folder: "node/discovery/mdns", owns: "announcing on the local network and hearing others", may: []string{"node/internal/scope", "protocol"}},
 	{folder: "node/internal/scope", owns: "which addresses a node may speak to", may: nil},
+	{folder: "node/export", owns: "handing audit records to a log collector", may: []string{"node/internal/scope", "policy/audit", "policy/audit/siem"}},
 	{folder: "node/aggregate", owns: "answers from summaries", may: []string{"protocol"}},
 	{folder: "node/anomaly", owns: "signals from baselines", may: []string{"protocol"}},
 	{folder: "node/private", owns: "private aggregation", may: []string{"protocol"}},
@@ -62,6 +63,7 @@ var layers = []layer{
 
 	{folder: "policy", owns: "rules and decisions", may: []string{"protocol"}},
 	{folder: "policy/audit", owns: "the gate and the record of what it decided", may: []string{"policy", "protocol"}},
+	{folder: "policy/audit/siem", owns: "audit records in the forms that log collectors read", may: []string{"policy/audit", "protocol"}},
 
 	{folder: "protocol", owns: "nouns, validation, envelope", may: []string{"protocol/vocabulary"}},
 	{folder: "protocol/vocabulary", owns: "shells and risk levels, which the guard's answer needs without the rest", may: nil},
@@ -92,7 +94,7 @@ var oneProtocol = []string{"protocol", "protocol/exchange"}
 // reaches are what must not be linked in, however indirectly.
 var reaches = []reach{
 	{
-		from: []string{"protocol/...", "policy/...", "node/aggregate", "node/anomaly", "node/discovery/...", "node/host", "node/identity", "node/internal/...", "node/private"},
+		from: []string{"protocol/...", "policy/...", "node/aggregate", "node/anomaly", "node/discovery/...", "node/export", "node/host", "node/identity", "node/internal/...", "node/private"},
 		to:   []string{"observer/...", "store/...", "api/...", "cmd/..."},
 		why:  "what speaks to the network, or decides about it, must not be able to name a raw event: no raw command leaves the machine, by construction",
 	},
