@@ -2,27 +2,42 @@ package main
 
 import (
 	"bytes"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
 	"crypto/tls"
+	"crypto/x509"
+	"crypto/x509/pkix"
 	"encoding/pem"
 	"io"
-	"net/http/httptest"
+	"math/big"
+	"net"
 	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 )
 
-// lendCertificate returns a configuration with a certificate for 127.0.0.1, and the file of the authority that vouches for it.
-func lendCertificate(t *testing.T, dir string) (*tls.Config, string) {
+// newCertificate makes a certificate for 127.0.0.1 that vouches for itself, and the file that holds it.
+func newCertificate(t *testing.T, dir string) (*tls.Config, string) {
 	t.Helper()
-	lender := httptest.NewTLSServer(nil)
-	t.Cleanup(lender.Close)
-	path := filepath.Join(dir, "ca.pem")
-	if err := os.WriteFile(path, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: lender.Certificate().Raw}), 0o600); err != nil {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
 		t.Fatal(err)
 	}
-	return &tls.Config{Certificates: lender.TLS.Certificates, MinVersion: tls.VersionTLS12}, path
+	template := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "collector"}, NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
+		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign | x509.KeyUsageDigitalSignature}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(dir, "ca.pem")
+	if err := os.WriteFile(path, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return &tls.Config{Certificates: []tls.Certificate{{Certificate: [][]byte{der}, PrivateKey: key}}, MinVersion: tls.VersionTLS12}, path
 }
 
 // Everything of one connection after the other, until the listener is closed.
@@ -61,7 +76,7 @@ func collect(t *testing.T, config *tls.Config) (addr string, connections <-chan 
 
 func TestACollectorGetsTheLogAndLaterWhatIsNew(t *testing.T) {
 	home := t.TempDir()
-	config, ca := lendCertificate(t, home)
+	config, ca := newCertificate(t, home)
 	addr, connections := collect(t, config)
 	getenv := func(name string) string {
 		if name == "CARO_HOME" {
