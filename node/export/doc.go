@@ -13,7 +13,7 @@
 // Syslog has no acknowledgement. Records count as delivered when the connection was still in order at the next look, a
 // second later, or was closed in order by both sides. A collector that dies may lose what it had taken and not stored.
 //
-// The state holds the hash of the last record. When the chain does not go on from there, because it was cut, rewritten or
-// restored from an older copy, nothing is delivered and it is said so; records that retention has removed are a gap that is
-// told, and no error.
+// The state holds the hash of the last record. When the log does not have that record any more, because it was cut, rewritten
+// or restored from an older copy, nothing is delivered and it is said so. Records that retention has removed are a gap, which
+// is told; so is a record that does not fit the chain, which is delivered all the same.
 package export

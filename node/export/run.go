@@ -51,7 +51,8 @@ const (
 	longestPause = time.Minute
 )
 
-// ErrBroken means that the chain does not go on where the export has come to. "caro-node audit verify" tells more.
+// ErrBroken means that the log is not the one any more that was exported so far. "caro-node audit verify" tells more, and
+// another state file exports what is there now from its beginning.
 var ErrBroken = errors.New("the audit log does not continue what was exported")
 
 // export is a [Config] under way.
@@ -79,7 +80,7 @@ func Run(ctx context.Context, c Config) (sent uint64, err error) {
 		return 0, err
 	}
 	e.put = e.acked
-	if err := e.resume(ctx); err != nil {
+	if err := e.stillHolds(ctx, e.acked); err != nil {
 		return 0, err
 	}
 	e.sink = c.Target.open(e.acked.Offset)
@@ -94,19 +95,19 @@ func Run(ctx context.Context, c Config) (sent uint64, err error) {
 	return e.sent, errors.Join(err, closed)
 }
 
-// resume checks that the log still holds the last record that was delivered.
-func (e *export) resume(ctx context.Context) error {
-	if e.acked.Sequence == 0 {
+// stillHolds checks that the log still has the last record of a state, or that retention has removed it.
+func (e *export) stillHolds(ctx context.Context, s state) error {
+	if s.Sequence == 0 {
 		return nil
 	}
-	rs, err := e.Records(ctx, e.acked.Sequence-1, 1)
+	rs, err := e.Records(ctx, s.Sequence-1, 1)
 	switch {
 	case err != nil:
 		return err
 	case len(rs) == 0:
-		return fmt.Errorf("%w: it ends before record %d; it was cut or restored from an older copy", ErrBroken, e.acked.Sequence)
-	case rs[0].Sequence == e.acked.Sequence && rs[0].Hash != e.acked.Hash:
-		return fmt.Errorf("%w: record %d is another one now; it was rewritten", ErrBroken, e.acked.Sequence)
+		return fmt.Errorf("%w: it ends before record %d; it was cut or restored from an older copy (to export what is there now from its beginning, name another file with --state)", ErrBroken, s.Sequence)
+	case rs[0].Sequence == s.Sequence && rs[0].Hash != s.Hash:
+		return fmt.Errorf("%w: record %d is another one now; it was rewritten (to export what is there now from its beginning, name another file with --state)", ErrBroken, s.Sequence)
 	}
 	return nil
 }
@@ -156,7 +157,7 @@ func (e *export) step(ctx context.Context) (int, error) {
 	if err != nil || len(rs) == 0 {
 		return 0, err
 	}
-	lines, next, err := e.lines(rs)
+	lines, next, err := e.lines(ctx, rs)
 	if err != nil {
 		return 0, err
 	}
@@ -171,21 +172,23 @@ func (e *export) step(ctx context.Context) (int, error) {
 	return len(rs), err
 }
 
-// lines writes the records, which have to follow what was put, and returns the state after them.
-func (e *export) lines(rs []audit.Record) ([][]byte, state, error) {
+// lines writes the records and returns the state after them. What does not fit the chain is told and exported all the same:
+// whoever collects the log needs it most then.
+func (e *export) lines(ctx context.Context, rs []audit.Record) ([][]byte, state, error) {
 	next := e.put
 	out := make([][]byte, len(rs))
 	for i, r := range rs {
-		h, err := r.ComputeHash()
-		switch gap := r.Sequence != next.Sequence+1; {
-		case err != nil:
-			return nil, state{}, err
-		case h != r.Hash:
-			return nil, state{}, fmt.Errorf("%w: record %d does not have its hash", ErrBroken, r.Sequence)
-		case !gap && r.PrevHash != next.Hash:
-			return nil, state{}, fmt.Errorf("%w: record %d is not linked to record %d", ErrBroken, r.Sequence, next.Sequence)
-		case gap:
+		err := r.Follows(audit.Record{Sequence: next.Sequence, Hash: next.Hash})
+		switch {
+		case errors.Is(err, audit.ErrGap):
 			e.note("records %d to %d are not there any more and were not exported", next.Sequence+1, r.Sequence-1)
+		case err != nil:
+			if i == 0 { // or the log was changed while it was looked away from
+				if err := e.stillHolds(ctx, next); err != nil {
+					return nil, state{}, err
+				}
+			}
+			e.note("record %d does not fit the chain: %v (caro-node audit verify tells more); it is exported as it stands", r.Sequence, err)
 		}
 		next.Sequence, next.Hash = r.Sequence, r.Hash
 		if e.sink.message() {

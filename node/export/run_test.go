@@ -176,7 +176,7 @@ func TestAFileThatIsMovedAwayOrTruncatedIsBegunAnew(t *testing.T) {
 	delivered(path+".1", 1, 3)
 }
 
-func TestAnExportStopsWhereTheChainDoesNotGoOn(t *testing.T) {
+func TestAnExportStopsWhenTheLogIsNotTheOneAnyMore(t *testing.T) {
 	for name, spoil := range map[string]func(t *testing.T, c *chain){
 		"cut":       func(_ *testing.T, c *chain) { c.records = c.records[:4] },
 		"emptied":   func(_ *testing.T, c *chain) { c.records = nil },
@@ -185,11 +185,31 @@ func TestAnExportStopsWhereTheChainDoesNotGoOn(t *testing.T) {
 			c.records = c.records[:4]
 			c.grow(t, 4)
 		},
-		"altered later": func(t *testing.T, c *chain) {
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			c := newChain(t, 5)
+			e := c.toFile(t, dir)
+			run(t, e)
+			e.Records = c.get
+			spoil(t, c)
+			if n, err := Run(t.Context(), e); !errors.Is(err, ErrBroken) || n != 0 || !strings.Contains(err.Error(), "--state") {
+				t.Errorf("delivered %d, %v", n, err)
+			}
+			if got := sequences(t, filepath.Join(dir, "audit.jsonl")); !slices.Equal(got, rising(1, 5)) {
+				t.Errorf("the file holds %v", got)
+			}
+		})
+	}
+}
+
+func TestWhatDoesNotFitTheChainIsToldAndExported(t *testing.T) {
+	for name, spoil := range map[string]func(t *testing.T, c *chain){
+		"altered": func(t *testing.T, c *chain) {
 			c.grow(t, 3)
 			c.records[6].Details = map[string]string{"rule": "default"}
 		},
-		"unlinked later": func(t *testing.T, c *chain) {
+		"unlinked": func(t *testing.T, c *chain) {
 			c.grow(t, 3)
 			r := &c.records[6]
 			r.PrevHash[0] ^= 1
@@ -200,20 +220,26 @@ func TestAnExportStopsWhereTheChainDoesNotGoOn(t *testing.T) {
 			r.Hash = h
 		},
 	} {
-		t.Run(name, func(t *testing.T) {
-			dir := t.TempDir()
-			c := newChain(t, 5)
-			e := c.toFile(t, dir)
-			run(t, e)
-			e.Records = c.get
-			spoil(t, c)
-			if n, err := Run(t.Context(), e); !errors.Is(err, ErrBroken) || n != 0 {
-				t.Errorf("delivered %d, %v", n, err)
-			}
-			if got := sequences(t, filepath.Join(dir, "audit.jsonl")); !slices.Equal(got, rising(1, 5)) {
-				t.Errorf("the file holds %v", got)
-			}
-		})
+		for _, before := range []int{0, 6} { // in the middle of what is read at once, and where it begins
+			t.Run(fmt.Sprint(name, before), func(t *testing.T) {
+				dir := t.TempDir()
+				c := newChain(t, 6)
+				e := c.toFile(t, dir)
+				var notes []string
+				e.Note = func(s string) { notes = append(notes, s) }
+				if before > 0 {
+					run(t, e)
+				}
+				spoil(t, c)
+				run(t, e)
+				if got := sequences(t, filepath.Join(dir, "audit.jsonl")); !slices.Equal(got, rising(1, 9)) {
+					t.Errorf("the file holds %v", got)
+				}
+				if len(notes) == 0 || !strings.HasPrefix(notes[0], "record 7 does not fit the chain") {
+					t.Errorf("told %q", notes)
+				}
+			})
+		}
 	}
 }
 
