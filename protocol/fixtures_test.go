@@ -70,6 +70,19 @@ func emptySummaryFixture() *NodeSummary {
 		Period: PeriodAt(fixedNow.Add(-time.Hour), Hourly), GeneratedAt: At(fixedNow), CategoryStats: []CategoryStat{}}
 }
 
+// correctionFixture takes the place of summaryFixture: one command more was found.
+func correctionFixture() *NodeSummary {
+	s := summaryFixture()
+	s.ID, s.Replaces, s.GeneratedAt = "01939f2e-6c00-7000-8000-0000000000ac", s.ID, At(fixedNow)
+	s.CategoryStats[1].Count++
+	s.CategoryStats[1].Derive()
+	s.HourlyActivity[23]++
+	s.DailyActivity[6]++
+	s.SafetyStats.ByRisk.Safe++
+	s.TotalCommands++
+	return s
+}
+
 func rangeFixture() TimeRange {
 	end := fixedNow.Truncate(time.Hour)
 	return TimeRange{Start: At(end.AddDate(0, 0, -7)), End: At(end)}

@@ -88,7 +88,7 @@ func goldens() map[string]map[string]golden {
 			return &n, Decode(wire, &n)
 		}}
 	}
-	for name, s := range map[string]*NodeSummary{"day": summaryFixture(), "hour without commands": emptySummaryFixture()} {
+	for name, s := range map[string]*NodeSummary{"day": summaryFixture(), "hour without commands": emptySummaryFixture(), "correction of the day": correctionFixture()} {
 		wire := must(SignSummary(s, anna, fixedNow))
 		all["summary"][name] = golden{s, signedPart(contextSummary, wire), wire, func(wire []byte) (any, error) { return OpenSummary(wire) }}
 	}

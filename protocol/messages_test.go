@@ -64,6 +64,9 @@ func drawSummary(t *rapid.T) *NodeSummary {
 	upTo := func(label string) uint64 { return rapid.Uint64Range(0, s.TotalCommands).Draw(t, label) }
 	s.SafetyStats = SafetyStats{RiskCounts{r[0], r[1], r[2], r[3]}, upTo("blocked"), upTo("confirmed"), upTo("generated"), upTo("executed")}
 	s.UniquePatterns = upTo("patterns")
+	if rapid.Bool().Draw(t, "correction") {
+		s.Replaces = drawUUID(t)
+	}
 	return s
 }
 
@@ -230,6 +233,8 @@ func TestIdentitiesSurviveTheWire(t *testing.T) {
 func TestContradictionsInASummaryAreNamed(t *testing.T) {
 	for want, edit := range map[string]func(*NodeSummary){
 		"summary ID":                      func(s *NodeSummary) { s.ID = "7" },
+		"replaced summary ID":             func(s *NodeSummary) { s.Replaces = "7" },
+		"replaces itself":                 func(s *NodeSummary) { s.Replaces = s.ID },
 		"not a node ID":                   func(s *NodeSummary) { s.NodeID = "anna" },
 		"unknown granularity":             func(s *NodeSummary) { s.Period.Granularity = "" },
 		"is not aligned":                  func(s *NodeSummary) { s.Period.End++ },

@@ -23,7 +23,7 @@ func TestFieldsHaveTheirWireKeysAndJSONNames(t *testing.T) {
 		{Period{}, "1=start 2=end 3=granularity"},
 		{NodeIdentity{}, "1=node_id 2=fingerprint 3?=display_name 4=capabilities 5=created_at"},
 		{NodeCapabilities{}, "1=protocol_version 2=caro_version 3=max_share_level 4=can_aggregate 5=supported_queries"},
-		{NodeSummary{}, "1=id 2=node_id 3=period 4=category_stats 5=hourly_activity 6=daily_activity 7=safety_stats 8=total_commands 9=unique_patterns 10=generated_at -=signature"},
+		{NodeSummary{}, "1=id 2=node_id 3=period 4=category_stats 5=hourly_activity 6=daily_activity 7=safety_stats 8=total_commands 9=unique_patterns 10=generated_at 11?=replaces -=signature"},
 		{CategoryStat{}, "1=category 2=count 3=avg_duration_ms 4=failure_rate 5=duration_ms_sum 6=timed_count 7=failure_count"},
 		{SafetyStats{}, "1=by_risk 2=blocked_count 3=user_confirmed_risky 4=caro_generated 5=caro_executed"},
 		{RiskCounts{}, "1=safe 2=moderate 3=high 4=critical"},

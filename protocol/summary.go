@@ -25,9 +25,11 @@ type NodeSummary struct {
 	SafetyStats   SafetyStats `cbor:"7,keyasint" json:"safety_stats"`
 	TotalCommands uint64      `cbor:"8,keyasint" json:"total_commands"`
 	// UniquePatterns counts distinct command shapes (commands without their values).
-	UniquePatterns uint64     `cbor:"9,keyasint" json:"unique_patterns"`
-	GeneratedAt    Timestamp  `cbor:"10,keyasint" json:"generated_at"`
-	Signature      *Signature `cbor:"-" json:"signature,omitempty"` // set by [SignSummary] and [OpenSummary]
+	UniquePatterns uint64    `cbor:"9,keyasint" json:"unique_patterns"`
+	GeneratedAt    Timestamp `cbor:"10,keyasint" json:"generated_at"`
+	// Replaces is set in a correction only: the ID of the summary of the same period that it takes the place of.
+	Replaces  string     `cbor:"11,keyasint,omitempty" json:"replaces,omitempty"` // UUID
+	Signature *Signature `cbor:"-" json:"signature,omitempty"`                    // set by [SignSummary] and [OpenSummary]
 }
 
 // CategoryStat holds the sums of one category. AvgDurationMS and FailureRate follow from the sums and travel for
@@ -103,6 +105,14 @@ func Ratio(a, b uint64) float64 {
 func (s *NodeSummary) Validate() error {
 	if err := checkUUID("summary", s.ID); err != nil {
 		return err
+	}
+	if s.Replaces != "" {
+		if err := checkUUID("replaced summary", s.Replaces); err != nil {
+			return err
+		}
+		if s.Replaces == s.ID {
+			return fmt.Errorf("summary %s replaces itself", s.ID)
+		}
 	}
 	if err := s.NodeID.Validate(); err != nil {
 		return err

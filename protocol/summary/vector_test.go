@@ -37,6 +37,13 @@ func hour(n uint64) *protocol.NodeSummary {
 	return s
 }
 
+// correction takes the place of an hour.
+func correction(n uint64) *protocol.NodeSummary {
+	s := hour(n)
+	s.ID, s.Replaces = "01939f2e-6c00-7000-8000-0000000000ac", summaryID
+	return s
+}
+
 func sign(t *testing.T, s *protocol.NodeSummary) []byte {
 	t.Helper()
 	b, err := protocol.SignSummary(s, wiretest.Sender{}, wiretest.Now)
@@ -49,9 +56,15 @@ func sign(t *testing.T, s *protocol.NodeSummary) []byte {
 func TestSummaryPushHasItsVectors(t *testing.T) {
 	good := sign(t, hour(3))
 	pushMessage.Check(t, map[string][]byte{
-		"an hour":                  good,
-		"an hour without commands": sign(t, hour(0)),
+		"an hour":                   good,
+		"an hour without commands":  sign(t, hour(0)),
+		"the correction of an hour": sign(t, correction(4)),
 	}, map[string][]byte{
+		"a correction of itself": func() []byte {
+			c := correction(4)
+			b := sign(t, c)
+			return bytes.Replace(b, []byte(summaryID), []byte(c.ID), 1)
+		}(),
 		"another ID than was signed":   bytes.Replace(good, []byte(summaryID), []byte("01939f2e-6c00-7000-8000-0000000000ab"), 1),
 		"another node than has signed": bytes.Replace(good, []byte(wiretest.Sender{}.NodeID()), []byte("caro:ed25519:gTl3Dqh9F19Wo1Rmw0x+zMuNipG07jeiXfYPW4/Js5Q="), 1),
 		"a part of its signature gone": bytes.Replace(good, good[len(good)-40:len(good)-30], make([]byte, 10), 1),
