@@ -15,7 +15,8 @@ import (
 type Observer struct {
 	c        Config
 	preparer *Preparer
-	files    map[string]*file // claimed, by name; touched by Run's goroutine alone
+	files    map[string]*file   // claimed, by name; touched by Run's goroutine alone
+	waiting  chan chan struct{} // who waits for CatchUp
 
 	mu     sync.Mutex
 	status Status
@@ -30,7 +31,24 @@ func New(c Config) (*Observer, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Observer{c: c, preparer: preparer, files: map[string]*file{}}, nil
+	return &Observer{c: c, preparer: preparer, files: map[string]*file{}, waiting: make(chan chan struct{})}, nil
+}
+
+// CatchUp returns once everything is stored that the shells had reported when it was called. While that is not so, because
+// it cannot be stored or Run does not run, it waits until ctx ends, and returns its error.
+func (o *Observer) CatchUp(ctx context.Context) error {
+	done := make(chan struct{})
+	select {
+	case o.waiting <- done:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	select {
+	case <-done:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }
 
 // Preparer is what prepares the events of this observer, for events that come another way.
@@ -75,6 +93,7 @@ func (o *Observer) Run(ctx context.Context) error {
 	defer timer.Stop()
 	due := time.Now() // when the timer fires; real time, as the timer's
 	failing := false
+	var waiting []chan struct{} // for a round that succeeds
 	next := func(d time.Duration) {
 		due = time.Now().Add(d)
 		timer.Reset(d)
@@ -97,6 +116,11 @@ func (o *Observer) Run(ctx context.Context) error {
 			if !failing {
 				next(settle)
 			}
+		case done := <-o.waiting:
+			waiting = append(waiting, done)
+			if !failing {
+				next(0)
+			}
 		case <-timer.C:
 			if time.Since(swept) > sweepEvery {
 				swept = time.Now()
@@ -118,6 +142,10 @@ func (o *Observer) Run(ctx context.Context) error {
 				continue
 			}
 			o.succeeded()
+			for _, done := range waiting {
+				close(done)
+			}
+			waiting = nil
 			retry = o.c.retryMin
 			if again <= 0 || again > poll {
 				again = poll
