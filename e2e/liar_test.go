@@ -68,15 +68,15 @@ func TestForgedSummariesAreRefusedAndRecordedAndChangeNothing(t *testing.T) {
 	}
 	for name, f := range forgeries {
 		ctx, cancel := context.WithTimeout(t.Context(), patience)
-		_, _, err := summary.Push(ctx, mallory.Endpoint, target.ID, f.id, f.wire)
+		_, err := summary.Push(ctx, mallory.Endpoint, target.ID, f.id, f.wire)
 		cancel()
 		if !errors.Is(err, exchange.ErrViolation) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	status, _, err := summary.Push(t.Context(), mallory.Endpoint, target.ID, own.ID, sign(own, mallory.Key))
-	if err != nil || status != summary.StatusAccepted {
-		t.Errorf("an honest summary after that: %q, %v", status, err)
+	v, err := summary.Push(t.Context(), mallory.Endpoint, target.ID, own.ID, sign(own, mallory.Key))
+	if err != nil || v.Status != summary.StatusAccepted {
+		t.Errorf("an honest summary after that: %+v, %v", v, err)
 	}
 	var page v1.SummaryPage
 	anna.caroJSON(&page, "summary", "list")

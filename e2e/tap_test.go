@@ -77,11 +77,11 @@ func newTap(t *testing.T) *tap {
 		t.Fatal(err)
 	}
 	greeter := hello.Serve(p.endpoint, p.registry, p.introduction())
-	taker := summary.Serve(p.endpoint, nil, func(_ context.Context, _ exchange.From, s *protocol.NodeSummary, _ []byte) (summary.Status, string, error) {
+	taker := summary.Serve(p.endpoint, nil, func(_ context.Context, _ exchange.From, s *protocol.NodeSummary, _ []byte) (summary.Verdict, error) {
 		p.mu.Lock()
 		defer p.mu.Unlock()
 		p.summaries = append(p.summaries, s)
-		return summary.StatusAccepted, "", nil
+		return summary.Verdict{Status: summary.StatusAccepted}, nil
 	})
 	t.Cleanup(func() {
 		greeter.Close()

@@ -100,6 +100,12 @@ func (l *lineage) ancestors(id protocol.NodeID) []protocol.NodeID {
 	return out
 }
 
+// keys returns every key of the node that has or had the given one, the latest first.
+func (l *lineage) keys(id protocol.NodeID) []protocol.NodeID {
+	latest := l.heir(id)
+	return append([]protocol.NodeID{latest}, l.ancestors(latest)...)
+}
+
 // claim returns whose successor a node says to be where that could not be checked.
 func (l *lineage) claim(id protocol.NodeID) (protocol.NodeID, bool) {
 	l.mu.RLock()

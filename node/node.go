@@ -46,6 +46,9 @@ type Config struct {
 	Policy      policy.Document
 	// Degraded tells whether a person should look at this node; the mesh is told. It must not block; may be nil.
 	Degraded func() bool
+	// CaughtUp returns once everything that was reported before the call is stored, or with the error of ctx; summaries of
+	// periods that have ended wait for it. It may be nil: nothing is on its way.
+	CaughtUp func(ctx context.Context) error
 	Store    *store.Store
 	Now      func() time.Time
 	Logger   *slog.Logger
@@ -162,10 +165,13 @@ func (n *Node) connectParts(ctx context.Context) error {
 		Greet:   func(ctx context.Context, id protocol.NodeID) error { _, err := client.Greet(ctx, id); return err },
 		Changed: n.clerk.linkChanged, Expect: n.door.Expect, Now: c.Now})
 	n.meetNeighbours()
-	n.intake = &intake{db: c.Store, gate: n.gate, heir: n.lineage.heir, log: c.Store.AuditLog(), now: c.Now, logger: c.Logger}
+	n.intake = newIntake(c.Store, n.gate, n.lineage.keys, c.Store.AuditLog(), c.Now, c.Logger)
 	n.answerer = &answerer{key: c.Identity, gate: n.gate, heir: n.lineage.heir, counts: c.Store, kept: c.Store, now: c.Now, started: n.started, logger: c.Logger}
 	n.publisher = newPublisher(c.Identity, n.gate, c.Store, c.Now, c.Logger)
 	n.publisher.connected, n.publisher.push = n.targets, n.push
+	if c.CaughtUp != nil {
+		n.publisher.caughtUp = c.CaughtUp
+	}
 	n.asker = &asker{key: c.Identity, now: c.Now, logger: c.Logger, candidates: n.candidates,
 		ask: func(ctx context.Context, to protocol.NodeID, q *protocol.MeshQuery, wire []byte) (*protocol.MeshResponse, error) {
 			return query.Ask(ctx, n.endpoint, c.Identity, to, q, wire)
@@ -297,9 +303,11 @@ func (n *Node) PreviewSummary(ctx context.Context, g protocol.Granularity, at ti
 	return n.publisher.preview(ctx, g, at)
 }
 
+// CountsChanged tells the node that the counts of ended hours may have changed, so that it corrects summaries soon.
+func (n *Node) CountsChanged() { n.publisher.disturb() }
+
 // EventsStored tells the node that commands were stored, the oldest of which started at oldest. Commands of ended
-// periods make it look for summaries soon, but not while more of them arrive: a summary is signed once, and should not
-// hold half of a backlog.
+// periods make it look for summaries soon, but not while more of them arrive.
 func (n *Node) EventsStored(oldest time.Time) {
 	if oldest.Before(protocol.PeriodAt(n.c.Now(), protocol.Hourly).Start.Time()) {
 		n.publisher.disturb()
@@ -307,24 +315,20 @@ func (n *Node) EventsStored(oldest time.Time) {
 }
 
 // takeSummary hands a verified summary to the intake.
-func (n *Node) takeSummary(ctx context.Context, from exchange.From, s *protocol.NodeSummary, wire []byte) (summary.Status, string, error) {
-	v, reason, err := n.intake.accept(ctx, from.ID, from.Addr, s, wire)
-	switch v {
-	case accepted:
-		return summary.StatusAccepted, "", err
-	case duplicate:
-		return summary.StatusDuplicate, "", err
-	}
-	return summary.StatusRefused, reason, err
+func (n *Node) takeSummary(ctx context.Context, from exchange.From, s *protocol.NodeSummary, wire []byte) (summary.Verdict, error) {
+	return n.intake.accept(ctx, from.ID, from.Addr, s, wire)
 }
 
 // push sends one summary and waits for the acknowledgement.
 func (n *Node) push(ctx context.Context, to protocol.NodeID, s store.StoredSummary) error {
-	status, reason, err := summary.Push(ctx, n.endpoint, to, s.Summary.ID, s.Wire)
-	if err == nil && status == summary.StatusRefused {
-		return fmt.Errorf("%w: %s", errRefusedSummary, reason)
+	v, err := summary.Push(ctx, n.endpoint, to, s.Summary.ID, s.Wire)
+	if errors.Is(err, exchange.ErrViolation) { // an older node, which cannot read it
+		return fmt.Errorf("%w: %w", errRefusedSummary, err)
 	}
-	return err
+	if err != nil {
+		return err
+	}
+	return refusalOf(v)
 }
 
 // targets are the connected peers, each with the request that asks whether it may have summaries.

@@ -18,6 +18,7 @@ import (
 	"github.com/caro-mesh/caro-node/policy"
 	"github.com/caro-mesh/caro-node/policy/audit"
 	"github.com/caro-mesh/caro-node/protocol"
+	"github.com/caro-mesh/caro-node/protocol/summary"
 	"github.com/caro-mesh/caro-node/store"
 )
 
@@ -87,6 +88,7 @@ func (b *bench) answerer() *answerer {
 
 func (b *bench) publisher(pushed func(store.StoredSummary) error, peers ...protocol.NodeID) *publisher {
 	p := newPublisher(b.key, b.gate, b.db, b.clock, slog.New(slog.DiscardHandler))
+	p.quiet = 0
 	p.connected = func() []target {
 		var out []target
 		for _, id := range peers {
@@ -96,6 +98,11 @@ func (b *bench) publisher(pushed func(store.StoredSummary) error, peers ...proto
 	}
 	p.push = func(_ context.Context, _ protocol.NodeID, s store.StoredSummary) error { return pushed(s) }
 	return p
+}
+
+// intake lets everybody connect.
+func (b *bench) intake(now func() time.Time) *intake {
+	return newIntake(b.db, open(b.t, b), func(id protocol.NodeID) []protocol.NodeID { return []protocol.NodeID{id} }, b.db.AuditLog(), now, slog.New(slog.DiscardHandler))
 }
 
 // pushAll pushes to everybody and waits until it is done.
@@ -179,12 +186,12 @@ func open(t *testing.T, b *bench) *audit.Gate {
 
 func receive(t *testing.T, b *bench, n int) {
 	t.Helper()
-	in := &intake{db: b.db, gate: open(t, b), log: b.db.AuditLog(), now: b.clock, logger: slog.New(slog.DiscardHandler)}
+	in := b.intake(b.clock)
 	for range n {
 		key := newKey(t)
 		s, wire := summaryOf(t, key, 10)
-		if v, reason, err := in.accept(t.Context(), key.NodeID(), netip.Addr{}, s, wire); v != accepted || err != nil {
-			t.Fatalf("verdict %d, %q, %v", v, reason, err)
+		if v, err := in.accept(t.Context(), key.NodeID(), netip.Addr{}, s, wire); v.Status != summary.StatusAccepted || err != nil {
+			t.Fatalf("verdict %+v, %v", v, err)
 		}
 	}
 }

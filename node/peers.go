@@ -344,7 +344,7 @@ func (n *Node) peerUp(p hello.Peer) {
 	warnSkew(n.c.Logger, id, p.Skew)
 	n.clerk.note(func(ctx context.Context) error { return n.met(ctx, p) })
 	n.Announce() // what has changed while it said Hello
-	n.publisher.nudge()
+	n.publisher.appeared(id)
 	n.pinger.nudge()
 	n.topic.Up(id)
 }

@@ -3,15 +3,15 @@ package node
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
-	"strconv"
 	"sync"
 	"time"
 
-	"github.com/caro-mesh/caro-node/node/aggregate"
 	"github.com/caro-mesh/caro-node/policy"
 	"github.com/caro-mesh/caro-node/policy/audit"
 	"github.com/caro-mesh/caro-node/protocol"
+	"github.com/caro-mesh/caro-node/protocol/summary"
 	"github.com/caro-mesh/caro-node/store"
 )
 
@@ -23,19 +23,16 @@ const (
 	publishEvery = time.Minute
 	// pushHistory is how far back summaries are pushed to a peer that appears.
 	pushHistory = 7 * 24 * time.Hour
+	// quietBefore is how long the counts of ended hours must not have changed before summaries of them are made or
+	// corrected: while history is imported, each would hold a part. Changes that go on are waited for until patience is at
+	// an end.
+	quietBefore = 5 * time.Second
+	patience    = 10 * time.Minute
+	// correctEvery is the least time between two corrections of one period. The first comes without delay.
+	correctEvery = 15 * time.Minute
+	// backlogPatience is how long the observer may take to store what was reported. What it stores later is corrected.
+	backlogPatience = time.Minute
 )
-
-// quietBefore is how long no command of an ended period may have arrived before summaries are made. A summary is signed
-// once; while a backlog is read, it would hold only a part. A machine with much else to do needs seconds for a thousand.
-const quietBefore = 5 * time.Second
-
-// lookBack is how many ended periods of each granularity are made up for after downtime or an import. An hour that is
-// older than two days lives on in its day. A new peer gets at most 48 + 7 + 1 of them at once, within the burst that
-// protocol/summary allows.
-var lookBack = []struct {
-	granularity protocol.Granularity
-	periods     int
-}{{protocol.Hourly, 48}, {protocol.Daily, 31}, {protocol.Weekly, 53}}
 
 // publisher makes this node's summaries when their period has ended, and pushes them to the peers that may have them.
 type publisher struct {
@@ -46,17 +43,20 @@ type publisher struct {
 	logger *slog.Logger
 	// connected returns the peers to whom summaries can be pushed now.
 	connected func() []target
+	// caughtUp returns once everything that was reported before the call is stored.
+	caughtUp func(ctx context.Context) error
 	// push sends one signed summary and returns once the peer acknowledged it.
 	push func(ctx context.Context, to protocol.NodeID, s store.StoredSummary) error
 
-	wake      chan struct{} // capacity 1: push now
-	disturbed chan struct{} // capacity 1: commands of ended periods arrive
-	quiet     time.Duration // how long none may have arrived before summaries are made
+	wake      chan struct{}   // capacity 1: push now
+	disturbed chan struct{}   // capacity 1: commands of ended periods arrive
+	quiet     time.Duration   // quietBefore, or what a test says
+	looked    protocol.Period // the last ended hour when every period was looked at; generate alone uses it
 
-	mu      sync.Mutex
-	busy    map[protocol.NodeID]bool // peers that are being pushed to
-	refused map[refusal]bool         // until the next start
-	pushes  sync.WaitGroup
+	mu         sync.Mutex
+	recipients map[protocol.NodeID]*recipient
+	refused    map[refusal]bool // until the next start
+	pushes     sync.WaitGroup
 }
 
 // refusal names a summary that a peer does not want.
@@ -68,12 +68,32 @@ type refusal struct {
 // maxRefusals bounds the memory for refusals; beyond it a refused summary is offered again.
 const maxRefusals = 4096
 
-// errRefusedSummary is what push returns for a summary that the peer refused, which will not change by trying again.
-var errRefusedSummary = errors.New("the peer refused the summary")
+// What push returns for a summary that the peer refused.
+var (
+	// errRefusedSummary will not change by trying again.
+	errRefusedSummary = errors.New("the peer refused the summary")
+	// errMissingLink means that the peer has an earlier summary of the period than the correction replaces.
+	errMissingLink = errors.New("the peer lacks what the correction replaces")
+	// errPeerFull means that the peer keeps no more summaries of this node for now.
+	errPeerFull = errors.New("the peer keeps no more summaries of this node")
+)
+
+// refusalOf turns a verdict into one of these errors, or nil.
+func refusalOf(v summary.Verdict) error {
+	switch {
+	case v.Status != summary.StatusRefused:
+		return nil
+	case v.Code == summary.CodeOutOfOrder:
+		return fmt.Errorf("%w: %s", errMissingLink, v.Reason)
+	case v.Code == summary.CodeFull:
+		return fmt.Errorf("%w: %s", errPeerFull, v.Reason)
+	}
+	return fmt.Errorf("%w: %s", errRefusedSummary, v.Reason)
+}
 
 func newPublisher(key protocol.Signer, gate *audit.Gate, db summaries, now func() time.Time, logger *slog.Logger) *publisher {
 	return &publisher{key: key, gate: gate, db: db, now: now, logger: logger, wake: make(chan struct{}, 1), disturbed: make(chan struct{}, 1),
-		quiet: quietBefore, busy: make(map[protocol.NodeID]bool), refused: make(map[refusal]bool)}
+		quiet: quietBefore, caughtUp: func(context.Context) error { return nil }, recipients: make(map[protocol.NodeID]*recipient), refused: make(map[refusal]bool)}
 }
 
 // target is a connected peer.
@@ -88,6 +108,11 @@ type summaries interface {
 	UniquePatterns(ctx context.Context, start, end time.Time, denied func(protocol.CommandCategory) bool) (uint64, error)
 	SummaryForPeriod(ctx context.Context, p protocol.Period) (store.StoredSummary, error)
 	SaveSummary(ctx context.Context, s *protocol.NodeSummary, wire []byte, ev audit.Event) error
+	ChangedHours(ctx context.Context) ([]store.ChangedHour, error)
+	SettleHours(ctx context.Context, hours []store.ChangedHour) error
+	CountsSince(ctx context.Context) (time.Time, error)
+	OwnPeriods(ctx context.Context, since time.Time) (map[protocol.Period]string, error)
+	Replaced(ctx context.Context, id string) ([]store.StoredSummary, error)
 	UnpushedSummaries(ctx context.Context, peer protocol.NodeID, since time.Time) ([]store.StoredSummary, error)
 	MarkPushed(ctx context.Context, summaryID string, peer protocol.NodeID, ev audit.Event) error
 }
@@ -103,20 +128,28 @@ func (p *publisher) run(ctx context.Context) error {
 }
 
 func (p *publisher) generateLoop(ctx context.Context) {
-	timer := time.NewTimer(p.quiet) // the observer reads what waits in the spool first
+	timer := time.NewTimer(0)
 	defer timer.Stop()
+	due := time.Now() // when the timer fires; real time, as the timer's
+	next := func(d time.Duration) {
+		due = time.Now().Add(d)
+		timer.Reset(d)
+	}
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-p.disturbed:
-			timer.Reset(p.quiet)
+			if time.Until(due) > p.quiet {
+				next(p.quiet)
+			}
 		case <-timer.C:
-			if err := p.generate(ctx); err != nil && ctx.Err() == nil {
+			again, err := p.generate(ctx)
+			if err != nil && ctx.Err() == nil {
 				p.logger.Error("summaries were not made; they will be tried again", "error", err)
 			}
 			p.nudge()
-			timer.Reset(publishEvery)
+			next(again)
 		}
 	}
 }
@@ -138,7 +171,7 @@ func (p *publisher) pushLoop(ctx context.Context) {
 // nudge makes the publisher push at once, for example because a peer has appeared.
 func (p *publisher) nudge() { signal(p.wake) }
 
-// disturb tells that commands of ended periods arrive: summaries are made once that has stopped.
+// disturb tells that commands of ended periods arrive: summaries are looked at once that has stopped.
 func (p *publisher) disturb() { signal(p.disturbed) }
 
 func signal(c chan struct{}) {
@@ -146,76 +179,4 @@ func signal(c chan struct{}) {
 	case c <- struct{}{}:
 	default: // one is waiting already
 	}
-}
-
-// generate makes, signs and stores the summary of every ended period that has commands and no summary yet.
-func (p *publisher) generate(ctx context.Context) error {
-	now := p.now()
-	var errs []error
-	for _, lb := range lookBack {
-		period := protocol.PeriodAt(now.Add(-settle), lb.granularity).Previous()
-		for range lb.periods {
-			if err := p.generateOne(ctx, period); err != nil {
-				errs = append(errs, err)
-			}
-			if ctx.Err() != nil {
-				return ctx.Err()
-			}
-			period = period.Previous()
-		}
-	}
-	return errors.Join(errs...)
-}
-
-func (p *publisher) generateOne(ctx context.Context, period protocol.Period) error {
-	if _, err := p.db.SummaryForPeriod(ctx, period); !errors.Is(err, store.ErrNotFound) {
-		return err // nil: there is one already
-	}
-	rows, err := rowsOf(ctx, p.db, protocol.TimeRange{Start: period.Start, End: period.End}, p.gate.Engine())
-	if err != nil || len(rows) == 0 {
-		return err
-	}
-	s, wire, err := p.make(ctx, period, rows)
-	if err != nil {
-		return err
-	}
-	err = p.db.SaveSummary(ctx, s, wire, audit.Event{Type: protocol.AuditSummaryGenerated, Success: true, Details: map[string]string{
-		"summary_id": s.ID, "granularity": string(period.Granularity), "period_start": period.Start.String(),
-		"commands": strconv.FormatUint(s.TotalCommands, 10), "bytes": strconv.Itoa(len(wire))}})
-	if err == nil {
-		p.logger.Info("summary made", "granularity", period.Granularity, "period", period.Start, "commands", s.TotalCommands)
-	}
-	return err
-}
-
-// make builds and signs the summary of a period from rows that cover it.
-func (p *publisher) make(ctx context.Context, period protocol.Period, rows []aggregate.Row) (*protocol.NodeSummary, []byte, error) {
-	engine := p.gate.Engine()
-	unique, err := p.db.UniquePatterns(ctx, period.Start.Time(), period.End.Time(),
-		func(c protocol.CommandCategory) bool { return !engine.AllowsCategory(c) })
-	if err != nil {
-		return nil, nil, err
-	}
-	s, err := aggregate.Summarize(p.key.NodeID(), period, rows, unique, p.now())
-	if err != nil {
-		return nil, nil, err
-	}
-	wire, err := protocol.SignSummary(s, p.key, p.now())
-	return s, wire, err
-}
-
-// preview returns the summary of the period that contains at: the stored one if it was made already, else one of what
-// is known by now, which it does not store.
-func (p *publisher) preview(ctx context.Context, g protocol.Granularity, at time.Time) (*protocol.NodeSummary, []byte, error) {
-	period := protocol.PeriodAt(at, g)
-	if made, err := p.db.SummaryForPeriod(ctx, period); err == nil {
-		return made.Summary, made.Wire, nil
-	} else if !errors.Is(err, store.ErrNotFound) {
-		return nil, nil, err
-	}
-	rows, err := rowsOf(ctx, p.db, protocol.TimeRange{Start: period.Start, End: period.End}, p.gate.Engine())
-	if err != nil {
-		return nil, nil, err
-	}
-	return p.make(ctx, period, rows)
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/caro-mesh/caro-node/policy"
 	"github.com/caro-mesh/caro-node/protocol"
 	"github.com/caro-mesh/caro-node/protocol/exchange"
+	"github.com/caro-mesh/caro-node/protocol/summary"
 	"github.com/caro-mesh/caro-node/store"
 )
 
@@ -143,12 +144,12 @@ func TestASupervisorGetsSumsOverEnoughNodesOnly(t *testing.T) {
 
 func TestSummariesOfFuturePeriodsAreRefusedAndRecorded(t *testing.T) {
 	b := newBench(t, policy.Document{})
-	in := &intake{db: b.db, gate: open(t, b), log: b.db.AuditLog(), now: func() time.Time { return noon.AddDate(0, 0, -30) }, logger: slog.New(slog.DiscardHandler)}
+	in := b.intake(func() time.Time { return noon.AddDate(0, 0, -30) })
 	key := newKey(t)
 	s, wire := summaryOf(t, key, 1)
-	v, reason, err := in.accept(t.Context(), key.NodeID(), netip.Addr{}, s, wire)
-	if v != refused || err != nil || !strings.Contains(reason, "future") {
-		t.Errorf("verdict %d, %q, %v", v, reason, err)
+	v, err := in.accept(t.Context(), key.NodeID(), netip.Addr{}, s, wire)
+	if v.Code != summary.CodeFuture || err != nil || !strings.Contains(v.Reason, "future") {
+		t.Errorf("verdict %+v, %v", v, err)
 	}
 	if got := b.records(protocol.AuditPolicyViolation); len(got) != 1 || got[0].Peer != key.NodeID() {
 		t.Errorf("recorded %+v", got)
@@ -157,17 +158,17 @@ func TestSummariesOfFuturePeriodsAreRefusedAndRecorded(t *testing.T) {
 
 func TestASummaryIsStoredOnceAndASecondContentForItsPeriodIsRefused(t *testing.T) {
 	b := newBench(t, policy.Document{})
-	in := &intake{db: b.db, gate: open(t, b), log: b.db.AuditLog(), now: b.clock, logger: slog.New(slog.DiscardHandler)}
+	in := b.intake(b.clock)
 	key := newKey(t)
 	s, wire := summaryOf(t, key, 7)
 	other, otherWire := summaryOf(t, key, 8)
 	for i, c := range []struct {
 		s    *protocol.NodeSummary
 		wire []byte
-		want verdict
-	}{{s, wire, accepted}, {s, wire, duplicate}, {other, otherWire, refused}} {
-		if got, reason, err := in.accept(t.Context(), key.NodeID(), netip.Addr{}, c.s, c.wire); got != c.want || err != nil {
-			t.Errorf("summary %d: verdict %d, %q, %v; want %d", i, got, reason, err, c.want)
+		want summary.Status
+	}{{s, wire, summary.StatusAccepted}, {s, wire, summary.StatusDuplicate}, {other, otherWire, summary.StatusRefused}} {
+		if got, err := in.accept(t.Context(), key.NodeID(), netip.Addr{}, c.s, c.wire); got.Status != c.want || err != nil {
+			t.Errorf("summary %d: verdict %+v, %v; want %s", i, got, err, c.want)
 		}
 	}
 }
@@ -180,7 +181,7 @@ func TestEndedPeriodsAreSummarizedOnceAndPushedOnce(t *testing.T) {
 	var pushed []store.StoredSummary
 	p := b.publisher(func(s store.StoredSummary) error { pushed = append(pushed, s); return nil }, peer.NodeID(), stranger.NodeID())
 	for range 2 {
-		if err := p.generate(t.Context()); err != nil {
+		if _, err := p.generate(t.Context()); err != nil {
 			t.Fatal(err)
 		}
 		pushAll(t.Context(), p)
@@ -219,11 +220,13 @@ func TestAFailedPushIsTriedAgainAndOnRecordEachTime(t *testing.T) {
 		}
 		return nil
 	}, peer.NodeID())
-	if err := p.generate(t.Context()); err != nil {
+	if _, err := p.generate(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	pushAll(t.Context(), p)
 	fail = false
+	pushAll(t.Context(), p) // too soon
+	p.now = func() time.Time { return noon.Add(longestPause) }
 	pushAll(t.Context(), p)
 	pushAll(t.Context(), p)
 	if attempts != 2 {
@@ -246,7 +249,7 @@ func TestARefusedSummaryHoldsNoOtherUp(t *testing.T) {
 		}
 		return nil
 	}, peer.NodeID())
-	if err := p.generate(t.Context()); err != nil {
+	if _, err := p.generate(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	for range 3 {
@@ -273,7 +276,7 @@ func TestASlowPeerHoldsNoOtherUp(t *testing.T) {
 		}
 		return nil
 	}
-	if err := p.generate(t.Context()); err != nil {
+	if _, err := p.generate(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	p.pushAll(t.Context())
@@ -291,7 +294,7 @@ func TestTheStoredSummaryOfAnEndedPeriodIsWhatThePreviewShows(t *testing.T) {
 	at := noon.Add(-2 * time.Hour)
 	b.typed(1, protocol.CategoryGit, protocol.RiskSafe, at)
 	p := b.publisher(nil)
-	if err := p.generate(t.Context()); err != nil {
+	if _, err := p.generate(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	b.typed(1, protocol.CategoryGit, protocol.RiskSafe, at) // too late for the signed one
@@ -310,7 +313,7 @@ func TestASummaryWithACategoryThatIsDeniedByNowStaysHere(t *testing.T) {
 	b := newBench(t, trusting(peer.NodeID(), "share_to"))
 	b.typed(1, protocol.CategoryDocker, protocol.RiskSafe, noon.Add(-2*time.Hour))
 	p := b.publisher(func(store.StoredSummary) error { t.Error("it was pushed"); return nil }, peer.NodeID())
-	if err := p.generate(t.Context()); err != nil {
+	if _, err := p.generate(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	doc := trusting(peer.NodeID(), "share_to")

@@ -88,6 +88,9 @@ func (t *tx) appendNew(events []event.Event, isNew []bool) error {
 	if err := counts.apply(t); err != nil {
 		return err
 	}
+	if err := counts.note(t); err != nil {
+		return err
+	}
 	if known.events.loose >= int64(t.s.packing.events) {
 		return t.pack()
 	}

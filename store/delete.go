@@ -43,7 +43,7 @@ func (s *Store) DeleteEvents(ctx context.Context, ids []string) (int64, error) {
 				}
 				keys = append(keys, key)
 			}
-			gone, err := t.remove(keys)
+			gone, err := t.remove(keys, true)
 			deleted += gone
 			return err
 		}); err != nil {
@@ -57,7 +57,11 @@ func (s *Store) DeleteEvents(ctx context.Context, ids []string) (int64, error) {
 // DeleteMatching is [Store.DeleteEvents] for every event that f chooses; Limit and Cursor of f do not count. The zero
 // filter chooses everything.
 func (s *Store) DeleteMatching(ctx context.Context, f EventFilter) (int64, error) {
-	const doing = "delete events"
+	return s.deleteMatching(ctx, "delete events", f, func(t *tx, keys []int64) (int64, error) { return t.remove(keys, true) })
+}
+
+// deleteMatching calls remove, in a transaction each, with the keys of what f chooses until there is nothing left.
+func (s *Store) deleteMatching(ctx context.Context, doing string, f EventFilter, remove func(*tx, []int64) (int64, error)) (int64, error) {
 	f.Cursor = ""
 	var deleted int64
 	for {
@@ -75,7 +79,7 @@ func (s *Store) DeleteMatching(ctx context.Context, f EventFilter) (int64, error
 			return deleted, s.eraseTraces(ctx, doing, deleted)
 		}
 		if err := s.write(ctx, doing, func(t *tx) error {
-			gone, err := t.remove(keys)
+			gone, err := remove(t, keys)
 			deleted += gone
 			return err
 		}); err != nil {
@@ -84,8 +88,9 @@ func (s *Store) DeleteMatching(ctx context.Context, f EventFilter) (int64, error
 	}
 }
 
-// remove removes the events with these keys and returns how many there were.
-func (t *tx) remove(keys []int64) (int64, error) {
+// remove removes the events with these keys and returns how many there were. With correct, the hours that they started in
+// count as changed.
+func (t *tx) remove(keys []int64, correct bool) (int64, error) {
 	counts := make(delta)
 	var gone []int64
 	for _, k := range slices.Compact(slices.Sorted(slices.Values(keys))) { // one that is named twice is counted once
@@ -101,6 +106,11 @@ func (t *tx) remove(keys []int64) (int64, error) {
 	}
 	if err := counts.applyRemoval(t); err != nil {
 		return 0, err
+	}
+	if correct {
+		if err := counts.note(t); err != nil {
+			return 0, err
+		}
 	}
 	if err := t.unpack(gone); err != nil {
 		return 0, err

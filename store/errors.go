@@ -33,6 +33,11 @@ var (
 	// ErrConflictingSummary reports a received summary that contradicts one from the same node for the same period.
 	// The first stays.
 	ErrConflictingSummary = errors.New("the same node has sent a different summary for this period")
+	// ErrOutOfOrder reports a received correction of a summary that is not the current one of its period here: what is
+	// between the two is missing. The current one stays.
+	ErrOutOfOrder = errors.New("the summary that it replaces is not the current one here")
+	// ErrTooMuch reports that a node has sent as many summaries as are kept of one.
+	ErrTooMuch = errors.New("no more summaries of this node are kept")
 	// ErrConflictingSuccession reports a rotation from or to a key that is part of another one already. The first stays.
 	ErrConflictingSuccession = errors.New("another rotation of the same key is known already")
 	// ErrCursor reports a page cursor that this store did not hand out.

@@ -17,7 +17,7 @@ func TestOldSummariesGoWithWhatIsKnownOfTheirPushes(t *testing.T) {
 		check(t, s.SaveSummary(t.Context(), mine, wire, generated))
 		sent = mine.ID
 		theirs, wire := summary(t, newKey(2), at, protocol.Daily, 5)
-		_, err := s.SaveReceivedSummary(t.Context(), theirs, wire, shared)
+		_, err := s.SaveReceivedSummary(t.Context(), Arrival{Summary: theirs, Wire: wire}, shared)
 		check(t, err)
 	}
 	check(t, s.MarkPushed(t.Context(), sent, nodeID(7), shared))

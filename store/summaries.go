@@ -1,15 +1,12 @@
 package store
 
 import (
-	"bytes"
 	"context"
 	"database/sql"
-	"errors"
 	"fmt"
 	"strings"
 	"time"
 
-	"github.com/caro-mesh/caro-node/policy/audit"
 	"github.com/caro-mesh/caro-node/protocol"
 )
 
@@ -19,65 +16,7 @@ type StoredSummary struct {
 	Wire       []byte
 	ReceivedAt *time.Time // nil for own summaries
 	Own        bool
-}
-
-const insertSummary = `INSERT INTO summary (id, node_id, own, granularity, period_start, period_end, received_at, wire)
-	VALUES (?, ?, ?, ?, ?, ?, ?, ?)`
-
-// SaveSummary stores a summary of this node with its signed bytes, and records ev with it. It returns
-// [ErrSummaryExists] when the period has one already, whatever its content.
-func (s *Store) SaveSummary(ctx context.Context, sum *protocol.NodeSummary, wire []byte, ev audit.Event) error {
-	return s.write(ctx, "store a summary", func(t *tx) error {
-		var id string
-		err := t.get(`SELECT id FROM summary WHERE own = 1 AND granularity = ? AND period_start = ?`,
-			[]any{string(sum.Period.Granularity), int64(sum.Period.Start)}, &id)
-		if err == nil {
-			return fmt.Errorf("%s period from %s: %w (%s)", sum.Period.Granularity, sum.Period.Start, ErrSummaryExists, id)
-		}
-		if !errors.Is(err, sql.ErrNoRows) {
-			return err
-		}
-		if _, err := t.exec(insertSummary, sum.ID, string(sum.NodeID), true, string(sum.Period.Granularity), int64(sum.Period.Start),
-			int64(sum.Period.End), nil, wire); err != nil {
-			return err
-		}
-		_, err = t.audit(ev)
-		return err
-	})
-}
-
-// SaveReceivedSummary stores a summary of another node, which the caller has verified, with its signed bytes, and
-// records ev with it. When the same bytes are stored already it does nothing and returns isNew false. It returns
-// [ErrConflictingSummary] when the node has sent a different summary for the period, or another one with the same ID.
-func (s *Store) SaveReceivedSummary(ctx context.Context, sum *protocol.NodeSummary, wire []byte, ev audit.Event) (isNew bool, err error) {
-	err = s.write(ctx, "store a received summary", func(t *tx) error {
-		isNew = false
-		known := false
-		err := t.each(`SELECT wire FROM summary WHERE id = ? OR node_id = ? AND granularity = ? AND period_start = ?`,
-			[]any{sum.ID, string(sum.NodeID), string(sum.Period.Granularity), int64(sum.Period.Start)}, func(rows *sql.Rows) error {
-				var stored sql.RawBytes
-				if err := rows.Scan(&stored); err != nil {
-					return err
-				}
-				known = true
-				if !bytes.Equal(stored, wire) {
-					return fmt.Errorf("summary %s of node %s, %s period from %s: %w", sum.ID, sum.NodeID.Fingerprint(), sum.Period.Granularity,
-						sum.Period.Start, ErrConflictingSummary)
-				}
-				return nil
-			})
-		if err != nil || known {
-			return err
-		}
-		if _, err := t.exec(insertSummary, sum.ID, string(sum.NodeID), false, string(sum.Period.Granularity), int64(sum.Period.Start),
-			int64(sum.Period.End), t.s.now().UnixNano(), wire); err != nil {
-			return err
-		}
-		isNew = true
-		_, err = t.audit(ev)
-		return err
-	})
-	return isNew && err == nil, err
+	ReplacedBy string // ID of the correction that took its place; empty: it is the current one of its period
 }
 
 // Summary returns the summary with this ID, own or received, or [ErrNotFound].
@@ -85,10 +24,10 @@ func (s *Store) Summary(ctx context.Context, id string) (StoredSummary, error) {
 	return s.oneSummary(ctx, "summary "+id, `WHERE id = ?`, id)
 }
 
-// SummaryForPeriod returns this node's own summary of a period, or [ErrNotFound].
+// SummaryForPeriod returns this node's own current summary of a period, or [ErrNotFound].
 func (s *Store) SummaryForPeriod(ctx context.Context, p protocol.Period) (StoredSummary, error) {
 	return s.oneSummary(ctx, fmt.Sprintf("own %s summary from %s", p.Granularity, p.Start),
-		`WHERE own = 1 AND granularity = ? AND period_start = ?`, string(p.Granularity), int64(p.Start))
+		`WHERE own = 1 AND replaced_by IS NULL AND granularity = ? AND period_start = ?`, string(p.Granularity), int64(p.Start))
 }
 
 func (s *Store) oneSummary(ctx context.Context, what, where string, args ...any) (StoredSummary, error) {
@@ -107,6 +46,7 @@ type SummaryFilter struct {
 	Own         *bool // true: only own ones, false: only received ones
 	Node        protocol.NodeID
 	Granularity protocol.Granularity
+	Replaced    bool   // also those whose place a correction has taken
 	Limit       int    // 1 to MaxSummaries; 0 means DefaultSummaries
 	Cursor      string // what the page before returned; empty for the first
 }
@@ -124,6 +64,9 @@ func (s *Store) Summaries(ctx context.Context, f SummaryFilter) ([]StoredSummary
 	where, args := `WHERE 1`, []any(nil)
 	add := func(condition string, values ...any) {
 		where, args = where+` AND `+condition, append(args, values...)
+	}
+	if !f.Replaced {
+		add(`replaced_by IS NULL`)
 	}
 	if f.Own != nil {
 		add(`own = ?`, *f.Own)
@@ -157,9 +100,9 @@ func (s *Store) Summaries(ctx context.Context, f SummaryFilter) ([]StoredSummary
 	return list[:limit], cursorOf(int64(last.Period.Start)) + "." + last.ID, nil
 }
 
-// ReceivedSummaries returns what other nodes have sent for periods that lie within [start, end), oldest first.
+// ReceivedSummaries returns the current summaries that other nodes have sent for periods within [start, end), oldest first.
 func (s *Store) ReceivedSummaries(ctx context.Context, start, end time.Time) ([]*protocol.NodeSummary, error) {
-	list, err := s.summaries(ctx, `WHERE own = 0 AND period_start >= ? AND period_end <= ? ORDER BY period_start, id`,
+	list, err := s.summaries(ctx, `WHERE own = 0 AND replaced_by IS NULL AND period_start >= ? AND period_end <= ? ORDER BY period_start, id`,
 		nanosSince1970(start), nanosSince1970(end))
 	if err != nil {
 		return nil, s.explain("read received summaries", err)
@@ -171,44 +114,13 @@ func (s *Store) ReceivedSummaries(ctx context.Context, start, end time.Time) ([]
 	return sums, nil
 }
 
-// UnpushedSummaries returns the own summaries of periods that ended after since and that peer has not acknowledged,
-// oldest first.
-func (s *Store) UnpushedSummaries(ctx context.Context, peer protocol.NodeID, since time.Time) ([]StoredSummary, error) {
-	list, err := s.summaries(ctx, `WHERE own = 1 AND period_end > ?
-		AND NOT EXISTS (SELECT 1 FROM push WHERE push.summary_id = summary.id AND push.peer = ?) ORDER BY period_start, id`,
-		nanosSince1970(since), string(peer))
-	return list, s.explain("read summaries that were not pushed", err)
-}
-
-// MarkPushed remembers that peer has acknowledged a summary, and records ev with it. It does nothing when that is
-// remembered already, and returns [ErrNotFound] for an unknown summary.
-func (s *Store) MarkPushed(ctx context.Context, summaryID string, peer protocol.NodeID, ev audit.Event) error {
-	return s.write(ctx, "remember a pushed summary", func(t *tx) error {
-		var known int
-		err := t.get(`SELECT 1 FROM summary WHERE id = ? AND own = 1`, []any{summaryID}, &known)
-		if errors.Is(err, sql.ErrNoRows) {
-			return fmt.Errorf("own summary %s: %w", summaryID, ErrNotFound)
-		}
-		if err != nil {
-			return err
-		}
-		n, err := t.exec(`INSERT INTO push (summary_id, peer, pushed_at) VALUES (?, ?, ?) ON CONFLICT DO NOTHING`,
-			summaryID, string(peer), t.s.now().UnixNano())
-		if err != nil || n == 0 {
-			return err
-		}
-		_, err = t.audit(ev)
-		return err
-	})
-}
-
 func (s *Store) summaries(ctx context.Context, where string, args ...any) ([]StoredSummary, error) {
 	var list []StoredSummary
-	err := s.each(ctx, `SELECT id, own, received_at, wire FROM summary `+where, args, func(rows *sql.Rows) error {
+	err := s.each(ctx, `SELECT id, own, received_at, coalesce(replaced_by, ''), wire FROM summary `+where, args, func(rows *sql.Rows) error {
 		var id string
 		var received sql.NullInt64
 		var st StoredSummary
-		err := rows.Scan(&id, &st.Own, &received, &st.Wire)
+		err := rows.Scan(&id, &st.Own, &received, &st.ReplacedBy, &st.Wire)
 		if err != nil {
 			return err
 		}

@@ -82,7 +82,7 @@ func TestWhatCannotBeRecordedIsNotDone(t *testing.T) {
 	if err := s.SaveSummary(t.Context(), sum, wire, bad); err == nil {
 		t.Error("an own summary was stored")
 	}
-	if isNew, err := s.SaveReceivedSummary(t.Context(), sum, wire, bad); err == nil || isNew {
+	if isNew, err := s.SaveReceivedSummary(t.Context(), Arrival{Summary: sum, Wire: wire}, bad); err == nil || isNew {
 		t.Error("a received summary was stored")
 	}
 	check(t, s.SaveSummary(t.Context(), sum, wire, generated))
@@ -102,13 +102,13 @@ func TestAReceivedSummaryIsStoredOnceAndNeverReplaced(t *testing.T) {
 	peer := newKey(7)
 	sum, wire := summary(t, peer, noon, protocol.Hourly, 5)
 	for i := range 3 {
-		isNew, err := s.SaveReceivedSummary(t.Context(), sum, wire, shared)
+		isNew, err := s.SaveReceivedSummary(t.Context(), Arrival{Summary: sum, Wire: wire}, shared)
 		if err != nil || isNew != (i == 0) {
 			t.Errorf("delivery %d: new %v, %v", i, isNew, err)
 		}
 	}
 	other, otherWire := summary(t, peer, noon, protocol.Hourly, 6)
-	isNew, err := s.SaveReceivedSummary(t.Context(), other, otherWire, shared)
+	isNew, err := s.SaveReceivedSummary(t.Context(), Arrival{Summary: other, Wire: otherWire}, shared)
 	wantErr(t, err, ErrConflictingSummary)
 	if isNew {
 		t.Error("a conflicting summary is new")
@@ -118,11 +118,11 @@ func TestAReceivedSummaryIsStoredOnceAndNeverReplaced(t *testing.T) {
 	moved.ID = sum.ID
 	movedWire, err := protocol.SignSummary(moved, peer, noon)
 	check(t, err)
-	_, err = s.SaveReceivedSummary(t.Context(), moved, movedWire, shared)
+	_, err = s.SaveReceivedSummary(t.Context(), Arrival{Summary: moved, Wire: movedWire}, shared)
 	wantErr(t, err, ErrConflictingSummary)
 	// Another node is free to have the same period, and this one too.
 	theirs, theirWire := summary(t, newKey(8), noon, protocol.Hourly, 1)
-	isNew, err = s.SaveReceivedSummary(t.Context(), theirs, theirWire, shared)
+	isNew, err = s.SaveReceivedSummary(t.Context(), Arrival{Summary: theirs, Wire: theirWire}, shared)
 	if err != nil || !isNew {
 		t.Errorf("new %v, %v", isNew, err)
 	}
@@ -159,7 +159,7 @@ func TestASummaryIsPushedToEachPeerUntilItIsAcknowledged(t *testing.T) {
 		sums = append(sums, sum)
 	}
 	received, wire := summary(t, newKey(9), noon, protocol.Daily, 5)
-	_, err := s.SaveReceivedSummary(t.Context(), received, wire, shared)
+	_, err := s.SaveReceivedSummary(t.Context(), Arrival{Summary: received, Wire: wire}, shared)
 	check(t, err)
 	before := auditCount(t, s)
 	for range 2 { // the second acknowledgement changes nothing
@@ -195,13 +195,13 @@ func TestSummariesAreChosenByFilterAndPaged(t *testing.T) {
 			sum, wire := summary(t, k, noon.Add(time.Duration(h)*time.Hour), protocol.Hourly, 1)
 			if k.NodeID() == me.NodeID() {
 				check(t, s.SaveSummary(t.Context(), sum, wire, generated))
-			} else if _, err := s.SaveReceivedSummary(t.Context(), sum, wire, shared); err != nil {
+			} else if _, err := s.SaveReceivedSummary(t.Context(), Arrival{Summary: sum, Wire: wire}, shared); err != nil {
 				t.Fatal(err)
 			}
 		}
 	}
 	day, wire := summary(t, bob, noon, protocol.Daily, 1)
-	_, err := s.SaveReceivedSummary(t.Context(), day, wire, shared)
+	_, err := s.SaveReceivedSummary(t.Context(), Arrival{Summary: day, Wire: wire}, shared)
 	check(t, err)
 	for _, c := range []struct {
 		filter SummaryFilter

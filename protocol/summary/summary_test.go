@@ -47,20 +47,20 @@ func signed(t *testing.T, n *meshtest.Node) (id string, wire []byte) {
 func TestAPushedSummaryArrivesByteForByte(t *testing.T) {
 	a, b := meet(t)
 	var got []byte
-	b.OnClose(summary.Serve(b.Endpoint, nil, func(_ context.Context, from exchange.From, s *protocol.NodeSummary, wire []byte) (summary.Status, string, error) {
+	b.OnClose(summary.Serve(b.Endpoint, nil, func(_ context.Context, from exchange.From, s *protocol.NodeSummary, wire []byte) (summary.Verdict, error) {
 		if from.ID != a.Key.NodeID() || s.NodeID != from.ID || s.TotalCommands != 3 || s.Signature == nil {
 			t.Errorf("accept was asked about %+v from %+v", s, from)
 		}
 		if got != nil {
-			return summary.StatusDuplicate, "", nil
+			return summary.Verdict{Status: summary.StatusDuplicate}, nil
 		}
 		got = bytes.Clone(wire)
-		return summary.StatusAccepted, "", nil
+		return summary.Verdict{Status: summary.StatusAccepted}, nil
 	}).Close)
 	id, wire := signed(t, a)
 	for _, want := range []summary.Status{summary.StatusAccepted, summary.StatusDuplicate} {
-		if status, reason, err := summary.Push(t.Context(), a.Endpoint, b.Key.NodeID(), id, wire); err != nil || status != want || reason != "" {
-			t.Errorf("push: %q %q %v, want %q", status, reason, err, want)
+		if v, err := summary.Push(t.Context(), a.Endpoint, b.Key.NodeID(), id, wire); err != nil || v != (summary.Verdict{Status: want}) {
+			t.Errorf("push: %+v %v, want %q", v, err, want)
 		}
 	}
 	if !bytes.Equal(got, wire) {
@@ -68,15 +68,16 @@ func TestAPushedSummaryArrivesByteForByte(t *testing.T) {
 	}
 }
 
-func TestARefusalCarriesItsReason(t *testing.T) {
+func TestARefusalCarriesItsCodeAndReason(t *testing.T) {
 	a, b := meet(t)
-	b.OnClose(summary.Serve(b.Endpoint, nil, func(context.Context, exchange.From, *protocol.NodeSummary, []byte) (summary.Status, string, error) {
-		return summary.StatusRefused, "another summary of this period is here already", nil
+	refusal := summary.Verdict{Status: summary.StatusRefused, Code: summary.CodeConflict, Reason: "another summary of this period is here already"}
+	b.OnClose(summary.Serve(b.Endpoint, nil, func(context.Context, exchange.From, *protocol.NodeSummary, []byte) (summary.Verdict, error) {
+		return refusal, nil
 	}).Close)
 	id, wire := signed(t, a)
-	status, reason, err := summary.Push(t.Context(), a.Endpoint, b.Key.NodeID(), id, wire)
-	if err != nil || status != summary.StatusRefused || reason != "another summary of this period is here already" {
-		t.Errorf("push: %q %q %v", status, reason, err)
+	v, err := summary.Push(t.Context(), a.Endpoint, b.Key.NodeID(), id, wire)
+	if err != nil || v != refusal {
+		t.Errorf("push: %+v %v", v, err)
 	}
 }
 
@@ -96,12 +97,12 @@ func TestSummariesThatAreNotTheSendersOwnAreRefused(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			a, b := meet(t)
-			b.OnClose(summary.Serve(b.Endpoint, nil, func(context.Context, exchange.From, *protocol.NodeSummary, []byte) (summary.Status, string, error) {
+			b.OnClose(summary.Serve(b.Endpoint, nil, func(context.Context, exchange.From, *protocol.NodeSummary, []byte) (summary.Verdict, error) {
 				t.Error("accept was asked")
-				return summary.StatusAccepted, "", nil
+				return summary.Verdict{Status: summary.StatusAccepted}, nil
 			}).Close)
 			id, wire := c.wire(t, a)
-			if _, _, err := summary.Push(t.Context(), a.Endpoint, b.Key.NodeID(), id, wire); !errors.Is(err, exchange.ErrViolation) {
+			if _, err := summary.Push(t.Context(), a.Endpoint, b.Key.NodeID(), id, wire); !errors.Is(err, exchange.ErrViolation) {
 				t.Errorf("push: %v", err)
 			}
 			if all := b.Refusals(); len(all) != 1 || !errors.Is(all[0].Err, c.want) || !all[0].Hostile() {
@@ -113,11 +114,11 @@ func TestSummariesThatAreNotTheSendersOwnAreRefused(t *testing.T) {
 
 func TestALostAnswerAndOurOwnErrorsLeaveTheSummaryToBePushedAgain(t *testing.T) {
 	a, b := meet(t)
-	b.OnClose(summary.Serve(b.Endpoint, nil, func(context.Context, exchange.From, *protocol.NodeSummary, []byte) (summary.Status, string, error) {
-		return "", "", errors.New("the disk of anna is full")
+	b.OnClose(summary.Serve(b.Endpoint, nil, func(context.Context, exchange.From, *protocol.NodeSummary, []byte) (summary.Verdict, error) {
+		return summary.Verdict{}, errors.New("the disk of anna is full")
 	}).Close)
 	id, wire := signed(t, a)
-	_, _, err := summary.Push(t.Context(), a.Endpoint, b.Key.NodeID(), id, wire)
+	_, err := summary.Push(t.Context(), a.Endpoint, b.Key.NodeID(), id, wire)
 	if !errors.Is(err, exchange.ErrNoAnswer) || strings.Contains(err.Error(), "anna") {
 		t.Errorf("push: %v", err)
 	}
@@ -131,6 +132,8 @@ func TestAnswersThatDoNotFitAreRefused(t *testing.T) {
 		"of an unknown status":      {1: id, 2: "perhaps"},
 		"accepted with a reason":    {1: id, 2: "accepted", 3: "but"},
 		"refused without a reason":  {1: id, 2: "refused"},
+		"of an unknown code":        {1: id, 2: "refused", 3: "no", 4: "because"},
+		"accepted with a code":      {1: id, 2: "accepted", 4: "full"},
 		"with a reason of controls": {1: id, 2: "refused", 3: "\x1b[2J"},
 		"with an ID of its own":     {1: "../../etc", 2: "accepted"},
 	} {
@@ -150,8 +153,8 @@ func TestAnswersThatDoNotFitAreRefused(t *testing.T) {
 				_ = protocol.WriteFrame(s, sealed)
 			})
 			before := len(a.Refusals())
-			if status, _, err := summary.Push(t.Context(), a.Endpoint, b.Key.NodeID(), id, wire); !errors.Is(err, protocol.ErrMalformed) || status != "" {
-				t.Errorf("push: %q %v", status, err)
+			if v, err := summary.Push(t.Context(), a.Endpoint, b.Key.NodeID(), id, wire); !errors.Is(err, protocol.ErrMalformed) || v != (summary.Verdict{}) {
+				t.Errorf("push: %+v %v", v, err)
 			}
 			if n := len(a.Refusals()) - before; n != 1 {
 				t.Errorf("blamed %d times", n)
@@ -162,8 +165,8 @@ func TestAnswersThatDoNotFitAreRefused(t *testing.T) {
 
 func TestTheLargestSummaryFitsAndOneByteMoreDoesNot(t *testing.T) {
 	a, b := meet(t)
-	b.OnClose(summary.Serve(b.Endpoint, nil, func(context.Context, exchange.From, *protocol.NodeSummary, []byte) (summary.Status, string, error) {
-		return summary.StatusAccepted, "", nil
+	b.OnClose(summary.Serve(b.Endpoint, nil, func(context.Context, exchange.From, *protocol.NodeSummary, []byte) (summary.Verdict, error) {
+		return summary.Verdict{Status: summary.StatusAccepted}, nil
 	}).Close)
 	sealed, err := a.Sealer.Seal(protocol.MsgSummaryPush, make([]byte, protocol.MaxSummary-1000))
 	if err != nil {
@@ -175,7 +178,7 @@ func TestTheLargestSummaryFitsAndOneByteMoreDoesNot(t *testing.T) {
 		protocol.MaxSummary - around + 2: protocol.ErrTooLarge,  // does not leave
 	} {
 		t.Run(fmt.Sprint(size), func(t *testing.T) {
-			if _, _, err := summary.Push(t.Context(), a.Endpoint, b.Key.NodeID(), uuid.NewString(), make([]byte, size)); !errors.Is(err, want) {
+			if _, err := summary.Push(t.Context(), a.Endpoint, b.Key.NodeID(), uuid.NewString(), make([]byte, size)); !errors.Is(err, want) {
 				t.Errorf("%d bytes: %v, want %v", size, err, want)
 			}
 		})
@@ -186,18 +189,18 @@ func TestASummaryOfAFormerKeyIsForTheReceiverToJudge(t *testing.T) {
 	a, b := meet(t)
 	before := meshtest.New(t, meshtest.Options{})
 	b.OnClose(summary.Serve(b.Endpoint, func(of, by protocol.NodeID) bool { return of == before.Key.NodeID() && by == a.Key.NodeID() },
-		func(_ context.Context, from exchange.From, s *protocol.NodeSummary, _ []byte) (summary.Status, string, error) {
+		func(_ context.Context, from exchange.From, s *protocol.NodeSummary, _ []byte) (summary.Verdict, error) {
 			if from.ID != a.Key.NodeID() || s.NodeID != before.Key.NodeID() {
 				t.Errorf("accept was asked about a summary of %s from %s", s.NodeID, from.ID)
 			}
-			return summary.StatusAccepted, "", nil
+			return summary.Verdict{Status: summary.StatusAccepted}, nil
 		}).Close)
 	id, wire := signed(t, before)
-	if status, _, err := summary.Push(t.Context(), a.Endpoint, b.Key.NodeID(), id, wire); err != nil || status != summary.StatusAccepted {
-		t.Errorf("push: %q %v", status, err)
+	if v, err := summary.Push(t.Context(), a.Endpoint, b.Key.NodeID(), id, wire); err != nil || v.Status != summary.StatusAccepted {
+		t.Errorf("push: %+v %v", v, err)
 	}
 	id, wire = signed(t, b)
-	if _, _, err := summary.Push(t.Context(), a.Endpoint, b.Key.NodeID(), id, wire); !errors.Is(err, exchange.ErrViolation) {
+	if _, err := summary.Push(t.Context(), a.Endpoint, b.Key.NodeID(), id, wire); !errors.Is(err, exchange.ErrViolation) {
 		t.Errorf("push of another node's: %v", err)
 	}
 }

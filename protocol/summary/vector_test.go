@@ -73,12 +73,15 @@ func TestSummaryPushHasItsVectors(t *testing.T) {
 
 func TestSummaryAckHasItsVectors(t *testing.T) {
 	ackMessage.Check(t, map[string][]byte{
-		"accepted":  wiretest.Encode(t, &ack{SummaryID: summaryID, Status: StatusAccepted}),
-		"duplicate": wiretest.Encode(t, &ack{SummaryID: summaryID, Status: StatusDuplicate}),
-		"refused":   wiretest.Encode(t, &ack{SummaryID: summaryID, Status: StatusRefused, Reason: "another summary of this period is here already"}),
+		"accepted":              wiretest.Encode(t, &ack{SummaryID: summaryID, Status: StatusAccepted}),
+		"duplicate":             wiretest.Encode(t, &ack{SummaryID: summaryID, Status: StatusDuplicate}),
+		"refused":               wiretest.Encode(t, &ack{SummaryID: summaryID, Status: StatusRefused, Reason: "another summary of this period is here already"}),
+		"refused with its code": wiretest.Encode(t, &ack{SummaryID: summaryID, Status: StatusRefused, Reason: "this node keeps no more of your summaries", Code: CodeFull}),
 	}, map[string][]byte{
 		"unknown status":            wiretest.Encode(t, &ack{SummaryID: summaryID, Status: "perhaps"}),
 		"accepted with a reason":    wiretest.Encode(t, &ack{SummaryID: summaryID, Status: StatusAccepted, Reason: "but"}),
+		"unknown code":              wiretest.Encode(t, &ack{SummaryID: summaryID, Status: StatusRefused, Reason: "no", Code: "because"}),
+		"accepted with a code":      wiretest.Encode(t, &ack{SummaryID: summaryID, Status: StatusAccepted, Code: CodeFull}),
 		"refused without a reason":  wiretest.Encode(t, &ack{SummaryID: summaryID, Status: StatusRefused}),
 		"an ID that is no UUID":     wiretest.Encode(t, &ack{SummaryID: "../../etc", Status: StatusAccepted}),
 		"an ID in upper case":       wiretest.Encode(t, &ack{SummaryID: "01939F2E-6C00-7000-8000-0000000000AA", Status: StatusAccepted}),
@@ -116,6 +119,7 @@ func TestEverySummaryAckSurvivesTheWire(t *testing.T) {
 			Status: rapid.SampledFrom([]Status{StatusAccepted, StatusDuplicate, StatusRefused}).Draw(t, "status")}
 		if a.Status == StatusRefused {
 			a.Reason = rapid.StringMatching(`[a-z ]{1,100}`).Draw(t, "reason")
+			a.Code = rapid.SampledFrom(append([]Code{""}, codes...)).Draw(t, "code")
 		}
 		ackMessage.Survives(t, &a)
 	})

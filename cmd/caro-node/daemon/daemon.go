@@ -131,7 +131,7 @@ func (d *Daemon) openNode(ctx context.Context) error {
 	n, err := node.New(ctx, node.Config{Identity: d.standing.Identity, NextDigest: d.standing.NextDigest, Rotations: d.standing.Wires(),
 		Started: d.started, DisplayName: s.Node.Name, Version: d.c.Version,
 		Listen: s.Network.Listen, StaticPeers: s.Network.StaticPeers, AllowPublic: s.Network.AllowPublic, MDNS: s.Network.MDNS,
-		Policy: d.rules.current(), Degraded: d.degraded, Store: d.db, Now: d.c.Now, Logger: d.c.Logger})
+		Policy: d.rules.current(), Degraded: d.degraded, CaughtUp: d.caughtUp, Store: d.db, Now: d.c.Now, Logger: d.c.Logger})
 	if err == nil {
 		d.running.Store(n)
 	}
@@ -143,6 +143,9 @@ func (d *Daemon) openNode(ctx context.Context) error {
 func (d *Daemon) degraded() bool {
 	return d.observer.Status().Error != "" || d.db.WriteFailure() != nil
 }
+
+// caughtUp waits for the observer, which is opened after the mesh node and before it runs.
+func (d *Daemon) caughtUp(ctx context.Context) error { return d.observer.CatchUp(ctx) }
 
 func (d *Daemon) openObserver() (err error) {
 	o := observer.Config{SpoolDir: d.c.Paths.Spool, Sink: telling{d.db, d.mesh}, Logger: d.c.Logger, Now: d.c.Now, Ignore: d.c.Settings.Observer.Ignore,

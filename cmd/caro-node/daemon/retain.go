@@ -43,7 +43,7 @@ func retain(ctx context.Context, db *store.Store, s config.Storage, now func() t
 // its summary, should it still be made, tell too little.
 func expire(ctx context.Context, db *store.Store, s config.Storage, now time.Time, logger *slog.Logger) error {
 	week := protocol.PeriodAt(now.Add(-time.Duration(s.EventsDays)*day), protocol.Weekly)
-	events, err := db.DeleteMatching(ctx, store.EventFilter{Until: week.Start.Time()})
+	events, err := db.ExpireEvents(ctx, week.Start.Time())
 	if err != nil {
 		return err
 	}
