@@ -115,6 +115,7 @@ type SummaryFilter struct {
 	Own         *bool // only own, or only received ones
 	Granularity protocol.Granularity
 	Node        string // peer as text; empty for all
+	Replaced    bool   // also those whose place a correction has taken
 	Limit       int    // 1 to MaxLimit, always set
 	Cursor      string
 }

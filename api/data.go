@@ -16,6 +16,7 @@ type summariesInput struct {
 	Own         string `query:"own" enum:"true,false" doc:"only own, or only received ones"`
 	Granularity string `query:"granularity" enum:"hourly,daily,weekly"`
 	Node        string `query:"node" maxLength:"128" doc:"node ID, peer ID, fingerprint or name"`
+	Replaced    bool   `query:"replaced" doc:"also those whose place a correction has taken"`
 }
 
 type previewInput struct {
@@ -48,7 +49,7 @@ func (s *service) dataRoutes() {
 
 func (s *service) summaries(ctx context.Context, in *summariesInput) (v1.SummaryPage, error) {
 	return s.backend.Summaries(ctx, SummaryFilter{Own: yesNo(in.Own), Granularity: protocol.Granularity(in.Granularity),
-		Node: in.Node, Limit: in.Limit, Cursor: in.Cursor})
+		Node: in.Node, Replaced: in.Replaced, Limit: in.Limit, Cursor: in.Cursor})
 }
 
 func (s *service) preview(ctx context.Context, in *previewInput) (v1.SummaryPreview, error) {

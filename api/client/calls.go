@@ -69,6 +69,7 @@ type SummaryQuery struct {
 	Own         *bool // only own, or only received ones
 	Granularity protocol.Granularity
 	Node        string // node ID, peer ID, fingerprint or name
+	Replaced    bool   // also those whose place a correction has taken
 	Limit       int
 	Cursor      string
 }
@@ -79,6 +80,9 @@ func (c *Client) Summaries(ctx context.Context, q SummaryQuery) (v1.SummaryPage,
 	v.truth("own", q.Own)
 	v.text("granularity", string(q.Granularity))
 	v.text("node", q.Node)
+	if q.Replaced {
+		v.truth("replaced", &q.Replaced)
+	}
 	v.page(q.Limit, q.Cursor)
 	return call[v1.SummaryPage](ctx, c, http.MethodGet, "/api/v1/summaries", url.Values(v), nil)
 }

@@ -14,6 +14,7 @@ type Summary struct {
 	Own         bool                   `json:"own"`
 	ReceivedAt  *time.Time             `json:"received_at,omitempty" doc:"absent for own summaries"`
 	PushedTo    []protocol.Fingerprint `json:"pushed_to" doc:"nodes that acknowledged this own summary; empty for received ones"`
+	ReplacedBy  string                 `json:"replaced_by,omitempty" doc:"ID of the correction that took its place; absent for the current one of its period"`
 }
 
 // SummaryDocument is the answer of GET /api/v1/summaries/{id}.

@@ -5,7 +5,9 @@ import (
 	"os"
 	"os/exec"
 	"strconv"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
 )
@@ -23,9 +25,11 @@ func TestScripts(t *testing.T) {
 		Setup: func(env *testscript.Env) error {
 			env.Setenv("CARO_HOME", env.WorkDir+"/home")
 			env.Setenv("NO_COLOR", "1")
+			yesterday := time.Now().UTC().Truncate(24 * time.Hour).Add(-3 * time.Hour)
+			env.Setenv("YESTERDAY", strconv.FormatInt(yesterday.Unix(), 10))
 			return nil
 		},
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){"exits": exits},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){"exits": exits, "until": until},
 	})
 }
 
@@ -40,6 +44,26 @@ func exits(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	if got != args[0] {
 		ts.Fatalf("exit code %s, want %s", got, args[0])
+	}
+}
+
+// until runs a command until what it prints contains a text: until TEXT caro-node …
+func until(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: until TEXT COMMAND [ARG ...]")
+	}
+	again := time.NewTicker(100 * time.Millisecond)
+	defer again.Stop()
+	deadline := time.Now().Add(2 * time.Minute)
+	for {
+		err := ts.Exec(args[1], args[2:]...)
+		if err == nil && strings.Contains(ts.ReadFile("stdout"), args[0]) {
+			return
+		}
+		if time.Now().After(deadline) {
+			ts.Fatalf("%q does not come, the last outcome is: %v", args[0], err)
+		}
+		<-again.C
 	}
 }
 

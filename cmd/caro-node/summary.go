@@ -16,43 +16,91 @@ import (
 
 func (c *cli) summaryCommand() *cobra.Command {
 	return group("summary", "See the counts that this node shares and receives",
-		c.summaryListCommand(), c.summaryShowCommand(), c.summaryPreviewCommand())
+		c.summaryListCommand(), c.summaryShowCommand(), c.summaryPreviewCommand(), c.summaryExportCommand())
+}
+
+// summaryChoice are the flags that choose summaries.
+type summaryChoice struct {
+	own, received, replaced bool
+	granularity, node       string
+}
+
+func (o *summaryChoice) addFlags(cmd *cobra.Command) {
+	f := cmd.Flags()
+	f.BoolVar(&o.own, "own", false, "only those of this node")
+	f.BoolVar(&o.received, "received", false, "only those of other nodes")
+	f.BoolVar(&o.replaced, "replaced", false, "also those whose place a correction has taken")
+	f.StringVarP(&o.granularity, "granularity", "g", "", "only hourly, daily or weekly ones")
+	f.StringVar(&o.node, "node", "", "only those of this node: node ID, peer ID, fingerprint or name")
+}
+
+func (o *summaryChoice) query(limit int) (client.SummaryQuery, error) {
+	q := client.SummaryQuery{Granularity: protocol.Granularity(o.granularity), Node: o.node, Replaced: o.replaced, Limit: limit}
+	if o.own && o.received {
+		return q, usageErrorf("--own and --received leave nothing: choose one, or none for both")
+	}
+	if o.own || o.received {
+		q.Own = &o.own
+	}
+	if q.Granularity != "" {
+		if err := q.Granularity.Validate(); err != nil {
+			return q, usageErrorf("--granularity: %w", err)
+		}
+	}
+	return q, nil
 }
 
 func (c *cli) summaryListCommand() *cobra.Command {
 	limit := defaultLimit
+	var choice summaryChoice
 	cmd := &cobra.Command{
 		Use: "list", Short: "List own and received summaries, latest first", Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if limit < 1 || limit > api.MaxLimit {
 				return usageErrorf("--limit: %d is not between 1 and %d", limit, api.MaxLimit)
 			}
+			q, err := choice.query(limit)
+			if err != nil {
+				return err
+			}
 			cl, err := c.client()
 			if err != nil {
 				return err
 			}
-			page, err := cl.Summaries(cmd.Context(), client.SummaryQuery{Limit: limit})
+			page, err := cl.Summaries(cmd.Context(), q)
 			if err != nil {
 				return err
 			}
 			if c.json {
 				return writeJSON(c.Out, page)
 			}
-			t := newTable(c.Out, "ID", "NODE", "PERIOD", "START (UTC)", "COMMANDS", "PUSHED TO")
+			t := newTable(c.Out, "ID", "NODE", "PERIOD", "START (UTC)", "COMMANDS", "PUSHED TO", "CORRECTION")
 			for _, s := range page.Summaries {
 				who := string(s.Fingerprint)
 				if s.Own {
 					who = "this node"
 				}
 				t.row(s.ID, who, string(s.Period.Granularity), s.Period.Start.Time().Format("2006-01-02 15:04"),
-					fmt.Sprint(s.TotalCommands), fmt.Sprint(len(s.PushedTo)))
+					fmt.Sprint(s.TotalCommands), fmt.Sprint(len(s.PushedTo)), correctionOf(s))
 			}
 			return t.flush()
 		},
 	}
 	cmd.Flags().IntVarP(&limit, "limit", "n", limit, "how many at most")
+	choice.addFlags(cmd)
 	c.jsonFlag(cmd)
 	return cmd
+}
+
+// correctionOf says in a few words where a summary stands in the chain of its period; nothing for the only one.
+func correctionOf(s v1.Summary) string {
+	switch {
+	case s.ReplacedBy != "":
+		return "replaced by " + s.ReplacedBy
+	case s.Replaces != "":
+		return "replaces " + s.Replaces
+	}
+	return ""
 }
 
 func (c *cli) summaryShowCommand() *cobra.Command {
@@ -70,7 +118,13 @@ func (c *cli) summaryShowCommand() *cobra.Command {
 			if c.json {
 				return writeJSON(c.Out, s)
 			}
-			return c.printSummary(s.NodeSummary)
+			if err := c.printSummary(s.NodeSummary); err != nil {
+				return err
+			}
+			if chain := correctionOf(s.Summary); chain != "" {
+				return c.print("\n%s", chain)
+			}
+			return nil
 		},
 	}
 	c.jsonFlag(cmd)
@@ -83,6 +137,7 @@ func (c *cli) summaryPreviewCommand() *cobra.Command {
 		Use:   "preview",
 		Short: "Show the summary of a period as peers would get it, before anything is shared",
 		Long: `Show the signed summary of the period that contains --at, exactly as it would be shared. Nothing is stored or sent.
+Before the summary of its period is made, a preview says that it was made too early, so that no node would accept it.
 It holds counts only: no command, path, user or host name, no private tool name.`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {

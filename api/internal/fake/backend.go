@@ -133,7 +133,7 @@ func (b *Backend) Summaries(_ context.Context, f api.SummaryFilter) (v1.SummaryP
 	defer b.lock()()
 	var p v1.SummaryPage
 	for _, s := range b.Stored {
-		if (f.Own == nil || s.Own == *f.Own) && (f.Granularity == "" || s.Period.Granularity == f.Granularity) {
+		if (f.Own == nil || s.Own == *f.Own) && (f.Granularity == "" || s.Period.Granularity == f.Granularity) && (f.Replaced || s.ReplacedBy == "") {
 			p.Summaries = append(p.Summaries, s)
 		}
 	}

@@ -21,7 +21,7 @@ const queryTimeout = 2 * time.Second
 
 // Summaries returns own and received summaries, latest period first.
 func (b *backend) Summaries(ctx context.Context, f api.SummaryFilter) (v1.SummaryPage, error) {
-	sf := store.SummaryFilter{Own: f.Own, Granularity: f.Granularity, Limit: f.Limit, Cursor: f.Cursor}
+	sf := store.SummaryFilter{Own: f.Own, Granularity: f.Granularity, Replaced: f.Replaced, Limit: f.Limit, Cursor: f.Cursor}
 	if f.Node != "" {
 		id, err := b.find(ctx, f.Node, false)
 		if err != nil {
@@ -64,7 +64,7 @@ func (b *backend) summaryShapes(ctx context.Context, stored []store.StoredSummar
 	}
 	out := make([]v1.Summary, len(stored))
 	for i, s := range stored {
-		out[i] = v1.Summary{NodeSummary: *s.Summary, Fingerprint: s.Summary.NodeID.Fingerprint(), Own: s.Own, ReceivedAt: s.ReceivedAt}
+		out[i] = v1.Summary{NodeSummary: *s.Summary, Fingerprint: s.Summary.NodeID.Fingerprint(), Own: s.Own, ReceivedAt: s.ReceivedAt, ReplacedBy: s.ReplacedBy}
 		for _, p := range pushed[s.Summary.ID] {
 			out[i].PushedTo = append(out[i].PushedTo, p.Fingerprint())
 		}

@@ -70,9 +70,8 @@ func (b *backend) StoreEvents(ctx context.Context, r v1.EventReports) (v1.Stored
 	ignored := len(r.Events) - len(kept)
 	var out v1.StoredEvents
 	if r.Import {
-		// A summary is made once for its period, so nobody is called before all of the history is there: the node looks
-		// by itself within a minute.
 		out, err = StoreImport(ctx, b.d.db, kept)
+		b.d.mesh().CountsChanged()
 	} else {
 		var stored []event.Event
 		stored, out, err = storeNew(ctx, b.d.db, kept)
@@ -120,12 +119,14 @@ func eventOf(r *v1.EventReport) event.Event {
 
 // DeleteEvents deletes by ID.
 func (b *backend) DeleteEvents(ctx context.Context, ids []string) (int64, error) {
+	defer b.d.mesh().CountsChanged()
 	// Half a deletion would leave traces of what is gone already, and nothing that could be deleted again.
 	return b.d.db.DeleteEvents(context.WithoutCancel(ctx), ids)
 }
 
 // DeleteMatching deletes what a filter chooses.
 func (b *backend) DeleteMatching(ctx context.Context, f api.EventFilter) (int64, error) {
+	defer b.d.mesh().CountsChanged()
 	return b.d.db.DeleteMatching(context.WithoutCancel(ctx), storeFilter(f))
 }
 
