@@ -23,8 +23,8 @@ const (
 	handshakes           = 256
 	handshakesPerAddress = handshakes / 4
 	handshakeTime        = 5 * time.Second
-	// streamsPerPeer inbound: the slots of all protocols (hello 2, ping 2, summary 4, query 4), identify and its push,
-	// two for topics, and room to open the next one before the last is closed.
+	// streamsPerPeer inbound: the slots of all protocols (hello 2, ping 2, summary 4, query 4 and as many that wait for their
+	// receipts), identify and its push, two for topics, and room to open the next one before the last is closed.
 	streamsPerPeer = 24
 	// streamsPerStranger inbound, for a peer that is not trusted: Hello, identify and its push. The gate lets 25 of them in at
 	// once, so that they hold 75 of unnamedStreams at most.

@@ -11,9 +11,14 @@ import (
 	"github.com/caro-mesh/caro-node/protocol"
 )
 
-// receiptWait is how long an answered exchange waits for its receipt, and keeps its slot. The asker only has to verify what
-// it got, so that most of this time is for a slow network.
-const receiptWait = 5 * time.Second
+const (
+	// receiptWait is how long an answered exchange waits for its receipt. The asker only has to verify what it got, so that
+	// most of this time is for a slow network.
+	receiptWait = 5 * time.Second
+	// owedPerSlot is how many answered exchanges may wait for each that may be under way, so that peers which owe receipts
+	// take no slot from those that ask. One holds a stream and about 1 KiB. Where there is no place, it is not waited.
+	owedPerSlot = 4
+)
 
 // Receipted answers one request like a [Handler], and says what to do with the receipt for that very answer. A nil taken
 // means that no receipt is waited for. The payload that taken gets was sealed by the peer, but is neither decoded nor

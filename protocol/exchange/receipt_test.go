@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"testing"
+	"testing/synctest"
 
 	"github.com/caro-mesh/caro-node/internal/meshtest"
 	"github.com/caro-mesh/caro-node/protocol"
@@ -114,4 +115,34 @@ func TestANodeThatStopsWaitsForNoReceipt(t *testing.T) {
 	if c := count(b); c.Served != 1 || c.Refused != 0 || len(taken) != 0 {
 		t.Errorf("counted %+v", c)
 	}
+}
+
+func TestWhoOwesAReceiptKeepsNobodyFromBeingAnswered(t *testing.T) {
+	inNoTime(t, func(t *testing.T, on func(int) meshtest.Options) {
+		r := receiptedEcho()
+		r.PerPeer, r.Total = 1, 1
+		debtor, honest, b := meshtest.New(t, on(1)), meshtest.New(t, on(2)), meshtest.New(t, on(3))
+		b.Greets(nil)
+		b.OnClose(b.Endpoint.ServeReceipted(r, func(ctx context.Context, f exchange.From, p []byte) ([]byte, func(context.Context, []byte) error, error) {
+			answer, err := reply(ctx, f, p)
+			return answer, func(context.Context, []byte) error { return nil }, err
+		}).Close)
+		for _, n := range []*meshtest.Node{debtor, honest} {
+			meshtest.Meet(t, n, n.Greets(nil), b)
+		}
+		for n := range 5 { // one of these is waited for, the others are not
+			s := raw(t, debtor, b)
+			if _, err := s.Write(frame(seal(t, debtor.Sealer, r.Request, nil))); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := protocol.ReadFrame(s, r.AnswerLimit); err != nil {
+				t.Errorf("question %d of who owes receipts: %v", n+1, err)
+			}
+			synctest.Wait()
+			if _, err := honest.Endpoint.Ask(t.Context(), b.Key.NodeID(), r, nil); err != nil {
+				t.Errorf("with %d receipts owed by another, a question got %v", n+1, err)
+			}
+			synctest.Wait()
+		}
+	})
 }

@@ -23,6 +23,7 @@ type Server struct {
 	handler Receipted
 	routes  []Route
 	limits  *limiter
+	owed    *limiter // the places of answered exchanges that wait for their receipt
 
 	ctx    context.Context // lives as long as the server: libp2p starts the streams
 	cancel context.CancelFunc
@@ -40,7 +41,8 @@ func (e *Endpoint) Serve(r Rules, h Handler, routes ...Route) *Server {
 }
 
 func (e *Endpoint) serve(r Rules, h Receipted, routes []Route) *Server {
-	s := &Server{e: e, rules: r.complete(), handler: h, routes: routes, limits: newLimiter(r)}
+	s := &Server{e: e, rules: r.complete(), handler: h, routes: routes, limits: newLimiter(r),
+		owed: newLimiter(Rules{PerPeer: r.PerPeer, Total: owedPerSlot * r.Total})}
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	e.c.Host.SetStreamHandler(r.Protocol, s.handle)
 	return s
@@ -127,11 +129,13 @@ func (s *Server) serve(ctx context.Context, st network.Stream, from *From) error
 	if !s.limits.enter(from.ID) {
 		return ErrBusy
 	}
-	defer s.limits.leave(from.ID)
+	leave := sync.OnceFunc(func() { s.limits.leave(from.ID) })
+	defer leave()
 	release, err := reserve(st, s.rules)
 	if err != nil {
 		return err
 	}
+	release = sync.OnceFunc(release)
 	defer release()
 
 	data, err := protocol.ReadFrame(st, s.rules.RequestLimit)
@@ -159,6 +163,13 @@ func (s *Server) serve(ctx context.Context, st network.Stream, from *From) error
 	if err := s.write(st, answer); err != nil || taken == nil {
 		return err
 	}
+	// Who waits for a receipt keeps nobody from being answered.
+	release()
+	leave()
+	if !s.owed.enter(from.ID) {
+		return nil
+	}
+	defer s.owed.leave(from.ID)
 	return s.takeReceipt(ctx, st, *from, taken)
 }
 
