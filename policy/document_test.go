@@ -154,7 +154,7 @@ deny = true
 	}
 	want := []string{
 		"deny|" + string(nodeID(2)) + "|deny|",
-		"node|" + id + "|peer|only queries of type tool_usage, of the last 7 days, at most 1 query an hour",
+		"node|" + id + "|peer|may ask only: tool_usage; at most 7 days back; at most 1 query an hour",
 		"subnet|10.0.1.0/24|supervisor|",
 		"subnet|fd00::/8|deny|",
 		"default|*|share_to|",

@@ -178,15 +178,15 @@ func (l *limits) describe(everybody *limits) string {
 		if types == "" {
 			types = "none"
 		}
-		parts = append(parts, "only queries of type "+types)
+		parts = append(parts, "may ask only: "+types)
 	}
 	if l.days != everybody.days {
-		parts = append(parts, "of the last "+plural(l.days, "day"))
+		parts = append(parts, "at most "+plural(l.days, "day")+" back")
 	}
 	if l.perHour != everybody.perHour {
 		parts = append(parts, "at most "+plural(l.perHour, "query")+" an hour")
 	}
-	return strings.Join(parts, ", ")
+	return strings.Join(parts, "; ")
 }
 
 func (c *compiler) limits() {

@@ -17,13 +17,13 @@ type hangups struct {
 	signals chan os.Signal
 	reload  chan struct{} // capacity 1
 	daemon  chan struct{} // closed once this process is a daemon
-	hadTTY  bool
+	hadTTY  bool          // set before daemon is closed
 }
 
 // catchHangups begins to wait for SIGHUP, until ctx ends; end is called when it means the end. Where the signal is
 // ignored, as nohup wants it, it stays ignored.
 func catchHangups(ctx context.Context, end func()) *hangups {
-	h := &hangups{signals: make(chan os.Signal, 1), reload: make(chan struct{}, 1), daemon: make(chan struct{}), hadTTY: hasTerminal()}
+	h := &hangups{signals: make(chan os.Signal, 1), reload: make(chan struct{}, 1), daemon: make(chan struct{})}
 	if signal.Ignored(syscall.SIGHUP) {
 		return h
 	}
@@ -66,11 +66,12 @@ func (h *hangups) meant(end func()) {
 
 // reloads makes this process a daemon: from now on SIGHUP asks it to reload, which the channel tells.
 func (h *hangups) reloads() <-chan struct{} {
+	h.hadTTY = hasTerminal()
 	close(h.daemon)
 	return h.reload
 }
 
-// gone reports that the process began with a terminal that is not there any more.
+// gone reports that the daemon began with a terminal that is not there any more.
 func (h *hangups) gone() bool { return h.hadTTY && !hasTerminal() }
 
 func hasTerminal() bool {
