@@ -65,6 +65,7 @@ func (c *cli) printStatus(s v1.Status) error {
 		lines = append(lines, [2]string{"refused", refused})
 	}
 	lines = append(lines, [][2]string{
+		{"policy", policyText(s.Policy, time.Now())},
 		{"spool", fmt.Sprintf("%d files with %s waiting, %d torn, %d ignored", s.Spool.PendingFiles, bytesText(s.Spool.PendingBytes), s.Spool.Torn, s.Spool.Ignored)},
 		{"database", fmt.Sprintf("%s (%s, log %s), %d summaries, %d audit entries", s.Database.Path, bytesText(s.Database.SizeBytes), bytesText(s.Database.WALBytes), s.Database.Summaries, s.Database.AuditEntries)},
 		{"memory", fmt.Sprintf("%s resident", bytesText(int64(s.Memory.RSSBytes)))},
@@ -80,6 +81,15 @@ func (c *cli) printStatus(s v1.Status) error {
 		c.say("\nNo command has been recorded yet. Hook your shell: eval \"$(caro-node shell init bash)\"")
 	}
 	return nil
+}
+
+// policyText says which policy is in force. Why it is not the latest stands among the reasons of the health.
+func policyText(p v1.PolicyState, now time.Time) string {
+	source := p.Source
+	if source == "" {
+		source = "the defaults"
+	}
+	return fmt.Sprintf("%s, read %s, %s kept", source, ago(p.LoadedAt, now), counted(p.Tests, "test", "tests"))
 }
 
 // refusedText says what others were refused; empty when it was nothing.
