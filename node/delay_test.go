@@ -47,6 +47,7 @@ func typedBefore(t *testing.T, n *Node, commands int) {
 	if err := n.c.Store.Append(t.Context(), events); err != nil {
 		t.Fatal(err)
 	}
+	n.CountsChanged() // as the observer tells
 }
 
 // Everything that nodes say to each other, on real hosts over pipes on which each byte takes that long, on a clock that
