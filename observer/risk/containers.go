@@ -226,7 +226,18 @@ func kubectlCommand(a *assessor, r *shellparse.Run) {
 		for _, w := range r.Args[at+1:] {
 			if len(w.From) > 0 {
 				a.hit("kubernetes.delete-listed")
+				a.listedWhole(w)
 			}
+		}
+	}
+}
+
+// listedWhole judges deletions of listed things that hold others: namespaces, volumes, kinds of objects.
+func (a *assessor) listedWhole(w shellparse.Word) {
+	for _, i := range a.cmd.Upstream(shellparse.Source{From: w.From}) {
+		if u := &a.cmd.Runs[i]; u.Has("get") && (u.Has("ns") || u.Has("namespace") || u.Has("namespaces") || u.Has("pv") || u.Has("pvc") ||
+			u.Has("crd") || u.Has("crds")) {
+			a.hit("kubernetes.destroy")
 		}
 	}
 }

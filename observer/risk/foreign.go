@@ -147,7 +147,7 @@ var removers = []struct {
 	{"rimraf.sync(", false}, {"fs.rm(", false}, {"fs.rmdir(", false}, {"deltree(", false}, {"os.removedirs(", false},
 	{"os.RemoveAll(", false}, {"delete-directory ", false}, {"file delete -force ", false}, {"Deno.removeSync(", false},
 	{"Deno.remove(", false}, {"FileUtils.rm_rf ", false}, {"remove_dir_all(", false}, {"deleteDirectory(", false}, {"deleteDir(", false},
-	{"shutil.rmtree ", false}, {"rm.sync(", false}, {"Directory.Delete(", false}, {"FileUtils.remove_dir ", false}, {"unlink_tree", false}, {"unlinkSync(", true}, {"os.remove(", true}, {"os.unlink(", true}, {"unlink glob", true},
+	{"shutil.rmtree ", false}, {"rm.sync(", false}, {"Directory.Delete(", false}, {"FileUtils.remove_dir ", false}, {"unlink_tree", false}, {"unlinkSync(", true}, {"os.remove(", true}, {"os.unlink(", true}, {"unlink glob", true}, {"unlink $", true},
 	{"unlink(", true}, {"File.delete(", true},
 }
 
@@ -191,7 +191,7 @@ func (a *assessor) foreignTargets(code string) {
 		if text == "" || text[0] != '/' && text[0] != '~' {
 			continue
 		}
-		if text == "/" && strings.HasPrefix(code, ")") && !anyIn(before, walkers) {
+		if text == "/" && strings.HasPrefix(code, ")") && !anyIn(before, walkers) && !strings.HasPrefix(before[max(0, len(before)-2):], "},") {
 			continue // a lone slash is more often a separator
 		}
 		w := shellparse.Word{Text: text}

@@ -69,7 +69,7 @@ func (a *assessor) interpreted() {
 		case fetchers.Has(u.Name) && !local(u), onSocket(u):
 			remote = true
 			plain = plain || insecure(u) || onSocket(u)
-		case decodes(u):
+		case decodes(u), disguised(u):
 			decoded = true
 		}
 	}
@@ -87,6 +87,14 @@ func (a *assessor) interpreted() {
 	case !r.Code.Known && shells.Has(r.Name) && r.Name != "source" && a.cmd.Runs[r.Code.From[0]].Depth <= r.Depth:
 		a.pick(r.Root, "code.piped-root", "code.piped")
 	}
+}
+
+// transforms are filters that make other text of what they read.
+var transforms = wordset.Of(`cut sed gsed awk gawk jq yq tr fold paste column m4 envsubst iconv perl python python3 ruby head tail nl`)
+
+// disguised reports whether a run makes other text of a constant, so that the line does not show what the text is.
+func disguised(r *shellparse.Run) bool {
+	return transforms.Has(r.Name) && (r.Stdin.Known && r.Stdin.Text != "" || r.Name == "jq" && option(r, 'n'))
 }
 
 // remoteSource reports whether a run prints or brings a file from another machine or a store, other than a fetcher.

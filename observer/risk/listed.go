@@ -14,6 +14,11 @@ var listedRules = []Rule{
 		Suggestion: "Print the list first, and remove what is meant by name.",
 	},
 	{
+		ID: "tool.destroy-all", Level: critical, data: true,
+		Reason:     "It destroys everything that the same tool lists, which is everything that an account has.",
+		Suggestion: "Print the list first, and destroy what is meant by name.",
+	},
+	{
 		ID: "tool.protection-off", Level: high,
 		Reason:     "It turns off the tool's own protection, such as its check of who is asking.",
 		Suggestion: "Leave it on, and give the one right that is needed.",
@@ -48,9 +53,10 @@ func (a *assessor) listed() {
 	if len(from) == 0 {
 		return
 	}
-	removes, shows := false, a.shown > 0
+	removes, destroys, shows := false, false, a.shown > 0
 	for i := 0; i < len(r.Args) && i < 6; i++ {
 		t := r.Args[i].Text
+		destroys = destroys || destroying.Has(t) && t != "del" || strings.HasPrefix(t, "delete-") || strings.HasPrefix(t, "terminate-")
 		removes = removes || takesAway(t) || destroying.Has(t) || takingAway.Has(t) || len(t) > 3 && t[0] != '-' && plainVerb(t) && affixed(t)
 	}
 	if !removes && !shows {
@@ -70,11 +76,14 @@ func (a *assessor) listed() {
 			a.hit("secret.dump")
 		case hasOption(u, []string{"-f", "--filter"}) && name == "docker" && nameOf(a.cmd.Text) != namesProduction:
 		default:
-			a.hit("tool.destroy-listed")
+			a.pick(destroys && !oneHost.Has(r.Name), "tool.destroy-all", "tool.destroy-listed")
 		}
 		return
 	}
 }
+
+// oneHost are tools whose things are made again, so that less is lost with all of them.
+var oneHost = wordset.Of(`docker podman nerdctl ctr crictl gh glab kubectl oc k minikube kind tmux screen redis-cli vagrant`)
 
 // takingAway are sub-commands that end or remove a thing.
 var takingAway = wordset.Of(`remove rm rmi uninstall kill revoke clean evict delete del stop -delete --delete --remove`)

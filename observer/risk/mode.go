@@ -61,7 +61,7 @@ func changeMode(a *assessor, r *shellparse.Run) {
 		c := pathOf(w.Text, r.Dir)
 		system := p == placeRoot || p == placeSystem && !served.Has(c) || p == placeVital && c[0] != '~' || p == placeDisk
 		switch {
-		case readable(mode) && secrecy(w.Text, r.Dir) == grave:
+		case !system && readable(mode) && secrecy(w.Text, r.Dir) == grave:
 			a.hit("file.permissions-home")
 		case setsUserID(mode) && shells.Has(c[strings.LastIndexByte(c, '/')+1:]):
 			a.hit("file.setuid-shell")

@@ -179,6 +179,8 @@ func placeOfPartlyOpen(p string) place {
 	tail := p[len(head):]
 	deeper := strings.Contains(tail, "/")
 	switch {
+	case head == "/dev/" && !strings.Contains(tail, "/"):
+		return placeDisk
 	case head == "/": // "/$X"
 		return placeUnset
 	case head == "/home/" || head == "/Users/":

@@ -1,7 +1,10 @@
 package shellparse
 
 import (
+	"slices"
 	"strings"
+
+	"github.com/caro-mesh/caro-node/observer/wordset"
 )
 
 // maxForeign bounds the program text in another language that is searched for commands.
@@ -47,6 +50,7 @@ func (w *walker) foreign(i int, code, lang string) {
 		w.toolCommands(i, code)
 		return
 	}
+	var seen []string // what callers were given
 	for at, n := 0, 0; at < len(code) && n < maxFields && w.step(); n++ {
 		name, end := nextCaller(code, at, names)
 		if end < 0 {
@@ -58,8 +62,14 @@ func (w *walker) foreign(i int, code, lang string) {
 			at = next
 		}
 		w.called(i, list)
+		if len(list) > 0 {
+			seen = append(seen, list[0].Text)
+		}
 	}
 	w.executed(i, code)
+	if containsAny(code, runners) || containsAny(code, indirect) {
+		w.spoken(i, code, seen)
+	}
 	if lang == "awk" {
 		w.awkPipes(i, code)
 	}
@@ -90,6 +100,32 @@ func (w *walker) called(i int, list []Word) {
 		w.childCode(i, list[0].Text, Source{}, nil, nil)
 	}
 }
+
+// indirect are further signs that a program text runs commands: through a module under another name, or a pipe.
+var indirect = []string{"child_process", "import os", "os import", "getline", `| "sh"`, `|"sh"`, `| "bash"`, `|"bash"`, `"|sh`, `"| sh`, "|bash",
+	"getattr(", "Open3", "process.", "ProcessBuilder"}
+
+// spoken runs the constants of a program text that are command lines of programs which destroy or send something, whatever
+// variable or name they reach the shell through. Constants that are the direct argument of a caller were seen already.
+func (w *walker) spoken(i int, code string, seen []string) {
+	for at, n := 0, 0; at < len(code) && n < maxFields && w.step(); n++ {
+		k := strings.IndexAny(code[at:], "'\"`")
+		if k < 0 {
+			return
+		}
+		text, end := stringLiteral(code, at+k)
+		at = max(end, at+k+1)
+		first, rest, ok := strings.Cut(text, " ")
+		if ok && strings.Trim(rest, " ") != "" && commanding.Has(first) && code[at-1] != '`' && !slices.Contains(seen, text) {
+			w.childCode(i, text, Source{}, nil, nil)
+		}
+	}
+}
+
+// commanding are programs with which such a constant begins. Words that prose begins with are not among them.
+var commanding = wordset.Of(`rm /bin/rm /usr/bin/rm sudo dd mkfs mkfs.ext4 mkfs.xfs mke2fs shred wipefs blkdiscard curl wget nc ncat bash sh zsh
+	/bin/sh /bin/bash chmod chown killall pkill iptables userdel crontab dropdb systemctl kubectl terraform docker scp rsync ssh
+	sgdisk cryptsetup lvremove vgremove zfs zpool psql mysql`)
 
 // executed finds Groovy's "command".execute() and Scala's "command".!
 func (w *walker) executed(i int, code string) {

@@ -55,6 +55,18 @@ func (w *walker) carrier(i int, r Run) bool {
 	case "make", "gmake":
 		w.recipes(i, r)
 		return false
+	case "gdb", "lldb", "rr", "capsh":
+		for j, a := range r.Args {
+			if (a.Text == "--args" || a.Text == "--") && j+1 < len(r.Args) {
+				rest := r.Args[j+1:]
+				if strings.HasPrefix(rest[0].Text, "-") { // capsh hands options to a shell
+					rest = append([]Word{{Text: "bash"}}, rest...)
+				}
+				w.childWords(i, rest, r.Stdin, nil)
+				return false
+			}
+		}
+		return false
 	case "rsync":
 		w.option(i, r, PlaceHere, "-e", "--rsh")
 	case "vim", "vi", "nvim", "ex", "view":

@@ -76,6 +76,10 @@ func (w *walker) escape(i int, r Run) {
 func (w *walker) recipes(i int, r Run) {
 	src := Source{}
 	for j, a := range r.Args {
+		if v, ok := strings.CutPrefix(a.Text, "SHELL="); ok && strings.Contains(v, " ") {
+			a.Text = v
+			w.child(i, a, Source{}, nil)
+		}
 		if (a.Text == "-f" || a.Text == "--file") && j+1 < len(r.Args) {
 			src = w.fileSource(r.Args[j+1])
 			if name := r.Args[j+1].Text; name == "-" || name == "/dev/stdin" {

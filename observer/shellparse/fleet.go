@@ -11,7 +11,7 @@ var fleetCalls = map[string]string{
 	"system.shutdown": "poweroff", "mysql.db_remove": "mysqladmin drop NAME", "postgres.db_remove": "dropdb NAME",
 	"docker.rm": "docker rm -f NAME", "lvm.lvremove": "lvremove NAME", "lvm.vgremove": "vgremove NAME", "disk.wipe": "wipefs -a NAME",
 	"disk.format": "mkfs NAME", "iptables.flush": "iptables -F", "cron.rm": "crontab -r", "zfs.destroy": "zfs destroy -r NAME",
-	"firewalld.stop": "systemctl stop firewalld", "selinux.setenforce": "setenforce NAME", "shadow.del_password": "passwd -d NAME",
+	"firewalld.stop": "systemctl stop firewalld", "selinux.setenforce": "setenforce NAME",
 }
 
 // salt handles functions that run a command, and those that remove or stop something.

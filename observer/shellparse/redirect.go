@@ -26,6 +26,10 @@ func (w *walker) redirs(rs []*syntax.Redirect, stdin Source) ([]Redirect, Source
 			continue
 		case syntax.WordHdoc:
 			text := w.word(r.Word, true)
+			if r.N != nil && r.N.Value != "0" {
+				w.write("/dev/fd/"+r.N.Value, Source{Text: text.Text + "\n", Known: !text.Open, From: text.From}, false)
+				continue
+			}
 			stdin = Source{Text: text.Text + "\n", Known: !text.Open || len(text.From) == 0, From: text.From}
 			continue
 		}
@@ -37,6 +41,9 @@ func (w *walker) redirs(rs []*syntax.Redirect, stdin Source) ([]Redirect, Source
 			stdin = w.fileSource(rd.Target)
 		}
 		if (rd.Op == ">&" || rd.Op == "<&") && isFD(rd.Target.Text) {
+			if f := w.file("/dev/fd/" + rd.Target.Text); f != nil && rd.Op == "<&" && (rd.FD == "" || rd.FD == "0") {
+				stdin = f.content
+			}
 			continue // 2>&1
 		}
 		out = append(out, rd)

@@ -39,7 +39,11 @@ func (w *walker) start(i int) {
 	case "sh", "bash", "zsh", "dash", "ksh", "mksh", "ash", "rbash", "fish", "csh", "tcsh", "oksh", "ksh93", "yash",
 		"nu":
 		w.shell(i, r)
-	case "su", "runuser", "sg", "script", "flock", "watch", "sudo", "doas", "hyperfine", "concurrently", "nix-shell",
+	case "emulate": // zsh
+		if n := len(r.Args); n > 2 && r.Args[n-2].Text == "-c" {
+			w.child(i, r.Args[n-1], Source{}, nil)
+		}
+	case "su", "runuser", "sg", "newgrp", "script", "flock", "watch", "sudo", "doas", "hyperfine", "concurrently", "nix-shell",
 		"at", "batch", "crontab":
 		w.stringCommand(i, r)
 	case "find", "gfind", "fd", "fdfind":
@@ -213,7 +217,7 @@ options:
 // stringCommand resolves programs that take a command line as one word, or start a shell for their operands.
 func (w *walker) stringCommand(i int, r Run) {
 	switch r.Name {
-	case "su", "runuser", "sg":
+	case "su", "runuser", "sg", "newgrp":
 		w.cmd.Runs[i].Root = true
 		for j, a := range r.Args {
 			if (a.Text == "-c" || a.Text == "--command") && j+1 < len(r.Args) {

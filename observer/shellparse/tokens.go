@@ -249,6 +249,18 @@ func (l *lexer) keywords(c parsed) parsed {
 		case t == "for" && len(c.words) > 2:
 			l.w.set(c.words[1].Text, c.words[3:])
 			c.words = nil
+		case t == "[[" || t == "((": // zsh: if [[ … ]] { command }
+			at := -1
+			for i := range c.words {
+				if c.words[i].Text == "{" {
+					at = i
+					break
+				}
+			}
+			if at > 0 {
+				c.words = c.words[at+1:]
+				continue
+			}
 		case t == "function":
 			if len(c.words) > 1 && l.w.fish {
 				l.define(c.words[1].Text)

@@ -340,6 +340,9 @@ func (w *walker) insert(b *builder, v Word, quoted, split bool) {
 		return
 	}
 	seps := w.separators()
+	if strings.IndexByte(seps, v.Text[0]) >= 0 {
+		b.flush()
+	}
 	for i, field := range splitAny(v.Text, seps) {
 		if i > 0 {
 			b.flush()
@@ -353,6 +356,9 @@ func (w *walker) insert(b *builder, v Word, quoted, split bool) {
 		part.Open = v.Open && strings.Contains(field, "$")
 		part.Glob = hasGlob(field)
 		b.addWord(part, false)
+	}
+	if strings.IndexByte(seps, v.Text[len(v.Text)-1]) >= 0 {
+		b.flush()
 	}
 }
 

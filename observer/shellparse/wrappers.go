@@ -333,6 +333,10 @@ func (w *walker) parallel(r *Run, words []Word) ([]Word, bool) {
 		}
 	}
 	rest := append([]Word(nil), words[min(i, end):end]...)
+	if len(rest) == 0 && end+1 < len(words) { // the arguments are the commands
+		rest, end = []Word{{Text: "sh"}, {Text: "-c"}, words[end+1]}, len(words)
+		r.Stdin = Source{Known: true}
+	}
 	if len(rest) == 0 {
 		return nil, false
 	}
