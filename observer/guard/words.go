@@ -20,6 +20,9 @@ func Words() map[string][]string {
 		needs[word] = append(needs[word], with...)
 	}
 	for _, t := range risk.Triggers() {
+		if covered(t.Texts) {
+			continue
+		}
 		if !t.Coded {
 			add(t.Program, t.Words...)
 		} else if with, known := coded[t.Program]; known {
@@ -37,7 +40,7 @@ func Words() map[string][]string {
 	for _, w := range strings.Fields(carriers) {
 		add(w, strings.Fields(opaque)...)
 	}
-	for _, w := range strings.Fields(interpreters) {
+	for _, w := range append(strings.Fields(interpreters), shellparse.Languages()...) {
 		add(w, strings.Fields(code)...)
 	}
 	add("bin", strings.Fields("cp ln install tee tar unzip rsync touch")...)
@@ -51,8 +54,8 @@ func Words() map[string][]string {
 	add("autossh", ":", "-R", "RemoteForward")
 	add("sudo", "-1", "4294967295", "ed", "ftp")
 	add("rsync", "-e", "--rsh")
-	for _, w := range strings.Fields(removing) {
-		add(w, strings.Fields(forcing)...)
+	for _, w := range risk.Removers() {
+		add(w, risk.Forcing()...)
 	}
 	for _, w := range risk.Takers() {
 		add(w, risk.Owned()...)
@@ -63,6 +66,7 @@ func Words() map[string][]string {
 	for _, w := range strings.Fields("set SET config set-config") {
 		add(w, risk.WeakValues()...)
 	}
+	add("clone", "&", ";", "|")
 	add("--auth", "none")
 	for _, w := range strings.Fields("--role --roles --permission --permissions --access-level --grant --privilege --privileges role permission roles") {
 		add(w, risk.AdminRoles()...)
@@ -84,6 +88,16 @@ func Words() map[string][]string {
 	return out
 }
 
+// covered reports whether each of the texts, of which one must stand in the line, holds one of [Parts].
+func covered(texts []string) bool {
+	for _, text := range texts {
+		if !slices.ContainsFunc(Parts(), func(p string) bool { return strings.Contains(text, p) }) {
+			return false
+		}
+	}
+	return len(texts) > 0
+}
+
 // never is no word of any line.
 const never = "//"
 
@@ -94,7 +108,7 @@ var coded = map[string]string{
 	"systemctl": "stop disable mask kill link enable start down remove off",
 	"redis-cli": "del DEL unlink UNLINK config CONFIG eval EVAL replicaof REPLICAOF slaveof SLAVEOF",
 	"find":      "-delete -exec -execdir -ok -okdir", "gfind": "-delete -exec -execdir -ok -okdir",
-	"ansible": "absent stopped reboot mode filesystem lvol lvg", "touch": "-r -t -d --reference --date --time -rf",
+	"ansible": "-a --args -m --module-name", "touch": "-r -t -d --reference --date --time -rf",
 	"aws": "rm rb sync", "gcloud": "rm rb rsync", "gsutil": "rm rb rsync", "az": "delete-batch",
 	"rclone": "delete purge sync", "mc": "rm rb mirror", "s3cmd": "del rb sync rm", "s5cmd": "rm rb sync",
 	"oci": "bulk-delete",
@@ -124,7 +138,7 @@ var coded = map[string]string{
 	"base64": "-d -D --decode", "xxd": "-r",
 	"cp": "", "gcp": "", "install": "", "sed": "", "ed": "", "ex": "",
 	"tar": "-C --directory --remove-files", "bsdtar": "-C --directory", "unzip": "-d",
-	"rsync": "--delete --delete-after --delete-before --delete-during --delete-excluded --del",
+	"rsync": "--delete --delete-after --delete-before --delete-during --delete-excluded --del :",
 }
 
 // unlisted are the sub-commands and options with which package managers remove.
@@ -151,7 +165,7 @@ const alone = `eval xargs parallel pwsh powershell iex Invoke-Expression at batc
 	mknod yes trap alias complete coproc enable hash function abbr
 	etc dev boot sys proc usr var sbin lib lib64 root Windows System32 System Library efi
 	curl wget fetch aria2c http https xh lynx nc ncat netcat telnet socat tftp ftp mail mailx mutt sendmail scp sftp
-	DROP TRUNCATE DELETE UPDATE ALTER GRANT REMOVE flush_all uudecode rev gpg openssl zf_rm zf_mv zf_chmod zf_chown zf_ln abbr pkexec FLUSHALL FLUSHDB`
+	xattr DROP TRUNCATE DELETE UPDATE ALTER GRANT REMOVE flush_all uudecode rev gpg openssl zf_rm zf_mv zf_chmod zf_chown zf_ln abbr pkexec FLUSHALL FLUSHDB`
 
 // rewriters change files in place, and matter when they are given many.
 const rewriters = `gzip bzip2 xz zstd lzma compress lz4 pigz pbzip2 lzip brotli gunzip bunzip2 unxz dos2unix unix2dos convmv detox
@@ -160,13 +174,6 @@ const rewriters = `gzip bzip2 xz zstd lzma compress lz4 pigz pbzip2 lzip brotli 
 // plainTools start other programs; a shell behind them and sudo is a way around sudo's rules.
 const plainTools = `env nice ionice timeout stdbuf setarch strace ltrace taskset flock watch time nohup setsid unshare chrt
 	start-stop-daemon rlwrap script cpulimit valgrind perf gdb unbuffer linux32 linux64 choom prlimit nsenter chroot`
-
-// removing are sub-commands that are dangerous beside a word of forcing, whatever the program.
-const removing = `remove rm uninstall prune evict revoke disable stop kill clear clean gc unlink detach unregister expire rollback revert
-	drain suspend pause down shutdown reload cleanup undo cancel abort invalidate rotate restart cordon`
-
-const forcing = `--all -A --force --yes --recursive --purge --no-prompt --confirm --hard --all-namespaces --auto-approve --noconfirm --cascade
-	force hard --no-dry-run --dry-run DRY_RUN DRYRUN --all-users --all-projects --everything -y --force-delete --yes-i-really-mean-it`
 
 // searchers look for secrets, if they do, by the words of [Parts] and by some more.
 const searchers = `rg ag ack grep egrep zgrep locate plocate mdfind findstr`
@@ -177,8 +184,10 @@ func Parts() []string { return strings.Fields(parts) }
 const parts = `history HIST hist .ssh id_ .env secret .pem .key .p12 .kdbx credential passw shadow token .aws .gnupg .kube
 	.netrc .config .docker keychain wallet PRELOAD cookie Cookie Login --checkpoint --use-compress --no-preserve api_key apikey
 	AKIA akia private Private stratum --donate tmp/. _GET _POST _REQUEST getRuntime ext:: .ovpn .pgpass .pfx wp-config EDITOR PAGER ASKPASS PROMPT VISUAL --receive-pack --upload-pack
-	delete- -delete delete_ _delete delete: :delete destroy purge wipe nuke teardown tear-down drop- -drop drop: :drop drop_
+	delete destroy purge wipe nuke teardown tear-down drop- -drop drop: :drop drop_
 	db:reset db-reset reset-db resetdb -reset db:fresh -flush flush- decommission undeploy zeroize factory obliterate -terminate terminate- erase zap remove-
+	deregister- release- revoke- disable- stop-logging public-read 0.0.0.0/0 AllUsers ::/0 deactivate- schedule-key-deletion allUsers
+	allAuthenticated --no-deletion-protection size=0 instances=0 nodes=0
 	forget- clear-all clean-db reset- recreate insteadOf insteadof hooksPath hookspath Delete Destroy Terminate Purge`
 
 // Marks are the characters that count as words of their own, wherever they stand.

@@ -88,6 +88,9 @@ var accountRules = []Rule{
 		ID: "account.root-key", Level: high,
 		Reason:     "It lets the owner of a key log in as root.",
 		Suggestion: "Log in as a user, and use sudo.",
+		when: []string{
+			"ssh-copy-id ~root@",
+		},
 	},
 	{
 		ID: "account.preload", Level: high, attack: true,

@@ -166,7 +166,34 @@ func (a *assessor) together() {
 	if pushes {
 		a.hit("network.exfiltrate")
 	}
+	a.cloned()
 	a.encrypted()
+}
+
+// cloned finds scripts that are run from a repository which the line fetches, and programs that are freed from the mark of
+// where they came from and then started.
+func (a *assessor) cloned() {
+	folder, freed := "", ""
+	for i := range a.cmd.Runs {
+		r := &a.cmd.Runs[i]
+		switch {
+		case r.Name == "git" && r.Arg(0) == "clone":
+			ops := operandsOf(r, "-b --branch --depth -o -c -j")
+			if len(ops) == 2 && strings.Contains(ops[1].Text, "://") {
+				url := strings.TrimSuffix(strings.TrimSuffix(ops[1].Text, "/"), ".git")
+				folder = url[strings.LastIndexByte(url, '/')+1:]
+			} else if len(ops) == 3 {
+				folder = strings.TrimSuffix(ops[2].Text, "/")
+			}
+		case r.Name == "xattr" && containsText(r, []string{"com.apple.quarantine", "-c"}):
+			freed = lastOperand(r)
+		case folder != "" && shells.Has(r.Name) && len(r.Args) > 0 && strings.HasPrefix(firstOperand(r), folder+"/"),
+			folder != "" && strings.HasPrefix(r.Path, folder+"/"):
+			a.hit("code.remote")
+		case freed != "" && (r.Name == "open" && r.Has(freed) || strings.HasPrefix(r.Path, freed)):
+			a.hit("code.remote")
+		}
+	}
 }
 
 // encrypted finds lines that encrypt files one after the other and delete the originals.

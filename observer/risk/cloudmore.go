@@ -7,7 +7,7 @@ var cloudMoreRules = []Rule{
 		Suggestion: "List the resource first, and take a snapshot or an export.",
 		when: []string{
 			"az ... delete|purge|delete-batch|remove|revoke|deallocate", "aws ... delete|terminate !--dry-run", "aws * *-delete-* !--dry-run",
-			"aws * deactivate-*|stop-logging|delete* !--dry-run", "aws s3control|s3api delete-* !--dry-run",
+			"aws * deactivate-*|stop-logging|delete-* !--dry-run", "aws s3control|s3api delete-* !--dry-run",
 			"aws cloudfront|lambda|iam ... ~delete- !--dry-run",
 			"hcloud ... delete|remove|disable-protection|rebuild",
 			"gcloud ... delete|destroy|disable|reset|remove-iam-policy-binding|abandon",
@@ -66,6 +66,7 @@ var cloudMoreRules = []Rule{
 			"az containerapp|functionapp|appservice ... =--max-replicas|--number-of-workers =0", "gcloud run services update --max-instances=0", "az aks nodepool scale =0",
 			"eksctl scale nodegroup =0 =--nodes|-N", "doctl ... --count=0|--max-nodes=0", "docker|nerdctl service update --replicas=0|--replicas~0",
 			"gcloud ... ~--num-nodes=0|--min-instances=0", "gcloud ... =--num-nodes =0",
+			"kubectl patch ~replicas\":0|replicas\":~0",
 		},
 	},
 	{

@@ -24,7 +24,7 @@ var consoleWords = wordset.Of(`sql shell console repl cli query exec eval run co
 // console judges statements for a server that no rule knows.
 func (a *assessor) console() {
 	r := a.at
-	if len(r.Args) == 0 && !r.Stdin.Known || noTools.Has(r.Name) || noTools.Has(sameAs[r.Name]) || shells.Has(r.Name) || interpreters.Has(r.Name) || checks[r.Name] != nil {
+	if len(r.Args) == 0 && !r.Stdin.Known || noTools.Has(r.Name) || noTools.Has(sameAs[r.Name]) || shells.Has(r.Name) || interpreters.Has(r.Name) {
 		return
 	}
 	talks, asked := consoleName(r.Name), false

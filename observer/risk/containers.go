@@ -105,6 +105,7 @@ var containerRules = []Rule{
 			"kubectl scale ... ~--replicas=0", "kubectl certificate deny", "kubectl delete-all|nuke|bulk-action ...",
 			"kubectl rook-ceph|cnpg|minio|vitess|mayastor ... ~delete|destroy|purge|zap", "kubectl patch ... ~persistentVolumeReclaimPolicy ~Delete", "k9s ~delete",
 			"kubectl apply|create|replace -f ~raw.githubusercontent.com ~/main/|/master/|/HEAD/ !--dry-run|--dry-run=client|--dry-run=server",
+			"kubectl replace ~/finalize",
 		},
 	},
 	{
@@ -141,6 +142,7 @@ var containerRules = []Rule{
 			"kubectl create clusterrolebinding ~cluster-admin",
 			"kubectl adm policy add-scc-to-user|add-scc-to-group ~privileged|anyuid|hostaccess", "kubectl adm policy add-cluster-role-to-user|add-cluster-role-to-group|add-role-to-user ~admin", "kubectl policy add-scc-to-user|add-role-to-user ~privileged|admin",
 			"kubectl create rolebinding ~--clusterrole=cluster-admin", "kubectl set|edit|patch subject|clusterrolebinding|clusterrolebindings ~cluster-admin|system:anonymous",
+			"kubectl --as=system:masters|--as-group=system:masters", "kubectl --as|--as-group =system:masters",
 		},
 	},
 	{

@@ -74,6 +74,11 @@ var fileRules = []Rule{
 		Suggestion: "Use rm -i, or move the files to a trash folder.",
 	},
 	{
+		ID: "file.remove-kind", Level: high,
+		Reason:     "It deletes every file of a kind that people write or keep, without asking.",
+		Suggestion: "Print the list with ls first, and use rm -i.",
+	},
+	{
 		ID: "file.remove-made", Level: moderate,
 		Reason:     "It deletes what a build, an installation or a cache makes again.",
 		Suggestion: "Most tools have a clean command of their own.",

@@ -78,7 +78,7 @@ func (a *assessor) namedTool() {
 		}
 	}
 	first, _ := r.Operand(0)
-	if !lookingVerbs.Has(first) && namedForIt(r.Name) && (r.Name != "aws-nuke" || forReal(r) || r.Has("--force")) {
+	if (!lookingVerbs.Has(first) || makingVerbs.Has(first)) && namedForIt(r.Name) && (r.Name != "aws-nuke" || forReal(r) || r.Has("--force")) {
 		a.hit("tool.destroy")
 		return
 	}
@@ -97,6 +97,9 @@ func (a *assessor) namedTool() {
 		verbs++
 		switch {
 		case !plainVerb(t):
+			return
+		case strings.Contains(t, "reset") && strings.Contains(t, "password"):
+			a.hit("account.password-set")
 			return
 		case destroying.Has(t) || affixed(t):
 			a.hit("tool.destroy")
@@ -118,6 +121,11 @@ func (a *assessor) namedTool() {
 		a.grantsAll()
 		a.console()
 	}
+}
+
+// optionWords parts an option's name into its words, in lower case.
+func optionWords(name string) []string {
+	return nameWords(strings.ReplaceAll(name, "-", "_"))
 }
 
 // namedForIt reports whether a program's name says that it destroys: cloud-nuke, db_wipe.
@@ -181,7 +189,7 @@ func (a *assessor) destroyingOption() {
 			continue
 		}
 		wipes, spares, deletes, all := false, false, false, false
-		for w := range strings.FieldsFuncSeq(strings.ToLower(name), func(c rune) bool { return c == '-' || c == '_' }) {
+		for _, w := range optionWords(name) {
 			wipes = wipes || wipingOptions.Has(w)
 			spares = spares || sparing.Has(w)
 			deletes = deletes || w == "delete" || w == "remove" || w == "drop"
@@ -227,6 +235,14 @@ func Verbs() []string {
 	}
 	slices.Sort(out)
 	return out
+}
+
+// Removers lists the sub-commands that are dangerous beside one of [Forcing], whatever the program.
+func Removers() []string { return removing.Words() }
+
+// Forcing lists the words beside which a sub-command of [Removers] is dangerous.
+func Forcing() []string {
+	return append([]string{"-y", "force", "hard", "--no-dry-run", "--nodry-run", "--dry-run", "DRY_RUN", "DRYRUN", "dry_run", "-r", "-R"}, forcing...)
 }
 
 // Takers lists the sub-commands that are dangerous beside one of [Owned], whatever the program.

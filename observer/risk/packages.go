@@ -102,6 +102,7 @@ var packageRules = []Rule{
 			"opkg install|upgrade", "ansible-galaxy install", "ansible-galaxy collection|role install",
 			"playwright install", "npx playwright install", "rustup target|component add",
 			"Rscript|R ~install.packages", "adb install|uninstall|push", "julia ~Pkg.add|Pkg.instantiate|Pkg.update",
+			"go run *@latest|*@v*|*@master|*@main",
 		},
 	},
 	{

@@ -27,6 +27,9 @@ var persistRules = []Rule{
 		ID: "persist.unit", Level: high,
 		Reason:     "It makes the system start something from a folder where everybody can write.",
 		Suggestion: "Install the file in a system folder that only root can write to, and read it first.",
+		when: []string{
+			"launchctl load|bootstrap|submit|enable ~LaunchAgents/com.apple.|/tmp/|/var/tmp/|/Users/Shared/",
+		},
 	},
 	{
 		ID: "persist.system-hook", Level: critical,

@@ -75,6 +75,11 @@ func (a *assessor) removal(w shellparse.Word, r *shellparse.Run, recursive bool)
 		a.pick(strings.Contains(c, "backup"), "backup.delete", "file.remove-data")
 		return
 	}
+	if base := w.Text[strings.LastIndexByte(w.Text, '/')+1:]; w.Glob && p != placeDisposed && strings.HasPrefix(base, "*.") &&
+		contentNames.Has(strings.ToLower(base[2:])) && hasOption(r, []string{"-f", "--force"}) {
+		a.hit("file.remove-kind")
+		return
+	}
 	wildcard := strings.HasSuffix(w.Text, "/*") || isStar(w.Text)
 	c := pathOf(strings.TrimSuffix(w.Text, "/*"), r.Dir)
 	switch {
@@ -129,9 +134,8 @@ var personalFolders = wordset.Of(`~/Documents ~/Desktop ~/Pictures ~/Library ~/P
 // listsTracked reports whether a word stands for all files that git knows.
 func (a *assessor) listsTracked(w shellparse.Word) bool {
 	for _, i := range w.From {
-		if r := &a.cmd.Runs[i]; r.Name == "git" && r.Has("ls-files") &&
-			!hasOption(r, []string{"-o", "--others", "-d", "--deleted", "-m",
-				"-u", "-i"}) && countOperands(r) == 1 {
+		if r := &a.cmd.Runs[i]; r.Name == "git" && r.Has("ls-files") && !hasOption(r, []string{"-d", "--deleted", "-m", "-u"}) &&
+			!hasOption(r, []string{"-i", "--ignored"}) && countOperands(r) == 1 {
 			return true
 		}
 	}

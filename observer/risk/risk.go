@@ -109,6 +109,9 @@ func (a *assessor) hit(id string) {
 	}
 	if rule.data {
 		level = a.weighed(level)
+		if level == vocabulary.RiskHigh && a.at != nil && tried(id, a.at) {
+			level = vocabulary.RiskModerate
+		}
 	}
 	if a.at != nil {
 		level = limit(level, rule, a.at)

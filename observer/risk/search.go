@@ -130,7 +130,7 @@ func (a *assessor) foundRemoval(r *shellparse.Run, trees bool) {
 			}
 		case p == placeDisposed, (c == "/tmp" || c == "/var/tmp" || c == "/var/cache" || c == "~/.cache") && limited(r):
 			a.hit("file.find-delete-named")
-		case limited(r) && !trees && (aged(r) || !namesContent(r)):
+		case limited(r) && !trees && !namesContent(r):
 			a.hit("file.find-delete-named")
 		default:
 			a.hit("file.find-delete")

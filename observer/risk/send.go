@@ -381,7 +381,7 @@ func curlCommand(a *assessor, r *shellparse.Run) {
 				a.hit("http.shutdown")
 			}
 		}
-		if t := r.Args[i].Text; strings.Contains(t, "/admin/tsdb/delete_series") || strings.Contains(t, "<delete>") {
+		if t := r.Args[i].Text; strings.Contains(t, "/admin/tsdb/delete_series") || strings.Contains(t, "/_update_by_query") || strings.Contains(t, "<delete>") {
 			a.hit("search.delete")
 		}
 	}

@@ -29,7 +29,7 @@ var storeRules = []Rule{
 			"gcloud firestore databases delete", "gcloud sql databases delete", "aws dynamodb delete-table",
 			"curl ~/_sql ~DROP", "clickhouse-client|clickhouse-local ~DROP~DATABASE",
 			"riak-admin cluster leave|force-remove", "redis-cli ... flushall|FLUSHALL|FlushAll",
-			"cbq ~DROP~|TRUNCATE~|drop~", "cbq|couchbase-cli bucket-delete|bucket-flush ...", "dqlite|rqlite ~DROP",
+			"cbq ~DROP~|TRUNCATE~|drop~|DELETE~FROM", "cbq|couchbase-cli bucket-delete|bucket-flush ...", "dqlite|rqlite ~DROP",
 			"kafka-storage|kafka-storage.sh format", "mysqld|mariadbd --initialize|--initialize-insecure --datadir", "vtctl|vtctlclient|vtctldclient ~Delete",
 			"pg_rewind|pg_archivecleanup ...",
 		},
@@ -115,6 +115,7 @@ var storeRules = []Rule{
 		when: []string{
 			"kind|minikube|microk8s delete|reset|stop", "k3d cluster delete|stop", "kind delete cluster|clusters",
 			"colima|limactl|rancher-desktop stop", "ctlptl delete", "minikube delete --all",
+			"xcrun|simctl ... erase|delete|shutdown", "simctl erase|delete|shutdown",
 		},
 	},
 	{

@@ -12,6 +12,8 @@ type Trigger struct {
 	// Words holds operands of which one must stand in the line for the rule to hold; nil where the program is enough,
 	// and where only code can tell.
 	Words []string
+	// Texts holds pieces of text of which one must stand in the line, where Words is nil and the rule says so.
+	Texts []string
 	// Coded says that the rules of the program are code, which may look at anything.
 	Coded bool
 }
@@ -22,8 +24,15 @@ func Triggers() []Trigger {
 	var out []Trigger
 	for _, name := range slices.Sorted(maps.Keys(programs())) {
 		for _, p := range programs()[name]() {
-			if ruleByID()[p.rule].Level >= high {
-				out = append(out, Trigger{Program: name, Words: p.needs(!abbreviating.Has(name))})
+			if ruleByID()[p.rule].Level >= high || raised.Has(p.rule) {
+				t := Trigger{Program: name, Words: p.needs(!abbreviating.Has(name))}
+				switch {
+				case ruleByID()[p.rule].Level < high && stops.Has(p.rule): // only beside a word that stops something
+					t.Words = stopping.Words()
+				case t.Words == nil:
+					t.Texts = p.texts()
+				}
+				out = append(out, t)
 			}
 		}
 	}
@@ -75,6 +84,33 @@ func (p *pattern) needs(options bool) []string {
 				break
 			}
 			out = append(out, w)
+		}
+		if out != nil {
+			return out
+		}
+	}
+	return nil
+}
+
+// texts returns pieces of text of which one stands in every line that the pattern means; nil where it does not say.
+func (p *pattern) texts() []string {
+	for _, t := range p.terms {
+		if t.kind != '~' && t.kind != 'o' && t.kind != '=' {
+			continue
+		}
+		out := make([]string, 0, len(t.words))
+		for _, w := range t.words {
+			longest := ""
+			for piece := range strings.SplitSeq(w, "*") {
+				if len(piece) > len(longest) {
+					longest = piece
+				}
+			}
+			if len(longest) < 4 || strings.ContainsAny(longest, " \"'\\[?") {
+				out = nil
+				break
+			}
+			out = append(out, longest)
 		}
 		if out != nil {
 			return out

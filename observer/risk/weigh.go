@@ -3,6 +3,7 @@ package risk
 import (
 	"strings"
 
+	"github.com/caro-mesh/caro-node/observer/shellparse"
 	"github.com/caro-mesh/caro-node/observer/wordset"
 	"github.com/caro-mesh/caro-node/protocol/vocabulary"
 )
@@ -38,9 +39,33 @@ func (a *assessor) weighed(level vocabulary.RiskLevel) vocabulary.RiskLevel {
 	return level
 }
 
+// tried reports whether a loss concerns a database that by its name is there for tests, which make it again.
+func tried(id string, r *shellparse.Run) bool {
+	if area, _, _ := strings.Cut(id, "."); area != "sql" && area != "search" && area != "mongo" && id != "app.database-reset" {
+		return false
+	}
+	text := strings.ToLower(r.Line())
+	if len(text) > maxNamed || production(text) {
+		return false
+	}
+	for _, w := range [...]string{"test", "tests", "scratch", "sandbox", "playground", "throwaway"} {
+		if standsAlone(text, w) {
+			return true
+		}
+	}
+	return false
+}
+
 // stopping are sub-commands and options that take a service out of use until somebody starts it again.
 var stopping = wordset.Of(`stop disable mask down kill deallocate power-off poweroff suspend pause stop-instances stop-db-instance
 	stop-db-cluster stop-task stop-environment remove rm shutdown onestop isolate offline halt --scale-to-zero terminate drain`)
+
+// raised are the rules of level moderate that weigh more in production.
+var raised = wordset.Of(`secret.store-read sql.restore app.migrate kubernetes.delete sql.delete service.stop cloud.change docker.remove
+	tool.remove`)
+
+// stops are those of [raised] that do so only where something is stopped or removed.
+var stops = wordset.Of(`service.stop cloud.change docker.remove tool.remove`)
 
 // inProduction reports whether a moderate finding weighs more because the line names production: a service that stops there
 // is missed, and a secret that is shown there opens more.

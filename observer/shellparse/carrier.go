@@ -23,6 +23,9 @@ func (w *walker) carrier(i int, r Run) bool {
 	case "npx", "bunx", "pnpx":
 		w.operands(i, r, wrapper{value: "pc", long: "--package --call"}, PlaceHere)
 	case "npm", "pnpm", "yarn", "bun":
+		if r.Name == "bun" && (r.Has("-e") || r.Has("--eval") || r.Has("-p")) {
+			return false
+		}
 		w.behindSub(i, r, PlaceHere, "exec", "dlx", "x")
 	case "nix", "flatpak", "snap", "pipx", "uvx":
 		w.behindOption(i, r, "-c", "--command")

@@ -40,7 +40,7 @@ func language(program string) string {
 
 // inlineOptions lists the options behind which further interpreters take program text.
 var inlineOptions = map[string]string{
-	"R": "-e", "octave": "--eval", "erl": "-eval", "guile": "-c", "emacs": "--eval -eval", "emacsclient": "-e --eval",
+	"R": "-e", "swift": "-e", "octave": "--eval", "erl": "-eval", "guile": "-c", "emacs": "--eval -eval", "emacsclient": "-e --eval",
 	"ocaml": "-e", "gnuplot": "-e", "sbcl": "--eval", "clojure": "-e", "clj": "-e -M", "bb": "-e", "scala": "-e",
 	"racket":  "-e",
 	"crystal": "eval", "kotlin": "-e", "kotlinc": "-e", "swipl": "-g", "janet": "-e", "nim": "--eval", "ghc": "-e",

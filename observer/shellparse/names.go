@@ -11,3 +11,13 @@ func Wrappers() []string {
 	slices.Sort(names)
 	return names
 }
+
+// Languages lists the interpreters of other languages whose option for program text differs from one to the next.
+func Languages() []string {
+	out := []string{"groovy", "elixir", "julia", "raku", "luajit", "tsx", "ts-node", "pypy", "pypy3", "ipython", "irb", "jruby"}
+	for name := range inlineOptions {
+		out = append(out, name)
+	}
+	slices.Sort(out)
+	return out
+}

@@ -38,7 +38,7 @@ var wrappers = map[string]wrapper{
 	"chroot":  {long: "--userspec --groups", place: PlaceChroot, skip: 1},
 	"unshare": {value: "RwSG", long: "--root --wd --setuid --setgid --map-user --map-group"}, "nsenter": {value: "tSG",
 		long: "--target --setuid --setgid"},
-	"setpriv": {long: "--reuid --regid --groups --securebits"}, "capsh": {dashes: true}, "prlimit": {},
+	"setpriv": {long: "--reuid --regid --groups --securebits"}, "prlimit": {},
 	"cgexec": {value: "g"}, "runcon": {value: "utrl"},
 	"systemd-run": {value: "pMHuE",
 		long: "--unit --property --description --slice --setenv --uid --gid --on-calendar --on-active --machine --host --working-directory"},

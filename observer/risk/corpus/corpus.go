@@ -1,6 +1,6 @@
 // Package corpus reads labelled command lines and scores the risk rules on them.
 //
-// The files beside it hold command lines of ordinary work (safe, moderate) and dangerous ones (high, critical), in eight
+// The files beside it hold command lines of ordinary work (safe, moderate) and dangerous ones (high, critical), in eleven
 // parts. What was missed on a part's first run was a lesson about shells and tools, and is found now, so that only the first
 // runs, before any miss was looked at, say how the rules do on lines that they have not seen:
 //
@@ -11,9 +11,15 @@
 //	fifth    a tired developer and somebody who answers incidents   0.789                     0.006
 //	sixth    the author of the rules, on areas not covered before   0.854                     0.010
 //	seventh  the same, mixed                                        0.917                     0
+//	ninth    somebody who had not seen the rules                    0.920                     0.002
+//	tenth    somebody else who had not seen them                    0.917                     0
+//	eleventh the author of the rules, by families of tools, and on  0.810 to 0.947            0.053
+//	         evasion, in five lists; harmless lines that look bad
 //
 // Of the fourth and fifth, two fifths were held out while the misses of the others were mended: on those the figures went
-// from 0.918 and 0.828 to 0.947 and 0.879 before they were looked at. The first part, and the eighth, came about while rules
+// from 0.918 and 0.828 to 0.947 and 0.879 before they were looked at. Of the ninth and tenth as well (189 and 168 dangerous
+// lines): there the figures went from 0.937 and 0.917 to 0.963 and 0.958, without a false alarm. The tenth as a whole, scored
+// after the eleventh part and three fifths of the ninth were mended and before it was opened, stood at 0.940. The first part, and the eighth, came about while rules
 // were written, so that their figures say nothing about others. labels.md tells which labels were changed, and why. A fresh
 // list of somebody else is the better judge.
 package corpus

@@ -14,7 +14,8 @@ import (
 func TestTheRulesHoldTheirAims(t *testing.T) {
 	total := 0
 	// The authors of the fourth and fifth part draw the line between high and critical elsewhere.
-	levels := map[string]float64{"first": 0.95, "second": 0.95, "third": 0.95, "fourth": 0.55, "fifth": 0.65, "sixth": 0.8, "seventh": 0.8, "eighth": 0.95}
+	levels := map[string]float64{"first": 0.95, "second": 0.95, "third": 0.95, "fourth": 0.55, "fifth": 0.65, "sixth": 0.8, "seventh": 0.8, "eighth": 0.95,
+		"ninth": 0.6, "tenth": 0.6, "eleventh": 0.85}
 	for _, part := range slices.Sorted(maps.Keys(levels)) {
 		var s Score
 		for _, kind := range []string{"ordinary", "dangerous"} {
