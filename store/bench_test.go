@@ -271,3 +271,16 @@ func percentile(d []time.Duration, p int) time.Duration {
 	slices.Sort(d)
 	return d[len(d)*p/100]
 }
+
+// BenchmarkReceipt stores an answer of usual size with its record, and the countersignature: what a query costs the node
+// that is asked, beside BenchmarkAppendAudit.
+func BenchmarkReceipt(b *testing.B) {
+	s := open(b, Options{})
+	e := audit.Event{Type: protocol.AuditResponseSent, Peer: nodeID(1), Details: map[string]string{"query_id": "x", "rule": "node bob"}, Success: true}
+	query, response, receipt := make([]byte, 350), make([]byte, 900), make([]byte, 316)
+	for b.Loop() {
+		r, err := s.SaveReceipt(b.Context(), "x", query, response, e)
+		check(b, err)
+		check(b, s.Countersign(b.Context(), r.Sequence, receipt))
+	}
+}

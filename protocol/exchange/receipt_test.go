@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/caro-mesh/caro-node/internal/meshtest"
 	"github.com/caro-mesh/caro-node/protocol"
@@ -20,9 +22,9 @@ func receiptedEcho() exchange.Rules {
 }
 
 // receiptedPair is pair where b sends the receipts that it takes to the channel.
-func receiptedPair(t *testing.T) (a, b *meshtest.Node, server *exchange.Server, taken <-chan string) {
+func receiptedPair(t *testing.T, ao, bo meshtest.Options) (a, b *meshtest.Node, server *exchange.Server, taken <-chan string) {
 	t.Helper()
-	a, b = meshtest.New(t, meshtest.Options{}), meshtest.New(t, meshtest.Options{})
+	a, b = meshtest.New(t, ao), meshtest.New(t, bo)
 	client := a.Greets(nil)
 	b.Greets(nil)
 	all := make(chan string, 8)
@@ -36,7 +38,7 @@ func receiptedPair(t *testing.T) (a, b *meshtest.Node, server *exchange.Server, 
 }
 
 func TestAReceiptFollowsTheAnswerThatItIsFor(t *testing.T) {
-	a, b, _, taken := receiptedPair(t)
+	a, b, _, taken := receiptedPair(t, meshtest.Options{}, meshtest.Options{})
 	for _, word := range []string{"one", "two"} {
 		answer, err := a.Endpoint.AskReceipted(t.Context(), b.Key.NodeID(), receiptedEcho(), []byte(word), func(answer *exchange.Answer) ([]byte, error) {
 			return append([]byte("got "), answer.Payload...), nil
@@ -51,7 +53,7 @@ func TestAReceiptFollowsTheAnswerThatItIsFor(t *testing.T) {
 }
 
 func TestAnAnswerThatTheAskerRefusesGetsNoReceipt(t *testing.T) {
-	a, b, _, taken := receiptedPair(t)
+	a, b, _, taken := receiptedPair(t, meshtest.Options{}, meshtest.Options{})
 	mine := errors.New("not what I asked for")
 	if answer, err := a.Endpoint.AskReceipted(t.Context(), b.Key.NodeID(), receiptedEcho(), nil, func(*exchange.Answer) ([]byte, error) {
 		return []byte("never"), mine
@@ -78,7 +80,7 @@ func TestReceiptsClimbTheLadderToo(t *testing.T) {
 		"noise": {func(*testing.T, *meshtest.Node) []byte { return frame([]byte("noise of some length")) }, protocol.ErrMagic},
 	} {
 		t.Run(name, func(t *testing.T) {
-			a, b, _, taken := receiptedPair(t)
+			a, b, _, taken := receiptedPair(t, meshtest.Options{}, meshtest.Options{})
 			s := raw(t, a, b)
 			if _, err := s.Write(frame(seal(t, a.Sealer, protocol.MsgQuery, []byte("hi")))); err != nil {
 				t.Fatal(err)
@@ -102,8 +104,34 @@ func TestReceiptsClimbTheLadderToo(t *testing.T) {
 	}
 }
 
+func TestASilentAskerIsWaitedForFiveSecondsAndIsNotBlamed(t *testing.T) {
+	inNoTime(t, func(t *testing.T, on func(int) meshtest.Options) {
+		a, b, _, taken := receiptedPair(t, on(1), on(2))
+		s := raw(t, a, b)
+		if _, err := s.Write(frame(seal(t, a.Sealer, protocol.MsgQuery, []byte("hi")))); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := protocol.ReadFrame(s, 4096); err != nil {
+			t.Fatal(err)
+		}
+		answered := time.Now()
+		if _, err := s.Read(make([]byte, 1)); !errors.Is(err, io.EOF) { // the other side is closed at once …
+			t.Errorf("after the answer: %v", err)
+		}
+		synctest.Wait()
+		if c := count(b); c.Served != 0 {
+			t.Errorf("counted %+v before the receipt could come", c)
+		}
+		time.Sleep(5 * time.Second) //nolint:forbidigo // the bubble's clock, which jumps
+		synctest.Wait()
+		if c := count(b); c.Served != 1 || c.Refused != 0 || len(taken)+len(b.Refusals()) != 0 {
+			t.Errorf("counted %+v after %s, refused %v", c, time.Since(answered), b.Refusals())
+		}
+	})
+}
+
 func TestANodeThatStopsWaitsForNoReceipt(t *testing.T) {
-	a, b, server, taken := receiptedPair(t)
+	a, b, server, taken := receiptedPair(t, meshtest.Options{}, meshtest.Options{})
 	s := raw(t, a, b)
 	if _, err := s.Write(frame(seal(t, a.Sealer, protocol.MsgQuery, []byte("hi")))); err != nil {
 		t.Fatal(err)
