@@ -54,7 +54,7 @@ type ReceiptFilter struct {
 	Limit   int       // 1 to MaxReceipts; 0 means DefaultReceipts
 }
 
-// Page sizes of [Store.Receipts]. One receipt takes up to 1.1 MB, usually 2 KB.
+// Page sizes of [Store.EachReceipt] and [Store.Receipts]. One receipt takes up to 1.1 MB, usually 2 KB.
 const (
 	DefaultReceipts = 100
 	MaxReceipts     = 1001 // a page of the API, and one more to see whether there is a next
@@ -64,8 +64,18 @@ const selectReceipt = `SELECT r.query, r.response, r.countersignature, r.counter
 	a.sequence, a.id, a.timestamp, a.event_type, a.peer, a.details, a.success, a.prev_hash, a.hash
 	FROM receipt r JOIN audit a USING (sequence) WHERE r.sequence < ?`
 
-// Receipts returns the receipts that f chooses, the latest answer first. Nothing is verified: see [audit.Receipt.Verify].
-func (s *Store) Receipts(ctx context.Context, f ReceiptFilter) ([]audit.Receipt, error) {
+// Receipts returns the receipts that [Store.EachReceipt] gives.
+func (s *Store) Receipts(ctx context.Context, f ReceiptFilter) (list []audit.Receipt, err error) {
+	err = s.EachReceipt(ctx, f, func(r audit.Receipt) error {
+		list = append(list, r)
+		return nil
+	})
+	return list, err
+}
+
+// EachReceipt calls take for each of the receipts that f chooses, the latest answer first, until it returns an error. Nothing
+// is verified: see [audit.Receipt.Verify].
+func (s *Store) EachReceipt(ctx context.Context, f ReceiptFilter, take func(audit.Receipt) error) error {
 	before := uint64(1 << 62)
 	if f.Before > 0 {
 		before = min(before, f.Before)
@@ -87,16 +97,16 @@ func (s *Store) Receipts(ctx context.Context, f ReceiptFilter) ([]audit.Receipt,
 	if f.Limit <= 0 {
 		f.Limit = DefaultReceipts
 	}
-	var list []audit.Receipt
 	err := s.each(ctx, query+` ORDER BY r.sequence DESC LIMIT ?`, append(args, min(f.Limit, MaxReceipts)), func(rows *sql.Rows) error {
 		var r audit.Receipt
 		var at sql.NullInt64
-		err := scanRecord(rows, &r.Record, &r.Query, &r.Response, &r.Countersignature, &at)
+		if err := scanRecord(rows, &r.Record, &r.Query, &r.Response, &r.Countersignature, &at); err != nil {
+			return err
+		}
 		r.CountersignedAt = timeOrZero(at)
-		list = append(list, r)
-		return err
+		return take(r)
 	})
-	return list, s.explain("read receipts", err)
+	return s.explain("read receipts", err)
 }
 
 // Receipt returns the receipt of a number, or [ErrNotFound].

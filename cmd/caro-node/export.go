@@ -73,20 +73,49 @@ func (c *cli) export(ctx context.Context, o exportOptions) error {
 	if err != nil {
 		return err
 	}
-	db, err := c.openAudit(ctx)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = db.Close() }() // only read
+	log := &auditSource{open: c.openAudit}
+	defer log.close()
 	n, err := export.Run(ctx, export.Config{Origin: origin, Format: format, Target: target, State: o.state, Follow: o.follow,
-		Note: func(s string) { c.say("%s", oneLine(s)) },
-		Records: func(ctx context.Context, after uint64, limit int) ([]audit.Record, error) {
-			return db.AuditRecords(ctx, store.AuditFilter{After: after, Limit: limit})
-		}})
+		Note: func(s string) { c.say("%s", oneLine(s)) }, Records: log.records})
 	if o.out != "" || o.to != "" {
 		c.say("%s exported", counted(int(n), "record", "records"))
 	}
 	return err
+}
+
+// auditSource reads records from the database that has the name now: a repair or a restored copy puts another file in its
+// place.
+type auditSource struct {
+	open func(context.Context) (*store.Store, error)
+	db   *store.Store
+	file os.FileInfo // of db
+}
+
+func (a *auditSource) records(ctx context.Context, after uint64, limit int) ([]audit.Record, error) {
+	if a.db != nil {
+		// While one file takes the place of the other there may be none for a moment, and the old one is as good.
+		if now, err := os.Stat(a.db.Path()); err == nil && !os.SameFile(now, a.file) {
+			a.close()
+		}
+	}
+	if a.db == nil {
+		db, err := a.open(ctx)
+		if err != nil {
+			return nil, err
+		}
+		if a.file, err = os.Stat(db.Path()); err != nil {
+			return nil, errors.Join(err, db.Close())
+		}
+		a.db = db
+	}
+	return a.db.AuditRecords(ctx, store.AuditFilter{After: after, Limit: limit})
+}
+
+func (a *auditSource) close() {
+	if a.db != nil {
+		_ = a.db.Close() // it was only read
+		a.db = nil
+	}
 }
 
 func (c *cli) exportTarget(o exportOptions) (export.Target, error) {

@@ -107,3 +107,37 @@ func TestACollectorGetsTheLogAndLaterWhatIsNew(t *testing.T) {
 		t.Errorf("the state is in %v (%v)", states, err)
 	}
 }
+
+func TestAnExportReadsTheDatabaseThatHasTheNameNow(t *testing.T) {
+	home := t.TempDir()
+	path := filepath.Join(home, "caro.db")
+	c := &cli{getenv: func(name string) string {
+		if name == "CARO_HOME" {
+			return home
+		}
+		return ""
+	}}
+	log := &auditSource{open: c.openAudit}
+	defer log.close()
+	count := func(want int) {
+		t.Helper()
+		if got, err := log.records(t.Context(), 0, 100); err != nil || len(got) != want {
+			t.Errorf("%d records, %v; want %d", len(got), err, want)
+		}
+	}
+	if err := seedDatabase(t.Context(), path, 3); err != nil {
+		t.Fatal(err)
+	}
+	count(3)
+	if err := seedDatabase(t.Context(), path+".other", 5); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Rename(path+".other", path); err != nil { // as a repair does
+		t.Fatal(err)
+	}
+	count(5)
+	if err := seedDatabase(t.Context(), path, 2); err != nil {
+		t.Fatal(err)
+	}
+	count(7)
+}

@@ -31,23 +31,23 @@ func (b *backend) Receipts(ctx context.Context, f api.ReceiptFilter) (v1.Receipt
 		}
 		sf.Before = n
 	}
-	list, err := b.d.db.Receipts(ctx, sf)
-	if err != nil {
-		return v1.ReceiptPage{}, explain(err)
-	}
-	var page v1.ReceiptPage
-	if len(list) > f.Limit {
-		list = list[:f.Limit]
-		page.NextCursor = strconv.FormatUint(list[f.Limit-1].Record.Sequence, 10)
-	}
 	names, err := b.names(ctx)
 	if err != nil {
 		return v1.ReceiptPage{}, err
 	}
-	for _, r := range list {
+	var page v1.ReceiptPage
+	err = b.d.db.EachReceipt(ctx, sf, func(r audit.Receipt) error { // one at a time: answers can be large
+		if len(page.Receipts) == f.Limit {
+			page.NextCursor = strconv.FormatUint(page.Receipts[f.Limit-1].Number, 10)
+			return nil
+		}
 		shape := receiptShape(r, r.Verify())
 		shape.Name = names[r.Record.Peer]
 		page.Receipts = append(page.Receipts, shape)
+		return nil
+	})
+	if err != nil {
+		return v1.ReceiptPage{}, explain(err)
 	}
 	return page, nil
 }
