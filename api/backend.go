@@ -88,6 +88,8 @@ type Backend interface {
 	Audit(ctx context.Context, f AuditFilter) (v1.AuditPage, error)
 	// VerifyAudit checks the whole chain. A chain that does not verify is a result, not an error.
 	VerifyAudit(ctx context.Context) (v1.AuditVerification, error)
+	// PresentCheckpoint signs the audit log as it is now, and shows it to every connected peer that may witness it.
+	PresentCheckpoint(ctx context.Context) (v1.AuditCheckpoint, error)
 
 	// Receipts returns what left with the answers to queries, the latest first.
 	Receipts(ctx context.Context, f ReceiptFilter) (v1.ReceiptPage, error)

@@ -45,6 +45,10 @@ func (s *service) dataRoutes() {
 	route(s, http.MethodGet, "/api/v1/audit", "audit-list", "The audit chain", s.audit)
 	route(s, http.MethodGet, "/api/v1/audit/verify", "audit-verify", "Check the whole audit chain",
 		func(ctx context.Context, _ *none) (v1.AuditVerification, error) { return s.backend.VerifyAudit(ctx) })
+	route(s, http.MethodPost, "/api/v1/audit/checkpoint", "audit-checkpoint", "Sign the audit log as it is, and show it to witnesses",
+		func(ctx context.Context, _ *none) (v1.AuditCheckpoint, error) {
+			return s.backend.PresentCheckpoint(ctx)
+		})
 }
 
 func (s *service) summaries(ctx context.Context, in *summariesInput) (v1.SummaryPage, error) {

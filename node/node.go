@@ -20,6 +20,7 @@ import (
 	"github.com/caro-mesh/caro-node/policy"
 	"github.com/caro-mesh/caro-node/policy/audit"
 	"github.com/caro-mesh/caro-node/protocol"
+	"github.com/caro-mesh/caro-node/protocol/checkpoint"
 	"github.com/caro-mesh/caro-node/protocol/exchange"
 	"github.com/caro-mesh/caro-node/protocol/goodbye"
 	"github.com/caro-mesh/caro-node/protocol/health"
@@ -88,6 +89,8 @@ type Node struct {
 	topic     *health.Topic
 	pulse     *pulse
 	announcer *announcer
+	notary    *notary
+	witness   *witness
 
 	neighbours *discovery.Neighbours
 }
@@ -176,6 +179,12 @@ func (n *Node) connectParts(ctx context.Context) error {
 		ask: func(ctx context.Context, to protocol.NodeID, q *protocol.MeshQuery, wire []byte) (*protocol.MeshResponse, error) {
 			return query.Ask(ctx, n.endpoint, c.Identity, to, q, wire)
 		}}
+	n.notary = newNotary(c.Identity, n.gate, c.Store, c.Now, c.Logger)
+	n.notary.connected = n.witnesses
+	n.notary.show = func(ctx context.Context, to protocol.NodeID, note []byte, old uint64, proof [][32]byte) (checkpoint.Answer, error) {
+		return checkpoint.Show(ctx, n.endpoint, to, note, old, proof)
+	}
+	n.witness = &witness{key: c.Identity, gate: n.gate, db: c.Store, ancestors: n.lineage.ancestors, now: c.Now, logger: c.Logger}
 	n.pinger = newPinger(n.endpoint, n.registry, c.Logger)
 	if err := n.joinHealth(seq); err != nil { // before the first Hello is answered
 		return err
@@ -186,6 +195,7 @@ func (n *Node) connectParts(ctx context.Context) error {
 		ping.Serve(n.endpoint),
 		summary.Serve(n.endpoint, n.former, n.takeSummary),
 		rotation.Serve(n.endpoint, n.takeRotation),
+		checkpoint.Serve(n.endpoint, n.witness.judge),
 		goodbye.Serve(n.endpoint, func(from protocol.NodeID, why goodbye.Reason) { n.registry.SaidGoodbye(from, string(why)) }),
 		query.Serve(n.endpoint, c.Identity.NodeID(), func(ctx context.Context, from exchange.From, q *protocol.MeshQuery, wire []byte) ([]byte, query.Taken, error) {
 			return n.answerer.answer(ctx, from.ID, from.Addr, q, wire)
@@ -237,6 +247,7 @@ func (n *Node) Run(ctx context.Context) error {
 	g.Go(func() error { return n.pinger.run(gctx) })
 	g.Go(func() error { return n.topic.Run(gctx, n.pulse.beat) })
 	g.Go(func() error { return n.announcer.run(gctx) })
+	g.Go(func() error { return n.notary.run(gctx) })
 	g.Go(func() error { return n.endExpired(gctx) })
 	err := g.Wait()
 	n.sayGoodbye(context.WithoutCancel(ctx))

@@ -345,6 +345,7 @@ func (n *Node) peerUp(p hello.Peer) {
 	n.clerk.note(func(ctx context.Context) error { return n.met(ctx, p) })
 	n.Announce() // what has changed while it said Hello
 	n.publisher.appeared(id)
+	n.notary.nudge()
 	n.pinger.nudge()
 	n.topic.Up(id)
 }

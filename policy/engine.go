@@ -84,6 +84,8 @@ func (e *Engine) Decide(r Request) Decision {
 		return d.allow(reasonTrusted[v.trust])
 	case ActionReceiveSummary:
 		return e.decidePush(d, may)
+	case ActionWitness:
+		return e.decideWitness(d)
 	case ActionQuery:
 		d = e.decideQuery(d, may, r.QueryType)
 		if !d.Allowed {

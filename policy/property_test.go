@@ -73,7 +73,7 @@ func drawWorld(t *rapid.T) world {
 	}
 	w.req = policy.Request{
 		Peer:      nodeID(rapid.IntRange(0, someNodes).Draw(t, "peer")), // the last has no rule
-		Action:    rapid.SampledFrom([]policy.Action{policy.ActionConnect, policy.ActionReceiveSummary, policy.ActionQuery}).Draw(t, "action"),
+		Action:    rapid.SampledFrom([]policy.Action{policy.ActionConnect, policy.ActionReceiveSummary, policy.ActionWitness, policy.ActionQuery}).Draw(t, "action"),
 		QueryType: rapid.SampledFrom(protocol.QueryTypes()).Draw(t, "query_type"),
 		Now:       midday.Add(time.Duration(rapid.IntRange(0, 3600).Draw(t, "now")) * time.Second),
 		Recent:    policy.Recent{Hour: rapid.IntRange(0, 1200).Draw(t, "hour"), Burst: rapid.IntRange(0, 120).Draw(t, "burst")},
@@ -158,7 +158,7 @@ func naiveOutcome(w world, trust string, denied bool, keys []protocol.NodeID) st
 		"untrusted":  "",
 		"share_to":   "connect push",
 		"query_from": "connect L1 L2",
-		"peer":       "connect push L1 L2",
+		"peer":       "connect push witness L1 L2",
 		"supervisor": "connect L2",
 	}[trust]
 	has := func(word string) bool { return slices.Contains(splitWords(may), word) }
@@ -166,7 +166,8 @@ func naiveOutcome(w world, trust string, denied bool, keys []protocol.NodeID) st
 	l2 := l1 || w.doc.MaxLevel == "aggregated"
 	names := w.req.QueryType == "anomalies" || w.req.QueryType == "node_health"
 	switch {
-	case w.req.Action == policy.ActionConnect && has("connect"), w.req.Action == policy.ActionReceiveSummary && has("push") && l1:
+	case w.req.Action == policy.ActionConnect && has("connect"), w.req.Action == policy.ActionReceiveSummary && has("push") && l1,
+		w.req.Action == policy.ActionWitness && has("witness") && l2:
 		return "yes"
 	case w.req.Action == policy.ActionQuery && !naiveLimits(w, keys):
 		return "no"

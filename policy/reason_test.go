@@ -22,7 +22,7 @@ func everyDecision(t *testing.T, check func(policy.Request, policy.Decision)) {
 		e := compile(t, doc, policy.Grant{Node: nodeID(10), Deny: true, Name: "secret-name"})
 		for n := range 12 {
 			for _, addr := range []string{"10.66.0.1", "10.77.0.1", "10.88.0.1"} {
-				for _, a := range []policy.Action{policy.ActionConnect, policy.ActionReceiveSummary, policy.ActionQuery, "unknown"} {
+				for _, a := range []policy.Action{policy.ActionConnect, policy.ActionReceiveSummary, policy.ActionWitness, policy.ActionQuery, "unknown"} {
 					for _, q := range append(protocol.QueryTypes(), "unknown") {
 						r := policy.Request{Peer: nodeID(n), Addr: netip.MustParseAddr(addr), Action: a, QueryType: q}
 						check(r, e.Decide(r))

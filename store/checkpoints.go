@@ -126,7 +126,7 @@ func (t *tx) prune(before int64, key protocol.Signer) (int64, error) {
 	if _, _, err := t.checkpoint(key, keep-1); err != nil {
 		return 0, err
 	}
-	return t.exec(`DELETE FROM audit WHERE sequence < ?`, keep)
+	return t.exec(`DELETE FROM audit WHERE sequence < ?`, keep) // and with them their receipts
 }
 
 // AuditConsistency proves that the log of the first old records is the beginning of that of the first size records.

@@ -200,6 +200,11 @@ func (c *Client) VerifyAudit(ctx context.Context) (v1.AuditVerification, error) 
 	return call[v1.AuditVerification](ctx, c, http.MethodGet, "/api/v1/audit/verify", nil, nil)
 }
 
+// PresentCheckpoint signs the audit log as it is now, and shows it to every connected peer that may witness it.
+func (c *Client) PresentCheckpoint(ctx context.Context) (v1.AuditCheckpoint, error) {
+	return call[v1.AuditCheckpoint](ctx, c, http.MethodPost, "/api/v1/audit/checkpoint", nil, nil)
+}
+
 // values collects the parameters that are set.
 type values url.Values
 

@@ -52,6 +52,24 @@ type AuditWitness struct {
 	CosignedAt  *time.Time           `json:"cosigned_at,omitempty"`
 }
 
+// AuditCheckpoint is the answer of POST /api/v1/audit/checkpoint.
+type AuditCheckpoint struct {
+	SchemaVersion int            `json:"schema_version"`
+	Entries       uint64         `json:"entries" doc:"records that the log has had"`
+	Note          string         `json:"note" doc:"the signed checkpoint, a note of C2SP tlog-checkpoint; keep it elsewhere"`
+	Shown         []AuditShowing `json:"shown" doc:"what connected peers made of it"`
+}
+
+// AuditShowing is what a peer made of a checkpoint that it was shown.
+type AuditShowing struct {
+	NodeID      protocol.NodeID      `json:"node_id"`
+	Fingerprint protocol.Fingerprint `json:"fingerprint"`
+	Name        string               `json:"name,omitempty"`
+	Cosigned    bool                 `json:"cosigned"`
+	Conflict    bool                 `json:"conflict" doc:"it says that the log is not what it was"`
+	Reason      string               `json:"reason,omitempty" doc:"why it is not cosigned"`
+}
+
 // AuditProof is what "audit check-proof" prints about a proof that holds.
 type AuditProof struct {
 	SchemaVersion int                  `json:"schema_version"`

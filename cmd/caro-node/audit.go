@@ -16,7 +16,8 @@ import (
 
 func (c *cli) auditCommand() *cobra.Command {
 	return group("audit", "See what left this node, who asked, and what was refused", c.auditListCommand(), c.auditVerifyCommand(),
-		c.auditProofCommand(), c.auditCheckProofCommand(), c.whoAskedCommand(), c.receiptCommand(), c.auditExportCommand())
+		c.auditCheckpointCommand(), c.auditProofCommand(), c.auditCheckProofCommand(), c.whoAskedCommand(), c.receiptCommand(),
+		c.auditExportCommand())
 }
 
 func (c *cli) auditListCommand() *cobra.Command {

@@ -95,7 +95,7 @@ func typeFor(asked protocol.AuditEventType, a policy.Action, allowed bool) proto
 	switch a {
 	case policy.ActionConnect:
 		return protocol.AuditPeerConnected
-	case policy.ActionReceiveSummary:
+	case policy.ActionReceiveSummary, policy.ActionWitness:
 		return protocol.AuditSummaryShared
 	case policy.ActionQuery:
 		return protocol.AuditQueryReceived
@@ -132,7 +132,7 @@ func details(extra map[string]string, r policy.Request, d policy.Decision) map[s
 			m["range_end"] = r.TimeRange.End.String()
 		}
 	}
-	if d.Allowed && r.Action != policy.ActionConnect {
+	if d.Allowed && r.Action != policy.ActionConnect && r.Action != policy.ActionWitness {
 		m["level"] = d.Level.String()
 		if d.Level == protocol.LevelAggregated {
 			m["min_contributors"] = strconv.Itoa(d.MinContributors)

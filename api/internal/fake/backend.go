@@ -289,6 +289,12 @@ func (b *Backend) Audit(_ context.Context, f api.AuditFilter) (v1.AuditPage, err
 	return p, b.Failure
 }
 
+// PresentCheckpoint returns a sample.
+func (b *Backend) PresentCheckpoint(context.Context) (v1.AuditCheckpoint, error) {
+	defer b.lock()()
+	return v1.AuditCheckpoint{Entries: 12, Note: "note", Shown: []v1.AuditShowing{}}, b.Failure
+}
+
 // VerifyAudit returns Verdict.
 func (b *Backend) VerifyAudit(context.Context) (v1.AuditVerification, error) {
 	defer b.lock()()

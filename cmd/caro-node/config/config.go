@@ -45,8 +45,8 @@ type Observer struct {
 	Guard  string   // whether `shell init` adds the guard by default: "off", "on"
 }
 
-// Storage says how long things are kept, in days: events by whole weeks, own summaries for 54 weeks at least, and audit
-// records for now for ever, whatever AuditDays says.
+// Storage says how long things are kept, in days: events by whole weeks, own summaries for 54 weeks at least, audit records
+// with their receipts.
 type Storage struct {
 	EventsDays, SummariesDays, AuditDays int
 }

@@ -25,7 +25,7 @@ func AddFlags(f *pflag.FlagSet) {
 	f.StringSlice("policy-denied-categories", nil, "categories that never leave")
 	f.Int("storage-events-days", d.Storage.EventsDays, "days to keep commands")
 	f.Int("storage-summaries-days", d.Storage.SummariesDays, "days to keep summaries")
-	f.Int("storage-audit-days", d.Storage.AuditDays, "accepted; audit records are kept for now")
+	f.Int("storage-audit-days", d.Storage.AuditDays, "days for which audit records are kept; what is removed is signed for")
 	f.String("log-level", d.Log.Level, "debug, info, warn or error")
 	f.String("log-format", d.Log.Format, "auto, text or json")
 }

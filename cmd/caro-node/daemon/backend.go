@@ -58,12 +58,12 @@ func (b *backend) Status(ctx context.Context) (v1.Status, error) {
 			Summaries: sizes.Summaries, AuditEntries: sizes.AuditEntries},
 		Memory: memory(), Listen: b.d.mesh().Addresses(), API: b.d.server.Endpoints(), Policy: b.d.rules.state(),
 	}
-	s.Health, s.HealthReasons = b.health(s)
+	s.Health, s.HealthReasons = b.health(ctx, s)
 	return s, nil
 }
 
 // health judges the other parts of the status.
-func (b *backend) health(s v1.Status) (v1.Health, []string) {
+func (b *backend) health(ctx context.Context, s v1.Status) (v1.Health, []string) {
 	if !b.d.ready.Load() {
 		return v1.HealthStarting, []string{"not everything is up yet"}
 	}
@@ -85,6 +85,7 @@ func (b *backend) health(s v1.Status) (v1.Health, []string) {
 	} else if p.On {
 		reasons = append(reasons, p.String())
 	}
+	reasons = append(reasons, b.auditDoubts(ctx)...)
 	if len(reasons) > 0 {
 		return v1.HealthDegraded, reasons
 	}

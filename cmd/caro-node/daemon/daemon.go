@@ -121,6 +121,10 @@ func (d *Daemon) recordIdentity(ctx context.Context) error {
 	if err != nil || len(known) > 0 {
 		return err
 	}
+	first, err := d.db.AuditRecords(ctx, store.AuditFilter{Limit: 1})
+	if err != nil || len(first) > 0 && first[0].Sequence > 1 { // retention has removed it
+		return err
+	}
 	_, err = d.db.AuditLog().Append(ctx, audit.Event{Type: protocol.AuditIdentityCreated, Peer: id.NodeID(), Success: true,
 		Details: map[string]string{"fingerprint": string(id.Fingerprint())}})
 	return err
@@ -204,7 +208,7 @@ func (d *Daemon) Run(ctx context.Context, started func(Ready)) error {
 		return d.server.Run(serving, &backend{d: d})
 	})
 	g.Go(func() error { return trimMemory(gctx) })
-	g.Go(func() error { return retain(gctx, d.db, d.c.Settings.Storage, d.c.Now, d.c.Logger) })
+	g.Go(func() error { return retain(gctx, d.db, d.signer, d.c.Settings.Storage, d.c.Now, d.c.Logger) })
 	g.Go(func() error { return endPauses(gctx, d.c.Paths.Paused, d.c.Logger) })
 	g.Go(func() error { return d.announce(gctx, started) })
 	g.Go(func() error { return d.reloadWhenAsked(gctx) })

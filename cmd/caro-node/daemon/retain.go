@@ -23,7 +23,7 @@ const (
 const day = 24 * time.Hour
 
 // retain removes what is older than the configuration says, until ctx ends. It returns nil.
-func retain(ctx context.Context, db *store.Store, s config.Storage, now func() time.Time, logger *slog.Logger) error {
+func retain(ctx context.Context, db *store.Store, key func() protocol.Signer, s config.Storage, now func() time.Time, logger *slog.Logger) error {
 	timer := time.NewTimer(retainFirst)
 	defer timer.Stop()
 	for {
@@ -32,7 +32,7 @@ func retain(ctx context.Context, db *store.Store, s config.Storage, now func() t
 			return nil
 		case <-timer.C:
 		}
-		if err := expire(ctx, db, s, now(), logger); err != nil && ctx.Err() == nil {
+		if err := expire(ctx, db, key(), s, now(), logger); err != nil && ctx.Err() == nil {
 			logger.Error("what is older than the configuration allows could not be removed; it will be tried again", "error", err)
 		}
 		timer.Reset(retainEvery)
@@ -41,7 +41,7 @@ func retain(ctx context.Context, db *store.Store, s config.Storage, now func() t
 
 // expire removes what is too old now. Events go by whole weeks, together with their counts: a part of a week would make
 // its summary, should it still be made, tell too little.
-func expire(ctx context.Context, db *store.Store, s config.Storage, now time.Time, logger *slog.Logger) error {
+func expire(ctx context.Context, db *store.Store, key protocol.Signer, s config.Storage, now time.Time, logger *slog.Logger) error {
 	week := protocol.PeriodAt(now.Add(-time.Duration(s.EventsDays)*day), protocol.Weekly)
 	events, err := db.ExpireEvents(ctx, week.Start.Time())
 	if err != nil {
@@ -56,8 +56,12 @@ func expire(ctx context.Context, db *store.Store, s config.Storage, now time.Tim
 	if err != nil {
 		return err
 	}
-	if events+received+own > 0 {
-		logger.Info("removed what is older than the configuration allows", "events", events, "summaries", received+own)
+	records, err := db.PruneAudit(ctx, now.Add(-time.Duration(s.AuditDays)*day), key)
+	if err != nil {
+		return err
+	}
+	if events+received+own+records > 0 {
+		logger.Info("removed what is older than the configuration allows", "events", events, "summaries", received+own, "audit_records", records)
 	}
 	return nil
 }

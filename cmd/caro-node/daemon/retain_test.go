@@ -30,7 +30,7 @@ func TestEventsGoByWholeWeeksOnceTheyAreTooOld(t *testing.T) {
 	if err := db.Append(t.Context(), events); err != nil {
 		t.Fatal(err)
 	}
-	if err := expire(t.Context(), db, config.Storage{EventsDays: 30, SummariesDays: 1}, now, slog.New(slog.DiscardHandler)); err != nil {
+	if err := expire(t.Context(), db, nil, config.Storage{EventsDays: 30, SummariesDays: 1}, now, slog.New(slog.DiscardHandler)); err != nil {
 		t.Fatal(err)
 	}
 	oldest := time.Date(2026, 10, 26, 0, 0, 0, 0, time.UTC) // the Monday of the week in which day 30 lies

@@ -1,0 +1,68 @@
+package daemon
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	v1 "github.com/caro-mesh/caro-node/api/v1"
+	"github.com/caro-mesh/caro-node/protocol"
+	"github.com/caro-mesh/caro-node/protocol/checkpoint"
+)
+
+// conflictsShown is how long the status tells that a peer's audit log contradicted itself.
+const conflictsShown = 30 * 24 * time.Hour
+
+// signer is the key that this node has now.
+func (d *Daemon) signer() protocol.Signer {
+	d.live.RLock() // not while it changes
+	defer d.live.RUnlock()
+	return d.standing.Identity
+}
+
+// PresentCheckpoint signs the audit log as it is now, and shows it to every connected peer that may witness it.
+func (b *backend) PresentCheckpoint(ctx context.Context) (v1.AuditCheckpoint, error) {
+	done, err := b.d.use()
+	if err != nil {
+		return v1.AuditCheckpoint{}, err
+	}
+	defer done()
+	c, results, err := b.d.mesh().PresentCheckpoint(ctx)
+	if err != nil {
+		return v1.AuditCheckpoint{}, explain(err)
+	}
+	signed, err := protocol.OpenCheckpoint(c.Note, c.Signer)
+	if err != nil {
+		return v1.AuditCheckpoint{}, err
+	}
+	names, err := b.names(ctx)
+	if err != nil {
+		return v1.AuditCheckpoint{}, err
+	}
+	doc := v1.AuditCheckpoint{Entries: signed.Size, Note: string(c.Note), Shown: make([]v1.AuditShowing, len(results))}
+	for i, r := range results {
+		doc.Shown[i] = v1.AuditShowing{NodeID: r.Witness, Fingerprint: r.Witness.Fingerprint(), Name: names[r.Witness],
+			Cosigned: r.Status == checkpoint.StatusCosigned && r.Reason == "", Conflict: r.Status == checkpoint.StatusConflict, Reason: r.Reason}
+	}
+	return doc, nil
+}
+
+// auditDoubts says what is wrong with audit logs, as far as nodes that compare them have found: one sentence for each.
+func (b *backend) auditDoubts(ctx context.Context) []string {
+	var out []string
+	for id, reason := range b.d.mesh().Doubts() {
+		out = append(out, fmt.Sprintf("the witness %s says that this node's audit log is not what it was: %s", id.Fingerprint(), reason))
+	}
+	conflicts, err := b.d.db.Conflicts(ctx)
+	if err != nil {
+		return append(out, err.Error())
+	}
+	told := make(map[protocol.NodeID]bool)
+	for _, c := range conflicts { // the latest of each node
+		if !told[c.Log] && b.d.c.Now().Sub(c.SeenAt) < conflictsShown {
+			told[c.Log] = true
+			out = append(out, fmt.Sprintf("the audit log of the peer %s is not what it was (%s): %s", c.Log.Fingerprint(), c.SeenAt.Format(time.DateOnly), c.Reason))
+		}
+	}
+	return out
+}
