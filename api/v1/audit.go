@@ -40,7 +40,7 @@ type AuditVerification struct {
 	Checkpoints   uint64 `json:"checkpoints" doc:"signed checkpoints that fit"`
 	Signed        uint64 `json:"signed" doc:"records that the last of them covers"`
 	// Witnesses is there where it was asked for.
-	Witnesses []AuditWitness `json:"witnesses,omitempty"`
+	Witnesses []AuditWitness `json:"witnesses,omitzero"`
 }
 
 // AuditWitness is a node that has said, under its own key, that an audit log did nothing but grow up to a record.

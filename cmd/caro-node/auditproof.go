@@ -27,6 +27,9 @@ The ID is the one that the node had when it signed; ask for it on another way th
 		Args: exactArgs(1, "the file of a proof"),
 		RunE: func(_ *cobra.Command, args []string) error {
 			id := protocol.NodeID(key)
+			if key == "" {
+				return usageErrorf("say with --key whose audit log it should be: the ID of that node (caro:ed25519:…)")
+			}
 			if err := id.Validate(); err != nil {
 				return usageErrorf("--key: %w", err)
 			}
@@ -51,9 +54,6 @@ The ID is the one that the node had when it signed; ask for it on another way th
 	}
 	cmd.Flags().StringVar(&key, "key", "", "ID of the node whose audit log it is (caro:ed25519:…)")
 	cmd.Flags().StringSliceVar(&witnesses, "witness", nil, "ID of a node that must have cosigned; may be repeated")
-	if err := cmd.MarkFlagRequired("key"); err != nil {
-		panic(err) // the flag is defined above
-	}
 	c.jsonFlag(cmd)
 	return cmd
 }
@@ -130,6 +130,9 @@ checkpoint" makes one.`,
 			if err != nil {
 				return err
 			}
+			if out == "" {
+				return usageErrorf("say with --out where the proof should go (\"-\" is standard output)")
+			}
 			db, err := c.openAudit(cmd.Context())
 			if err != nil {
 				return err
@@ -150,9 +153,6 @@ checkpoint" makes one.`,
 		},
 	}
 	cmd.Flags().StringVar(&out, "out", "", "the file to write")
-	if err := cmd.MarkFlagRequired("out"); err != nil {
-		panic(err) // the flag is defined above
-	}
 	return cmd
 }
 
