@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"context"
 	"database/sql"
 	"encoding/json"
 	"errors"
@@ -42,15 +43,8 @@ func (n *node) rewriteHistory(change func(*audit.Record)) {
 		_, err := db.ExecContext(ctx, query, args...)
 		must(err)
 	}
-	rows, err := db.QueryContext(ctx, `SELECT name, sql FROM sqlite_schema WHERE type = 'trigger'`)
+	triggers, err := triggersOf(ctx, db)
 	must(err)
-	triggers := make(map[string]string)
-	for rows.Next() {
-		var name, text string
-		must(rows.Scan(&name, &text))
-		triggers[name] = text
-	}
-	must(errors.Join(rows.Err(), rows.Close()))
 	for name := range triggers {
 		exec(`DROP TRIGGER ` + name)
 	}
@@ -85,6 +79,23 @@ func (n *node) rewriteHistory(change func(*audit.Record)) {
 		exec(text)
 	}
 	must(db.Close())
+}
+
+func triggersOf(ctx context.Context, db *sql.DB) (out map[string]string, err error) {
+	rows, err := db.QueryContext(ctx, `SELECT name, sql FROM sqlite_schema WHERE type = 'trigger'`)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, rows.Err(), rows.Close()) }()
+	out = make(map[string]string)
+	for rows.Next() {
+		var name, text string
+		if err := rows.Scan(&name, &text); err != nil {
+			return nil, err
+		}
+		out[name] = text
+	}
+	return out, nil
 }
 
 // awaitDegraded waits until the node's status gives a reason that contains the words.
