@@ -47,7 +47,7 @@ type clerk struct {
 // clerkStore is what the clerk needs of the store.
 type clerkStore interface {
 	Peer(ctx context.Context, id protocol.NodeID) (store.Peer, error)
-	SavePeer(ctx context.Context, p store.Peer) error
+	SavePeer(ctx context.Context, p store.Peer, evs ...audit.Event) error
 	PrunePending(ctx context.Context, keep int) (removed int64, err error)
 }
 
@@ -193,17 +193,18 @@ func (k *clerk) seen(ctx context.Context, id protocol.NodeID, change func(*store
 	return err
 }
 
-// update changes what is remembered of a node, unless it was forgotten meanwhile.
-func (k *clerk) update(ctx context.Context, id protocol.NodeID, change func(*store.Peer)) error {
+// update changes what is remembered of a node, unless it was forgotten meanwhile, and records ev with it in any case.
+func (k *clerk) update(ctx context.Context, id protocol.NodeID, ev audit.Event, change func(*store.Peer)) error {
 	k.rows.Lock()
 	defer k.rows.Unlock()
 	p, err := k.db.Peer(ctx, id)
 	if errors.Is(err, store.ErrNotFound) {
-		return nil
+		_, err = k.log.Append(ctx, ev)
+		return err
 	}
 	if err != nil {
 		return err
 	}
 	change(&p)
-	return k.db.SavePeer(ctx, p)
+	return k.db.SavePeer(ctx, p, ev)
 }

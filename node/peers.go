@@ -360,9 +360,9 @@ func (n *Node) peerDown(p hello.Peer) {
 	}
 	n.c.Logger.Info("peer disconnected", "peer", id.Fingerprint(), "name", p.Identity.DisplayName, "goodbye", how)
 	n.clerk.note(func(ctx context.Context) error {
-		_, err := n.clerk.log.Append(ctx, audit.Event{Type: protocol.AuditPeerDisconnected, Peer: id, Success: true,
-			Details: map[string]string{"connected_seconds": strconv.Itoa(int(now.Sub(p.Since).Seconds())), "goodbye": how}})
-		return errors.Join(err, n.clerk.update(ctx, id, func(s *store.Peer) { s.LastSeen = now }))
+		ev := audit.Event{Type: protocol.AuditPeerDisconnected, Peer: id, Success: true,
+			Details: map[string]string{"connected_seconds": strconv.Itoa(int(now.Sub(p.Since).Seconds())), "goodbye": how}}
+		return n.clerk.update(ctx, id, ev, func(s *store.Peer) { s.LastSeen = now })
 	})
 }
 

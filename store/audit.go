@@ -28,13 +28,10 @@ func (l auditLog) Append(ctx context.Context, e audit.Event) (r audit.Record, er
 
 // audit appends a record in the same transaction as what it tells.
 func (t *tx) audit(e audit.Event) (audit.Record, error) {
-	var prev audit.Record
-	var hash []byte
-	err := t.get(`SELECT sequence, hash FROM audit ORDER BY sequence DESC LIMIT 1`, nil, &prev.Sequence, &hash)
-	if err != nil && !errors.Is(err, sql.ErrNoRows) {
+	prev, err := t.lastRecord()
+	if err != nil {
 		return audit.Record{}, err
 	}
-	copy(prev.Hash[:], hash)
 	e.Details = printable(e.Details)
 	r, err := audit.Next(prev, e, t.s.now())
 	if err != nil {
@@ -54,6 +51,21 @@ func (t *tx) audit(e audit.Event) (audit.Record, error) {
 	}
 	_, err = t.exec(`INSERT INTO audit_head (only, sequence, hash) VALUES (1, ?, ?)
 		ON CONFLICT DO UPDATE SET sequence = excluded.sequence, hash = excluded.hash`, r.Sequence, r.Hash[:])
+	t.w.known.record = audit.Record{Sequence: r.Sequence, Hash: r.Hash}
+	return r, err
+}
+
+// lastRecord returns number and hash of the last record inside t.
+func (t *tx) lastRecord() (r audit.Record, err error) {
+	if t.w.known.record.Sequence > 0 {
+		return t.w.known.record, nil
+	}
+	var hash []byte
+	err = t.get(`SELECT sequence, hash FROM audit ORDER BY sequence DESC LIMIT 1`, nil, &r.Sequence, &hash)
+	if errors.Is(err, sql.ErrNoRows) {
+		return r, nil
+	}
+	copy(r.Hash[:], hash)
 	return r, err
 }
 

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/caro-mesh/caro-node/policy/audit"
 	"github.com/caro-mesh/caro-node/protocol"
 )
 
@@ -23,8 +24,9 @@ type Peer struct {
 	ProtocolVersion uint8         // 0: unknown
 }
 
-// SavePeer stores what is known of a peer in place of what was. The earliest FirstSeen that was ever given stays.
-func (s *Store) SavePeer(ctx context.Context, p Peer) error {
+// SavePeer stores what is known of a peer in place of what was, and records evs with it. The earliest FirstSeen that was
+// ever given stays.
+func (s *Store) SavePeer(ctx context.Context, p Peer, evs ...audit.Event) error {
 	const doing = "store a peer"
 	if err := p.ID.Validate(); err != nil {
 		return fmt.Errorf("%s: %w", doing, err)
@@ -45,6 +47,11 @@ func (s *Store) SavePeer(ctx context.Context, p Peer) error {
 			protocol_version = excluded.protocol_version`,
 			string(p.ID), p.DisplayName, string(addrs), p.Source, nullTime(p.FirstSeen), nullTime(p.LastSeen), int64(p.LastRTT),
 			p.CaroVersion, int64(p.ProtocolVersion))
+		for _, ev := range evs {
+			if err == nil {
+				_, err = t.audit(ev)
+			}
+		}
 		return err
 	})
 }

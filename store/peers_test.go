@@ -10,6 +10,23 @@ import (
 	"github.com/caro-mesh/caro-node/protocol"
 )
 
+func TestAPeerAndWhatIsRecordedOfItAreStoredTogetherOrNotAtAll(t *testing.T) {
+	s := open(t, Options{})
+	ended := audit.Event{Type: protocol.AuditPeerDisconnected, Peer: nodeID(1), Success: true}
+	check(t, s.SavePeer(t.Context(), Peer{ID: nodeID(1), Source: "manual"}, ended))
+	if n := auditCount(t, s); n != 1 {
+		t.Errorf("%d records", n)
+	}
+	if err := s.SavePeer(t.Context(), Peer{ID: nodeID(1), Source: "config"}, audit.Event{Type: "gossip"}); err == nil {
+		t.Error("stored without its record")
+	}
+	p, err := s.Peer(t.Context(), nodeID(1))
+	if err != nil || p.Source != "manual" || auditCount(t, s) != 1 {
+		t.Errorf("%+v, %v, %d records", p, err, auditCount(t, s))
+	}
+	sound(t, s)
+}
+
 func TestAPeerIsKeptAsItWasSavedLastExceptForWhenItWasFirstSeen(t *testing.T) {
 	s := open(t, Options{})
 	p := Peer{ID: nodeID(1), DisplayName: "bob's laptop", Addrs: []string{"/ip4/10.0.0.5/tcp/9238", "/ip6/fe80::1/tcp/9238"}, Source: "manual",

@@ -31,6 +31,7 @@ type knowledge struct {
 	sessions   dictionary
 	events     eventKnowledge
 	frontier   *audit.Frontier // of the tree over the audit log; nil: not read yet
+	record     audit.Record    // number and hash of the last audit record; without number: not read yet
 }
 
 func openWriter(ctx context.Context, path string) (*writer, error) {

@@ -14,6 +14,13 @@
 // [Next] makes the record that follows another; the store calls it inside the transaction that writes what the record
 // tells. [Verify] walks a chain once, in order, and names the first entry that does not fit.
 //
+// # Tree, checkpoints, witnesses
+//
+// The hashes of the records are the leaves of a Merkle tree, which a [Frontier] grows one by one. What it is at some moment
+// is signed as a checkpoint ([protocol.Checkpoint]); [VerifyKept] checks records, tree, checkpoints and what witnesses have
+// said about them together. A [Proof] shows of one record that it is part of what was signed, without anything else.
+// [Judge] is the rule by which a witness believes the next checkpoint of another node.
+//
 // # What the chain can show, and what it cannot
 //
 // It shows every change of a field, every record removed from the middle, inserted, moved or repeated. It cannot, by
