@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"net/netip"
 	"slices"
 	"sync"
@@ -91,6 +92,7 @@ type Node struct {
 	announcer *announcer
 	notary    *notary
 	witness   *witness
+	roaming   *roaming
 
 	neighbours *discovery.Neighbours
 }
@@ -189,6 +191,7 @@ func (n *Node) connectParts(ctx context.Context) error {
 	if err := n.joinHealth(seq); err != nil { // before the first Hello is answered
 		return err
 	}
+	n.roaming = &roaming{addresses: net.InterfaceAddrs, end: n.host.CloseFrom, logger: c.Logger}
 	n.announcer = newAnnouncer(n.registry.Peers, client.Announce, c.Logger)
 	n.servers = []*exchange.Server{
 		hello.Serve(n.endpoint, n.registry, local),
@@ -248,6 +251,7 @@ func (n *Node) Run(ctx context.Context) error {
 	g.Go(func() error { return n.topic.Run(gctx, n.pulse.beat) })
 	g.Go(func() error { return n.announcer.run(gctx) })
 	g.Go(func() error { return n.notary.run(gctx) })
+	g.Go(func() error { return n.roaming.run(gctx) })
 	g.Go(func() error { return n.endExpired(gctx) })
 	err := g.Wait()
 	n.sayGoodbye(context.WithoutCancel(ctx))

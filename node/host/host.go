@@ -3,6 +3,7 @@ package host
 import (
 	"errors"
 	"fmt"
+	"net/netip"
 	"slices"
 	"syscall"
 	"time"
@@ -204,6 +205,17 @@ func addTransport(sw *swarm.Swarm, c Config, resources network.ResourceManager, 
 		return err
 	}
 	return sw.AddTransport(t)
+}
+
+// CloseFrom ends the connections whose own address is lost, and returns how many.
+func (h *Host) CloseFrom(lost func(netip.Addr) bool) (closed int) {
+	for _, c := range h.Network().Conns() {
+		if ip, err := scope.IP(c.LocalMultiaddr()); err == nil && lost(ip) {
+			closed++
+			_ = c.Close() // nothing more can be done with it
+		}
+	}
+	return closed
 }
 
 // Multiaddrs returns the addresses that others can dial, each with the node's peer ID, such as

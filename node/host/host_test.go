@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
+	"fmt"
 	"net"
 	"net/netip"
 	"os/exec"
@@ -257,6 +258,27 @@ func TestAHostWithPublicAddressesAllowedStillLooksNothingUp(t *testing.T) {
 	if len(gate.dials) != 0 {
 		t.Errorf("dialled %s", <-gate.dials)
 	}
+}
+
+func TestConnectionsFromALostAddressAreEndedAndOthersStay(t *testing.T) {
+	hub, peers := newHost(t, loopback()), []*host.Host{newHost(t, loopback()), newHost(t, loopback())}
+	for _, p := range peers {
+		if err := dial(t, p, hub); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if n := peers[0].CloseFrom(func(a netip.Addr) bool { return a != netip.MustParseAddr("127.0.0.1") }); n != 0 {
+		t.Errorf("%d connections from another address were ended", n)
+	}
+	if n := peers[0].CloseFrom(func(a netip.Addr) bool { return a == netip.MustParseAddr("127.0.0.1") }); n != 1 {
+		t.Errorf("%d connections were ended", n)
+	}
+	meshtest.Eventually(t, func() error {
+		if left := hub.Network().Peers(); len(left) != 1 || left[0] != peers[1].ID() {
+			return fmt.Errorf("%d are connected", len(left))
+		}
+		return nil
+	})
 }
 
 func TestAnOfficeBehindOneAddressConnects(t *testing.T) {
