@@ -19,8 +19,6 @@ import (
 const (
 	// attackTime is how long each attack lasts.
 	attackTime = 3 * time.Second
-	// mostQueries is far above what the friend asks: it may have 60 at once otherwise.
-	mostQueries = 100_000
 	// mostMemory is what a node may have resident, whatever its neighbours do.
 	mostMemory = 64_000_000
 )
