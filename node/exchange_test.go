@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/netip"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -182,5 +183,36 @@ func TestAPeerThatCannotReadCorrectionsGetsTheOtherSummaries(t *testing.T) {
 	pushAll(t.Context(), p)
 	if len(got) != 2 {
 		t.Errorf("it got %v, want both hours", got)
+	}
+}
+
+func TestAPeerThatHoldsAnEarlierSummaryThanThisNodeRemembersGetsTheWholeChain(t *testing.T) {
+	peer := newKey(t)
+	b := newBench(t, trusting(peer.NodeID(), "share_to"))
+	hour := noon.Add(-2 * time.Hour)
+	p := b.publisher(nil)
+	for i := range 3 { // the first, and two corrections, before the peer appears
+		b.typed(1, protocol.CategoryGit, protocol.RiskSafe, hour)
+		at(p, noon.Add(time.Duration(i)*correctEvery))
+		generate(t, p)
+	}
+	var got []uint64
+	p.push = func(_ context.Context, _ protocol.NodeID, s store.StoredSummary) error {
+		if s.Summary.Period.Granularity != protocol.Hourly {
+			return nil
+		}
+		if got = append(got, s.Summary.TotalCommands); len(got) == 1 {
+			return errMissingLink
+		}
+		return nil
+	}
+	p.connected = func() []target {
+		return []target{{peer.NodeID(), policy.Request{Peer: peer.NodeID(), Action: policy.ActionReceiveSummary, Now: noon}}}
+	}
+	for range 2 {
+		pushAll(t.Context(), p)
+	}
+	if !slices.Equal(got, []uint64{3, 1, 2, 3}) {
+		t.Errorf("pushed summaries of %v commands, want the last one, then all of the chain", got)
 	}
 }

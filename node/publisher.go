@@ -114,6 +114,7 @@ type summaries interface {
 	OwnPeriods(ctx context.Context, since time.Time) (map[protocol.Period]string, error)
 	Replaced(ctx context.Context, id string) ([]store.StoredSummary, error)
 	UnpushedSummaries(ctx context.Context, peer protocol.NodeID, since time.Time) ([]store.StoredSummary, error)
+	MarkSent(ctx context.Context, summaryID string, peer protocol.NodeID) error
 	MarkPushed(ctx context.Context, summaryID string, peer protocol.NodeID, ev audit.Event) error
 }
 

@@ -177,6 +177,9 @@ func (p *publisher) pushOne(ctx context.Context, t target, s store.StoredSummary
 	if _, err := p.gate.Allow(ctx, t.request, audit.Event{Type: protocol.AuditSummaryShared, Details: details}); err != nil {
 		return err
 	}
+	if err := p.db.MarkSent(ctx, id, t.id); err != nil {
+		return err
+	}
 	if err := p.push(ctx, t.id, s); err != nil {
 		return err
 	}

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"time"
 
 	"github.com/caro-mesh/caro-node/protocol"
@@ -50,10 +51,13 @@ func (s *Store) SettleHours(ctx context.Context, hours []ChangedHour) error {
 }
 
 // CountsSince returns from when on the counts are those of every command that was ever stored or deleted by hand;
-// retention has removed earlier ones.
+// retention has removed earlier ones. It is now where that was lost with a damaged file.
 func (s *Store) CountsSince(ctx context.Context) (time.Time, error) {
 	var hour int64
 	err := s.readers.QueryRowContext(ctx, `SELECT hour FROM counts_since`).Scan(&hour)
+	if errors.Is(err, sql.ErrNoRows) {
+		return s.now(), nil
+	}
 	return timeOfHour(hour), s.explain("read from when on counts are kept", err)
 }
 
@@ -67,7 +71,7 @@ func (s *Store) ExpireEvents(ctx context.Context, before time.Time) (int64, erro
 	return s.deleteMatching(ctx, "remove old events", EventFilter{Until: before}, func(t *tx, keys []int64) (int64, error) {
 		gone, err := t.remove(keys, false)
 		if err == nil {
-			_, err = t.exec(`UPDATE counts_since SET hour = max(hour, ?)`, since)
+			_, err = t.exec(`INSERT INTO counts_since (only, hour) VALUES (1, ?) ON CONFLICT DO UPDATE SET hour = max(hour, excluded.hour)`, since)
 		}
 		return gone, err
 	})
@@ -80,11 +84,15 @@ const noteChange = `INSERT INTO changed_hour (hour, changes, first_at, last_at) 
 func (d delta) note(t *tx) error {
 	now := t.s.now()
 	this, oldest := hourOf(now), hourOf(now.Add(-correctable))
-	ended := make(map[int64]struct{})
+	var ended map[int64]struct{} // most often there are none
 	for k := range d {
-		if k.hour < this && k.hour >= oldest {
-			ended[k.hour] = struct{}{}
+		if k.hour >= this || k.hour < oldest {
+			continue
 		}
+		if ended == nil {
+			ended = make(map[int64]struct{})
+		}
+		ended[k.hour] = struct{}{}
 	}
 	for hour := range ended {
 		if _, err := t.exec(noteChange, hour, now.UnixNano(), now.UnixNano()); err != nil {

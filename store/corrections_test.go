@@ -152,7 +152,24 @@ func TestWhoHasASummaryGetsItsCorrectionsHoweverOldAndInOrder(t *testing.T) {
 			t.Errorf("for %s since %s: %v, want %v, %v", c.peer.Fingerprint(), c.since, ids(list), c.want, err)
 		}
 	}
+	// Who was sent one may have it, although no answer came.
+	carol := nodeID(4)
+	for range 2 {
+		check(t, s.MarkSent(t.Context(), first.ID, carol))
+	}
+	wantErr(t, s.MarkSent(t.Context(), uuid.NewString(), carol), ErrNotFound)
+	if list, err := s.UnpushedSummaries(t.Context(), carol, noon.AddDate(1, 0, 0)); err != nil || !slices.Equal(ids(list), []string{second.ID, third.ID}) {
+		t.Errorf("who may have the first is offered %v, %v", ids(list), err)
+	}
+	if who, err := s.PushedTo(t.Context(), []string{first.ID}); err != nil || !slices.Equal(who[first.ID], []protocol.NodeID{bob}) {
+		t.Errorf("acknowledged by %v, %v", who, err)
+	}
+	check(t, s.MarkSent(t.Context(), third.ID, eve))
+	if list, err := s.UnpushedSummaries(t.Context(), eve, time.Time{}); err != nil || !slices.Equal(ids(list), []string{third.ID}) {
+		t.Errorf("what was sent without an answer is offered again: %v, %v", ids(list), err)
+	}
 	check(t, s.MarkPushed(t.Context(), third.ID, eve, shared))
+	check(t, s.MarkSent(t.Context(), third.ID, eve)) // changes nothing
 	if list, err := s.UnpushedSummaries(t.Context(), eve, time.Time{}); err != nil || len(list) != 0 {
 		t.Errorf("who has the last one is offered %v, %v", ids(list), err)
 	}
@@ -204,11 +221,17 @@ func TestRetentionCorrectsNothingAndSaysFromWhenOnCountsAreWhole(t *testing.T) {
 	if since, err := s.CountsSince(t.Context()); err != nil || !since.Equal(noon.AddDate(0, 0, -7).Add(time.Hour)) {
 		t.Errorf("whole since %s, %v", since, err)
 	}
-	if n, err := s.ExpireEvents(t.Context(), before.AddDate(0, 0, -7)); err != nil || n != 0 {
+	check(t, s.Append(t.Context(), []event.Event{plainEvent(noon.AddDate(0, 0, -15), "ls")}))
+	if n, err := s.ExpireEvents(t.Context(), before.AddDate(0, 0, -7)); err != nil || n != 1 {
 		t.Errorf("removed %d, %v", n, err)
 	}
 	if since, err := s.CountsSince(t.Context()); err != nil || since.Before(before) {
 		t.Errorf("what was removed is there again: whole since %s, %v", since, err)
+	}
+	_, err = raw(t, s.Path()).ExecContext(t.Context(), `DELETE FROM counts_since`) // as damage may
+	check(t, err)
+	if since, err := s.CountsSince(t.Context()); err != nil || !since.Equal(noon) {
+		t.Errorf("what is not known is whole since %s, %v", since, err)
 	}
 	sound(t, s)
 }
