@@ -298,7 +298,9 @@ func (n *Node) RemovePeer(ctx context.Context, id protocol.NodeID) (Leftover, er
 	left.Trust, _ = n.gate.Engine().Resolve(id, addr, n.c.Now())
 	configured, err := discovery.ParseTargets(n.c.StaticPeers, n.c.AllowPublic)
 	left.Configured = slices.ContainsFunc(configured, func(t discovery.Target) bool { return n.lineage.heir(t.ID) == id })
+	n.clerk.rows.Lock() // the clerk may be writing down that the connection has ended, and would bring the row back
 	removed := n.c.Store.RemovePeer(ctx, id)
+	n.clerk.rows.Unlock()
 	if (kept || announced) && errors.Is(removed, store.ErrNotFound) {
 		removed = nil // it was known all the same
 	}
