@@ -46,7 +46,8 @@ var layers = []layer{
 	{folder: "node/anomaly", owns: "signals from baselines", may: []string{"protocol"}},
 	{folder: "node/private", owns: "private aggregation", may: []string{"protocol"}},
 
-	{folder: "store", owns: "the database", may: []string{"observer/event", "policy", "policy/audit", "protocol"}},
+	{folder: "store", owns: "the database", may: []string{"observer/event", "policy", "policy/audit", "protocol", "store/pages"}},
+	{folder: "store/pages", owns: "the rows of a database file, read without SQLite", may: nil},
 
 	{folder: "observer", owns: "the way from spool record to stored event", may: []string{"observer/...", "protocol"}},
 	{folder: "observer/event", owns: "the raw event", may: []string{"protocol"}},

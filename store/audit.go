@@ -37,22 +37,27 @@ func (t *tx) audit(e audit.Event) (audit.Record, error) {
 	if err != nil {
 		return audit.Record{}, err
 	}
+	return r, t.storeAudit(&r)
+}
+
+// storeAudit stores a record that follows the last one.
+func (t *tx) storeAudit(r *audit.Record) error {
 	details, err := json.Marshal(r.Details)
 	if err != nil {
-		return audit.Record{}, err
+		return err
 	}
 	if _, err := t.exec(`INSERT INTO audit (sequence, id, timestamp, event_type, peer, details, success, prev_hash, hash)
 		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`, r.Sequence, r.ID, int64(r.Timestamp), string(r.Type), string(r.Peer), string(details),
 		r.Success, r.PrevHash[:], r.Hash[:]); err != nil {
-		return audit.Record{}, err
+		return err
 	}
-	if err := t.grow(r); err != nil {
-		return audit.Record{}, err
+	if err := t.grow(*r); err != nil {
+		return err
 	}
 	_, err = t.exec(`INSERT INTO audit_head (only, sequence, hash) VALUES (1, ?, ?)
 		ON CONFLICT DO UPDATE SET sequence = excluded.sequence, hash = excluded.hash`, r.Sequence, r.Hash[:])
 	t.w.known.record = audit.Record{Sequence: r.Sequence, Hash: r.Hash}
-	return r, err
+	return err
 }
 
 // lastRecord returns number and hash of the last record inside t.

@@ -26,7 +26,10 @@ func bareTable(b *testing.B) (*sql.Conn, *sql.Stmt) {
 	check(b, createPrivate(path))
 	w, err := openWriter(b.Context(), path)
 	check(b, err)
-	b.Cleanup(func() { check(b, w.close()) })
+	b.Cleanup(func() {
+		_, err := w.close()
+		check(b, err)
+	})
 	check(b, w.acquire(b.Context()))
 	defer w.release()
 	_, err = w.conn.ExecContext(b.Context(), `CREATE TABLE bare (id BLOB PRIMARY KEY, started INTEGER, shell TEXT, cwd TEXT, session TEXT, exit_code INTEGER,

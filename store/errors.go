@@ -46,7 +46,11 @@ var (
 
 // explain wraps err with what was being done, and turns SQLite's own words into ours where a person can do something.
 func (s *Store) explain(doing string, err error) error {
-	return explain(doing, s.path, err)
+	err = explain(doing, s.path, err)
+	if errors.Is(err, ErrDamaged) {
+		s.suspect.Store(&err)
+	}
+	return err
 }
 
 func explain(doing, path string, err error) error {
@@ -61,7 +65,7 @@ func explain(doing, path string, err error) error {
 	case sqlite3.SQLITE_FULL:
 		return fmt.Errorf("%s: %w: free some space for %s and it goes on by itself", doing, ErrFull, path)
 	case sqlite3.SQLITE_CORRUPT:
-		return fmt.Errorf("%s: %w: stop caro-node, keep a copy of %s, and restore a backup or start with a new file (%w)", doing, ErrDamaged, path, err)
+		return fmt.Errorf("%s: %w: stop and start caro-node, which then saves what can be read of %s, or restore a backup (%w)", doing, ErrDamaged, path, err)
 	case sqlite3.SQLITE_NOTADB:
 		return fmt.Errorf("%s: %w: %s is not an SQLite file; move it away and start again", doing, ErrForeign, path)
 	case sqlite3.SQLITE_BUSY:

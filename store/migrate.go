@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"os"
 	"path"
+	"regexp"
 	"slices"
 
 	"github.com/pressly/goose/v3"
@@ -19,7 +20,10 @@ var schemaFiles embed.FS
 
 // schemaVersions are the numbers of the files in schema/, rising. There may be gaps between them, and a file that closes one
 // may come after a later one: a database is up to date when it has seen them all.
-var schemaVersions = mustSchemaVersions()
+var (
+	schemaNames    = mustSchemaNames()
+	schemaVersions = mustSchemaVersions()
+)
 
 // latestVersion is the number of the last file in schema/.
 var latestVersion = schemaVersions[len(schemaVersions)-1]
@@ -30,28 +34,44 @@ const minDatabase = 512
 // migrationAttempts is more than two processes can get in each other's way.
 var migrationAttempts = 2*len(schemaVersions) + 3
 
-func mustSchemaVersions() []int64 {
+// versionOf returns the greatest version that is known by its tables.
+func versionOf(tables map[string]bool) (version int64) {
+	created := regexp.MustCompile(`(?m)^CREATE TABLE (\w+)`)
+	for i, name := range schemaNames {
+		text, err := schemaFiles.ReadFile(name)
+		if err != nil {
+			panic(err) // it is embedded
+		}
+		for _, m := range created.FindAllSubmatch(text, -1) {
+			if tables[string(m[1])] {
+				version = max(version, schemaVersions[i])
+			}
+		}
+	}
+	return version
+}
+
+func mustSchemaNames() []string {
 	names, err := fs.Glob(schemaFiles, "schema/*.sql")
 	if err != nil {
 		panic(err) // the pattern is wrong
 	}
-	list := make([]int64, len(names))
-	for i, name := range names {
+	return names // sorted, as their numbers are
+}
+
+func mustSchemaVersions() []int64 {
+	list := make([]int64, len(schemaNames))
+	for i, name := range schemaNames {
 		if _, err := fmt.Sscanf(path.Base(name), "%05d_", &list[i]); err != nil {
 			panic(fmt.Sprintf("%s has no number", name))
 		}
 	}
-	slices.Sort(list)
 	return list
 }
 
 // migrate runs the files of schema/ that the database has not seen, each in a transaction.
 func (w *writer) migrate(ctx context.Context) error {
-	files, err := fs.Sub(schemaFiles, "schema")
-	if err != nil {
-		return err
-	}
-	p, err := goose.NewProvider(goose.DialectSQLite3, w.db, files, goose.WithDisableGlobalRegistry(true), goose.WithAllowOutofOrder(true))
+	p, err := w.migrations()
 	if err != nil {
 		return err
 	}
@@ -71,10 +91,35 @@ func (w *writer) migrate(ctx context.Context) error {
 	return err
 }
 
+func (w *writer) migrations() (*goose.Provider, error) {
+	files, err := fs.Sub(schemaFiles, "schema")
+	if err != nil {
+		return nil, err
+	}
+	return goose.NewProvider(goose.DialectSQLite3, w.db, files, goose.WithDisableGlobalRegistry(true), goose.WithAllowOutofOrder(true))
+}
+
+// migrateTo runs the files of schema/ up to version on a new database.
+func (w *writer) migrateTo(ctx context.Context, version int64) error {
+	p, err := w.migrations()
+	if err != nil {
+		return err
+	}
+	_, err = p.UpTo(ctx, version)
+	return err
+}
+
 // schemaVersion is how far a database is.
 type schemaVersion struct {
 	last  int64 // number of the last file of schema/ that it has seen; 0: none; -1: it has tables, but not ours
-	files int   // number of files that it has seen
+	files int   // number of files of schema/ that it has seen
+}
+
+func (v *schemaVersion) add(n int64) {
+	v.last = max(v.last, n)
+	if slices.Contains(schemaVersions, n) {
+		v.files++
+	}
 }
 
 func (v schemaVersion) complete() bool {
@@ -102,6 +147,8 @@ func peekVersion(ctx context.Context, path string) (schemaVersion, error) {
 	switch {
 	case version.last < 0:
 		return schemaVersion{}, fmt.Errorf("%s: %w: %s belongs to another program; move it away and start again", doing, ErrForeign, path)
+	case version.last > latestVersion && version.files < len(schemaVersions):
+		return schemaVersion{}, fmt.Errorf("%s: %w: %s claims schema version %d, but lacks earlier ones", doing, ErrDamaged, path, version.last)
 	case version.last > latestVersion:
 		return schemaVersion{}, fmt.Errorf("%s: %w: %s has schema version %d, this program knows versions up to %d; install the newer caro-node",
 			doing, ErrNewerDatabase, path, version.last, latestVersion)
@@ -139,7 +186,14 @@ func readVersion(ctx context.Context, db *sql.DB) (v schemaVersion, err error) {
 	if ours == 0 {
 		return schemaVersion{last: -1}, nil
 	}
-	err = db.QueryRowContext(ctx, `SELECT coalesce(max(version_id), 0), count(DISTINCT version_id) FILTER (WHERE version_id > 0)
-		FROM goose_db_version WHERE is_applied`).Scan(&v.last, &v.files)
+	err = eachRow(ctx, db, `SELECT DISTINCT coalesce(CAST(version_id AS INTEGER), 0) FROM goose_db_version WHERE is_applied`, nil, func(rows *sql.Rows) error {
+		var n int64
+		err := rows.Scan(&n)
+		v.add(n)
+		return err
+	})
+	if err == nil && v.last <= 0 && tables > 1 {
+		err = fmt.Errorf("%w: there are tables, but no version of them", ErrDamaged)
+	}
 	return v, err
 }

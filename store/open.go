@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	_ "modernc.org/sqlite" // the database driver
@@ -36,6 +37,11 @@ type Store struct {
 	readers *sql.DB
 	writer  *writer // nil when opened for reading only
 	failure failure
+
+	suspect  atomic.Pointer[error] // the last damage that was met
+	repaired *Repair
+	notices  []string
+	cut      int // pages that the log lacked when it was opened
 }
 
 // Options of [Open]. The zero value is what a node uses.
@@ -43,18 +49,33 @@ type Options struct {
 	// Now tells the time for audit records, receipts and sequence numbers; nil means time.Now.
 	Now func() time.Time
 
+	// Repair lets Open look at the file first, and put a new one with everything that can be read in the place of a damaged
+	// one, which is kept beside it. The caller has made sure that no other process uses the file.
+	Repair bool
+
 	packing *packing // nil means defaultPacking
 }
 
 // Open opens the database at path, creates it and its folder where they do not exist, and brings an older one up to
-// date. A file that is newer ([ErrNewerDatabase]) or not ours ([ErrForeign]) is refused before anything is written.
+// date. A file that is newer ([ErrNewerDatabase]) or not ours ([ErrForeign]) is refused before anything is written. With
+// [Options.Repair] a damaged one is repaired; [Store.Repaired] and [Store.Notices] tell what was found.
 // Files are for their owner alone (0600), the folder, when it is created, too (0700).
 func Open(ctx context.Context, path string, o Options) (*Store, error) {
 	s, err := newStore(path, o)
 	if err != nil {
 		return nil, err
 	}
-	if err := s.open(ctx); err != nil {
+	if o.Repair {
+		if err := s.mend(ctx); err != nil {
+			return nil, err
+		}
+	}
+	err = s.open(ctx)
+	if o.Repair && errors.Is(err, errMigration) {
+		err = s.mendSchema(ctx, err)
+	}
+	if err != nil {
+		s.suspect.Store(&err)
 		return nil, errors.Join(err, s.Close())
 	}
 	return s, nil
@@ -85,6 +106,9 @@ func OpenReadOnly(ctx context.Context, path string, o Options) (*Store, error) {
 	return s, nil
 }
 
+// errMigration says that the tables are not what the version of the schema promises.
+var errMigration = errors.New("the schema could not be brought up to date")
+
 func newStore(path string, o Options) (*Store, error) {
 	abs, err := filepath.Abs(path)
 	if err != nil {
@@ -112,11 +136,18 @@ func (s *Store) open(ctx context.Context) error {
 	}
 	if !version.complete() {
 		if err := s.writer.migrate(ctx); err != nil {
-			return s.explain(fmt.Sprintf("bring the database from schema version %d to %d", version.last, latestVersion), err)
+			err = s.explain(fmt.Sprintf("bring the database from schema version %d to %d", version.last, latestVersion), err)
+			if ctx.Err() == nil && !errors.Is(err, ErrFull) && !isBusy(err) {
+				err = errors.Join(errMigration, err)
+			}
+			return err
 		}
 	}
 	s.readers = openReaders(s.path)
-	return s.plantAuditTree(ctx)
+	if err := s.plantAuditTree(ctx); err != nil {
+		return err
+	}
+	return s.noteCut(ctx)
 }
 
 // Close waits for the write in progress, moves what the write-ahead log holds into the database and closes both. It may
@@ -127,9 +158,26 @@ func (s *Store) Close() error {
 		errs = append(errs, s.readers.Close())
 	}
 	if s.writer != nil {
-		errs = append(errs, s.writer.close())
+		closed, err := s.writer.close()
+		if errs = append(errs, err); closed && err == nil {
+			errs = append(errs, s.leave())
+		}
 	}
 	return wrap("close the database", errors.Join(errs...))
+}
+
+// leave marks the file as orderly closed, unless damage was met or somebody else still has it open.
+func (s *Store) leave() error {
+	if s.suspect.Load() != nil {
+		return removeMarker(s.path)
+	}
+	if size, err := fileSize(s.path + "-wal"); err != nil || size > 0 {
+		return err
+	}
+	if err := leaveMarker(s.path); err != nil && !errors.Is(err, fs.ErrNotExist) { // the folder is gone: nothing to mark
+		return err
+	}
+	return nil
 }
 
 // Path returns the absolute path of the database file.

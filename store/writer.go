@@ -36,6 +36,7 @@ type knowledge struct {
 
 func openWriter(ctx context.Context, path string) (*writer, error) {
 	db := mustOpen(path, "mode=rw&_txlock=immediate", // so that migrations, too, wait for another process
+		fmt.Sprintf("page_size(%d)", pageSize),
 		"auto_vacuum(INCREMENTAL)", // before the first table: later it would take a rewrite of the whole file
 		"journal_mode(WAL)",
 		"synchronous(NORMAL)",
@@ -103,9 +104,10 @@ func (w *writer) acquire(ctx context.Context) error {
 
 func (w *writer) release() { w.slot <- struct{}{} }
 
-func (w *writer) close() error {
+// close reports whether this call has closed it.
+func (w *writer) close() (closed bool, err error) {
 	if _, open := <-w.slot; !open {
-		return nil
+		return false, nil
 	}
 	close(w.slot)
 	var errs []error
@@ -115,7 +117,7 @@ func (w *writer) close() error {
 	if w.conn != nil {
 		errs = append(errs, w.conn.Close())
 	}
-	return errors.Join(append(errs, w.db.Close())...)
+	return true, errors.Join(append(errs, w.db.Close())...)
 }
 
 // tx is a write transaction.

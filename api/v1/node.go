@@ -78,12 +78,13 @@ type Spool struct {
 
 // Database tells the state of the local database.
 type Database struct {
-	Path          string `json:"path"`
-	SizeBytes     int64  `json:"size_bytes"`
-	WALBytes      int64  `json:"wal_bytes" doc:"size of the write-ahead log beside it"`
-	SchemaVersion int    `json:"schema_version" doc:"version of the database's own schema, not of this document"`
-	Summaries     int64  `json:"summaries" doc:"own and received"`
-	AuditEntries  int64  `json:"audit_entries"`
+	Path          string  `json:"path"`
+	SizeBytes     int64   `json:"size_bytes"`
+	WALBytes      int64   `json:"wal_bytes" doc:"size of the write-ahead log beside it"`
+	SchemaVersion int     `json:"schema_version" doc:"version of the database's own schema, not of this document"`
+	Summaries     int64   `json:"summaries" doc:"own and received"`
+	AuditEntries  int64   `json:"audit_entries"`
+	Repair        *Repair `json:"repair,omitempty" doc:"the last repair; absent when there was none, or when the file that was there before is gone"`
 }
 
 // Memory tells what the process uses now.

@@ -25,7 +25,6 @@ import (
 	"github.com/caro-mesh/caro-node/observer/histfile"
 	"github.com/caro-mesh/caro-node/observer/redact"
 	"github.com/caro-mesh/caro-node/protocol"
-	"github.com/caro-mesh/caro-node/store"
 )
 
 // importDocument is the answer of `import --json`. Stored, already_stored and ignored add up to read.
@@ -282,7 +281,7 @@ func (c *cli) importSink(ctx context.Context) (_ *importSink, err error) {
 	if err != nil {
 		return nil, err
 	}
-	s, err := databaseSink(ctx, p, prepare)
+	s, err := c.databaseSink(ctx, p, prepare)
 	if err != nil {
 		return nil, errors.Join(err, release())
 	}
@@ -291,12 +290,12 @@ func (c *cli) importSink(ctx context.Context) (_ *importSink, err error) {
 	return s, nil
 }
 
-func databaseSink(ctx context.Context, p config.Paths, prepare observer.Config) (*importSink, error) {
+func (c *cli) databaseSink(ctx context.Context, p config.Paths, prepare observer.Config) (*importSink, error) {
 	preparer, err := observer.NewPreparer(prepare)
 	if err != nil {
 		return nil, err
 	}
-	db, err := store.Open(ctx, p.DB, store.Options{})
+	db, err := c.openDatabase(ctx, p.DB)
 	if err != nil {
 		return nil, err
 	}

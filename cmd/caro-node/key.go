@@ -17,7 +17,6 @@ import (
 	"github.com/caro-mesh/caro-node/node"
 	"github.com/caro-mesh/caro-node/node/identity"
 	"github.com/caro-mesh/caro-node/protocol"
-	"github.com/caro-mesh/caro-node/store"
 )
 
 func (c *cli) keyCommand() *cobra.Command {
@@ -100,7 +99,7 @@ func (c *cli) withKeys(ctx context.Context, p config.Paths, existing bool, use f
 		return err
 	}
 	defer func() { err = errors.Join(err, release()) }()
-	db, err := store.Open(ctx, p.DB, store.Options{})
+	db, err := c.openDatabase(ctx, p.DB)
 	if err != nil {
 		return err
 	}

@@ -50,12 +50,16 @@ func (b *backend) Status(ctx context.Context) (v1.Status, error) {
 	if err != nil {
 		return v1.Status{}, err
 	}
+	repair, err := b.repair(ctx)
+	if err != nil {
+		return v1.Status{}, err
+	}
 	s := v1.Status{
 		NodeID: id.NodeID, Fingerprint: id.Fingerprint, DisplayName: id.DisplayName, Version: b.d.c.Version,
 		StartedAt: b.d.mesh().Started(), UptimeSeconds: int64(now.Sub(b.d.mesh().Started()).Seconds()),
 		Events: sizes.Events, Events24h: last24h, Peers: countPeers(peers), Refused: b.refused(), Spool: b.spool(),
 		Database: v1.Database{Path: b.d.db.Path(), SizeBytes: sizes.DatabaseBytes, WALBytes: sizes.WALBytes, SchemaVersion: sizes.SchemaVersion,
-			Summaries: sizes.Summaries, AuditEntries: sizes.AuditEntries},
+			Summaries: sizes.Summaries, AuditEntries: sizes.AuditEntries, Repair: repair},
 		Memory: memory(), Listen: b.d.mesh().Addresses(), API: b.d.server.Endpoints(), Policy: b.d.rules.state(),
 	}
 	s.Health, s.HealthReasons = b.health(ctx, s)
@@ -74,6 +78,7 @@ func (b *backend) health(ctx context.Context, s v1.Status) (v1.Health, []string)
 	if f := b.d.db.WriteFailure(); f != nil {
 		reasons = append(reasons, unwritable(f))
 	}
+	reasons = append(reasons, b.damage(s.Database.Repair)...)
 	if s.Spool.Torn > 0 {
 		reasons = append(reasons, fmt.Sprintf("%d records were cut in half when they were written; they are kept in %s", s.Spool.Torn, b.d.c.Paths.Spool))
 	}

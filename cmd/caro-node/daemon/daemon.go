@@ -94,9 +94,10 @@ func Open(ctx context.Context, c Config) (_ *Daemon, err error) {
 	if _, d.created, err = ring.Current(); err != nil { // before there is a database
 		return nil, err
 	}
-	if d.db, err = store.Open(ctx, c.Paths.DB, store.Options{Now: c.Now}); err != nil {
+	if d.db, err = store.Open(ctx, c.Paths.DB, store.Options{Now: c.Now, Repair: true}); err != nil {
 		return nil, err
 	}
+	tellFindings(d.db, c.Logger)
 	d.keys = &node.Keys{Ring: ring, Store: d.db, Now: c.Now}
 	if d.standing, err = d.keys.Open(ctx); err != nil {
 		return nil, err
@@ -145,7 +146,7 @@ func (d *Daemon) openNode(ctx context.Context) error {
 // degraded reports whether commands cannot be stored or nothing can be written down. Other reasons to look at a node,
 // such as a pause, are its owner's own affair.
 func (d *Daemon) degraded() bool {
-	return d.observer.Status().Error != "" || d.db.WriteFailure() != nil
+	return d.observer.Status().Error != "" || d.db.WriteFailure() != nil || d.db.Damage() != nil
 }
 
 // caughtUp waits for the observer, which is opened after the mesh node and before it runs.

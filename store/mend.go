@@ -1,0 +1,183 @@
+package store
+
+import (
+	"bytes"
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"strconv"
+
+	"github.com/caro-mesh/caro-node/policy/audit"
+	"github.com/caro-mesh/caro-node/protocol"
+	"github.com/caro-mesh/caro-node/store/pages"
+)
+
+// pageSize is that of every database of this program, in bytes.
+const pageSize = 4096
+
+// fullCheckBelow is up to which size a file that was not closed in an orderly way is read and compared in full at start, in
+// bytes; that takes half a second at most. Larger ones are looked at page by page, a second for a million events.
+const fullCheckBelow = 16 << 20
+
+// Notices returns what a person should know about how the file was found, one sentence each.
+func (s *Store) Notices() []string { return s.notices }
+
+// mend finishes what a crash has interrupted, looks at the file, and repairs it where that is needed. A file that an orderly
+// close has left and nobody has touched since is believed without a look.
+func (s *Store) mend(ctx context.Context) error {
+	const doing = "look at the database"
+	if err := finishExchange(s.path); err != nil {
+		return wrap(doing, err)
+	}
+	c, err := conditionOf(s.path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return wrap(doing, removeMarker(s.path))
+	}
+	if err != nil {
+		return wrap(doing, err)
+	}
+	if c.clean || c.size == 0 && c.logSize == 0 && !c.marked {
+		return nil
+	}
+	reason, err := s.examine(ctx, c)
+	if err != nil || reason == "" {
+		return err
+	}
+	s.repaired, err = s.rebuild(ctx, reason)
+	return wrap("repair the damaged database", err)
+}
+
+// examine returns what is wrong with the file, empty when nothing is. The errors are those of [Open].
+func (s *Store) examine(ctx context.Context, c condition) (reason string, err error) {
+	ours, err := looksOurs(s.path)
+	if err != nil {
+		return "", err
+	}
+	log, err := pages.ReadLog(s.path, pageSize)
+	if err != nil {
+		return "", err
+	}
+	if log.Torn {
+		s.notices = append(s.notices, "the last entry of the database's log was not finished: the process or the machine stopped while it was written")
+	}
+	if log.Missing > 0 {
+		s.cut = log.Missing
+		s.notices = append(s.notices, fmt.Sprintf("the last %d pages of the database's log are missing, as after a power failure: what was stored last is lost", log.Missing))
+	}
+	version, err := peekVersion(ctx, s.path)
+	switch {
+	case errors.Is(err, ErrNewerDatabase):
+		return "", err
+	case errors.Is(err, ErrForeign) && (ours || c.marked):
+		return "its beginning cannot be read", nil
+	case errors.Is(err, ErrForeign):
+		return "", err
+	case errors.Is(err, ErrDamaged):
+		return "its schema cannot be read", nil
+	case err != nil:
+		return "", err
+	case version.last == 0 && (ours || c.marked || c.size == 0 && log.Frames > 0):
+		return "its tables are gone", nil
+	case version.last == 0: // the first start did not come far
+		return "", nil
+	case log.Damaged > 0:
+		return fmt.Sprintf("%d pages in its log cannot be read", log.Damaged), nil
+	}
+	return s.examineContent(ctx, version.complete() && (c.altered || c.size+c.logSize <= fullCheckBelow))
+}
+
+// examineContent reads the file through SQLite.
+func (s *Store) examineContent(ctx context.Context, full bool) (reason string, err error) {
+	db := mustOpen(s.path, "mode=ro", "query_only(1)", fmt.Sprintf("cache_size(-%d)", writerCacheKiB))
+	db.SetMaxOpenConns(1)
+	defer func() { err = errors.Join(err, db.Close()) }()
+	r, err := db.BeginTx(ctx, &sql.TxOptions{ReadOnly: true})
+	if err != nil {
+		text, damaged := damageOf(err)
+		if damaged {
+			err = nil
+		}
+		return text, err
+	}
+	defer func() {
+		if end := r.Rollback(); end != nil && !errors.Is(end, sql.ErrTxDone) {
+			err = errors.Join(err, end)
+		}
+	}()
+	var problems []string
+	if full {
+		problems, err = checkContent(ctx, r)
+	} else {
+		problems, err = checkPages(ctx, r, "quick_check")
+	}
+	if text, damaged := damageOf(err); damaged {
+		problems, err = append(problems, text), nil
+	}
+	if err != nil {
+		return "", s.explain("look at the database", err)
+	}
+	if len(problems) > 0 {
+		return problems[0], nil
+	}
+	if !full {
+		return "", nil
+	}
+	fault, unreadable, err := auditFault(ctx, r)
+	switch {
+	case err != nil:
+		return "", s.explain("look at the audit log", err)
+	case unreadable:
+		return fault, nil
+	case fault != "":
+		s.notices = append(s.notices, "the audit log is not what it was: "+fault+`; see "caro-node audit verify"`)
+	}
+	return "", nil
+}
+
+// looksOurs reports whether a file that SQLite may not be able to read was a database of this program.
+func looksOurs(path string) (bool, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return false, err
+	}
+	head := make([]byte, 16*pageSize)
+	n, err := io.ReadFull(f, head)
+	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+		err = nil
+	}
+	head = head[:n]
+	ours := bytes.Contains(head, []byte("TABLE durable_point")) || bytes.Contains(head, []byte("TABLE audit_head")) ||
+		n < minDatabase && bytes.HasPrefix(head, []byte("SQLite format 3"))
+	return ours, errors.Join(err, f.Close())
+}
+
+// mendSchema repairs a database whose version says something else than its tables, and opens it again.
+func (s *Store) mendSchema(ctx context.Context, cause error) (err error) {
+	if s.repaired != nil {
+		return cause
+	}
+	if _, err := s.writer.close(); err != nil {
+		return err
+	}
+	s.writer = nil
+	if s.repaired, err = s.rebuild(ctx, "its tables are not those of its version"); err != nil {
+		return errors.Join(cause, wrap("repair the damaged database", err))
+	}
+	return s.open(ctx)
+}
+
+// noteCut records that the end of the write-ahead log was missing, and with it perhaps records of the audit log.
+func (s *Store) noteCut(ctx context.Context) error {
+	if s.cut == 0 || s.repaired != nil {
+		return nil
+	}
+	return s.write(ctx, "note that the database's log was cut", func(t *tx) error {
+		_, err := t.audit(audit.Event{Type: protocol.AuditPolicyViolation,
+			Details: map[string]string{"action": "database_log_cut", "missing_pages": strconv.Itoa(s.cut)}})
+		return err
+	})
+}
