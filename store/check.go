@@ -18,28 +18,19 @@ import (
 // maxProblems bounds what one check lists of each kind; the rest would say the same.
 const maxProblems = 20
 
-// Check reads the whole database and returns what contradicts itself, one sentence each; nil when all is well. An error
-// means that it could not be read to its end for another reason than damage.
+// Check reads the whole database and returns what contradicts itself, one sentence each; nil when all is well. The chain of
+// the audit log is [Store.VerifyAudit]'s. An error means that it could not be read to its end for another reason than damage.
 func (s *Store) Check(ctx context.Context) ([]string, error) {
 	var problems []string
 	err := s.read(ctx, func(r *sql.Tx) (err error) {
-		problems, err = checkAll(ctx, r)
+		problems, err = checkContent(ctx, r)
 		return err
 	})
 	return problems, s.explain("check the database", err)
 }
 
-// checkAll looks for everything that a damaged file can get wrong: pages, indexes that lack rows, references, counts, and
-// what is signed or chained.
-func checkAll(ctx context.Context, r *sql.Tx) ([]string, error) {
-	problems, err := checkContent(ctx, r)
-	if err != nil || len(problems) > 0 {
-		return problems, err
-	}
-	return checkAudit(ctx, r)
-}
-
-// checkContent is checkAll without the audit log.
+// checkContent looks for everything that a damaged file can get wrong: pages, indexes that lack rows, references, counts, and
+// what is signed.
 func checkContent(ctx context.Context, r *sql.Tx) ([]string, error) {
 	for _, look := range []func(context.Context, *sql.Tx) ([]string, error){
 		func(ctx context.Context, r *sql.Tx) ([]string, error) { return checkPages(ctx, r, "integrity_check") },
@@ -182,14 +173,6 @@ func scatter(key int64) uint64 {
 	x = (x ^ x>>30) * 0xbf58476d1ce4e5b9
 	x = (x ^ x>>27) * 0x94d049bb133111eb
 	return x ^ x>>31
-}
-
-func checkAudit(ctx context.Context, r *sql.Tx) ([]string, error) {
-	reason, _, err := auditFault(ctx, r)
-	if err != nil || reason == "" {
-		return nil, err
-	}
-	return []string{"audit log: " + reason}, nil
 }
 
 // auditFault returns the first fault of the log, empty when there is none, and whether it is a record that cannot even be

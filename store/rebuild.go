@@ -97,6 +97,9 @@ func (sv *salvager) build(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
+		if err := sv.copyTables(ctx, true); err != nil {
+			return err
+		}
 		if sv.report.KeptAs, err = keepAside(sv.s.path, "damaged", sv.report.At); err != nil {
 			return err
 		}
@@ -112,29 +115,82 @@ func (sv *salvager) open(ctx context.Context, migrate, work func(context.Context
 	}
 	sv.to = &Store{path: makingPath(sv.s.path), now: sv.s.now, packing: sv.s.packing, writer: w}
 	if err = migrate(ctx); err == nil {
-		err = work(ctx)
+		err = sv.withoutTriggers(ctx, work)
 	}
 	_, closed := w.close()
 	return errors.Join(err, closed)
 }
 
-// copyAsOld copies everything but the audit log.
+// withoutTriggers lets work write rows in any order: triggers guard what a running node may do to them.
+func (sv *salvager) withoutTriggers(ctx context.Context, work func(context.Context) error) error {
+	create := make(map[string]string)
+	if err := eachRow(ctx, sv.to.writer.db, `SELECT name, sql FROM sqlite_schema WHERE type = 'trigger'`, nil, func(rows *sql.Rows) error {
+		var name, text string
+		err := rows.Scan(&name, &text)
+		create[name] = text
+		return err
+	}); err != nil {
+		return err
+	}
+	if err := sv.run(ctx, func(name string) string { return `DROP TRIGGER ` + name }, create); err != nil {
+		return err
+	}
+	if err := work(ctx); err != nil {
+		return err
+	}
+	return sv.run(ctx, func(name string) string { return create[name] }, create)
+}
+
+func (sv *salvager) run(ctx context.Context, statement func(name string) string, names map[string]string) error {
+	return sv.to.write(ctx, "prepare a new database", func(t *tx) error {
+		for name := range names {
+			if _, err := t.exec(statement(name)); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// copyAsOld copies everything but the audit log and what refers to it.
 func (sv *salvager) copyAsOld(ctx context.Context) (err error) {
-	if sv.tables, err = describe(ctx, sv.to.writer.db); err != nil {
+	if sv.tables, err = sv.describe(ctx); err != nil {
 		return err
 	}
 	sv.claim()
 	if err := sv.copyEvents(ctx); err != nil {
 		return err
 	}
-	for i := range sv.tables {
-		if t := &sv.tables[i]; !apart[t.name] {
-			if err := sv.copyTable(ctx, t); err != nil {
-				return err
+	if err := sv.to.write(ctx, "forget what events have left", func(t *tx) error {
+		for i := range sv.tables {
+			if table := &sv.tables[i]; !apart[table.name] && !table.preset {
+				if _, err := t.exec(`DELETE FROM ` + table.name); err != nil {
+					return err
+				}
 			}
 		}
+		return nil
+	}); err != nil {
+		return err
+	}
+	if err := sv.copyTables(ctx, false); err != nil {
+		return err
 	}
 	return sv.copySequence(ctx)
+}
+
+// copyTables copies the tables that refer to the audit log, or those that do not.
+func (sv *salvager) copyTables(ctx context.Context, afterAudit bool) error {
+	for i := range sv.tables {
+		t := &sv.tables[i]
+		if apart[t.name] || t.afterAudit != afterAudit {
+			continue
+		}
+		if err := sv.copyTable(ctx, t); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // claim finds the pages of every table and index. Where the file does not tell where one begins, it begins where it does in
@@ -170,7 +226,7 @@ var apart = map[string]bool{
 var called = map[string]string{
 	"event": "commands", "summary": "summaries", "audit": "audit records", "peer": "peers", "trust_grant": "grants of trust",
 	"push": "acknowledgements of summaries", "commitment": "announced next keys", "succession": "key rotations of peers",
-	"own_rotation": "own key rotations", "spool": "positions in spool files", "repair": "reports of repairs", "audit_orphan": "audit records out of order",
+	"own_rotation": "own key rotations", "receipt": "receipts of answers", "spool": "positions in spool files", "repair": "reports of repairs", "audit_orphan": "audit records out of order",
 }
 
 func callRows(table string) string {
@@ -185,17 +241,20 @@ func (sv *salvager) copyTable(ctx context.Context, t *table) error {
 	part := sv.report.part(callRows(t.name))
 	fits := checks[t.name]
 	insert := `INSERT OR IGNORE INTO ` + t.name + ` (`
+	if t.preset {
+		insert = `INSERT OR REPLACE INTO ` + t.name + ` (`
+	}
 	refused := int64(0)
 	damage, err := sv.inBatches(ctx, sv.tree[t.name], func(tx *tx, r pages.Row) error {
 		columns, values := t.assign(r)
 		if columns == nil || fits != nil && fits(columns, values) != nil {
 			refused++
-			return nil
+			return nil //nolint:nilerr // it is counted
 		}
 		n, err := tx.exec(insert+strings.Join(columns, ", ")+`) VALUES (?`+strings.Repeat(`, ?`, len(columns)-1)+`)`, values...)
 		if isConstraint(err) {
 			refused++
-			return nil //nolint:nilerr // it is counted
+			return nil
 		}
 		part.Saved += n
 		return err
@@ -326,6 +385,8 @@ type table struct {
 	stored       []string // columns in the order in which they are stored
 	rowID        string   // the column that is the row's number and is not stored; may be empty
 	indexes      []index
+	preset       bool // a new database has rows of it
+	afterAudit   bool // it refers to the audit log
 }
 
 type index struct {
@@ -335,7 +396,8 @@ type index struct {
 }
 
 // describe lists the tables of a database, those first to which others refer.
-func describe(ctx context.Context, db *sql.DB) (list []table, err error) {
+func (sv *salvager) describe(ctx context.Context) (list []table, err error) {
+	db := sv.to.writer.conn
 	err = eachRow(ctx, db, `SELECT l.name, s.rootpage, l.wr FROM pragma_table_list l JOIN sqlite_schema s ON s.name = l.name AND s.type = 'table'
 		WHERE l.schema = 'main' AND l.type = 'table' ORDER BY s.rootpage`, nil, func(rows *sql.Rows) error {
 		var t table
@@ -351,7 +413,7 @@ func describe(ctx context.Context, db *sql.DB) (list []table, err error) {
 	return list, err
 }
 
-func (t *table) describe(ctx context.Context, db *sql.DB) error {
+func (t *table) describe(ctx context.Context, db *sql.Conn) error {
 	type column struct {
 		name, kind string
 		key        int
@@ -389,6 +451,10 @@ func (t *table) describe(ctx context.Context, db *sql.DB) error {
 		if !t.withoutRowID && keys == 1 && c.key == 1 && c.kind == "INTEGER" {
 			t.rowID = c.name
 		}
+	}
+	if err := db.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM `+t.name+`), EXISTS (SELECT 1 FROM pragma_foreign_key_list(?) WHERE "table" = 'audit')`, t.name).
+		Scan(&t.preset, &t.afterAudit); err != nil {
+		return err
 	}
 	return eachRow(ctx, db, `SELECT l.name, s.rootpage, l.partial FROM pragma_index_list(?) l JOIN sqlite_schema s ON s.name = l.name AND s.type = 'index'
 		WHERE s.rootpage > 0`, []any{t.name}, func(rows *sql.Rows) error {

@@ -150,8 +150,9 @@ func (c *Trees) Rows(tree int, fn func(Row) error) (Damage, error) {
 	damage := Damage{Pages: c.holes[tree]}
 	for _, n := range c.pages[tree] {
 		nd, err := c.d.node(n, true)
-		if err != nil {
-			return damage, err
+		if err != nil { // the disk, too, may refuse a page
+			damage.Pages++
+			continue
 		}
 		damage.Rows += nd.bad
 		for _, cell := range nd.cells {
