@@ -110,8 +110,11 @@ func TestKillingTheWriterAtAnyMomentLosesNothingAndDoublesNothing(t *testing.T) 
 	for round := range rounds {
 		runWriter(t, dir, 1+rand.IntN(400), acknowledged, reserved, &highest)
 
-		s, err := Open(t.Context(), path, Options{})
+		s, err := Open(t.Context(), path, Options{Repair: true})
 		check(t, err)
+		if s.Repaired() != nil {
+			t.Errorf("round %d: a kill is taken for damage: %s", round, s.Repaired().Sentence())
+		}
 		sound(t, s)
 		total := int64(0)
 		for _, file := range []string{"a.spool", "b.spool"} {

@@ -45,6 +45,7 @@ type condition struct {
 	logSize int64
 	marked  bool // it was closed in an orderly way before
 	clean   bool // it is as the last orderly close left it
+	live    bool // another process may be writing
 	altered bool // it was closed in an orderly way, and changed since by something else than this program
 }
 

@@ -10,6 +10,7 @@ import (
 	"io/fs"
 	"os"
 	"strconv"
+	"time"
 
 	"github.com/caro-mesh/caro-node/policy/audit"
 	"github.com/caro-mesh/caro-node/protocol"
@@ -57,9 +58,11 @@ func (s *Store) examine(ctx context.Context, c condition) (reason string, err er
 	if err != nil {
 		return "", err
 	}
-	log, err := pages.ReadLog(s.path, pageSize)
-	if err != nil {
-		return "", err
+	var log pages.LogState
+	if !c.live {
+		if log, err = pages.ReadLog(s.path, pageSize); err != nil {
+			return "", err
+		}
 	}
 	if log.Torn {
 		s.notices = append(s.notices, "the last entry of the database's log was not finished: the process or the machine stopped while it was written")
@@ -153,6 +156,36 @@ func looksOurs(path string) (bool, error) {
 	ours := bytes.Contains(head, []byte("TABLE durable_point")) || bytes.Contains(head, []byte("TABLE audit_head")) ||
 		n < minDatabase && bytes.HasPrefix(head, []byte("SQLite format 3"))
 	return ours, errors.Join(err, f.Close())
+}
+
+// Examine returns what is wrong with the database at path, empty when nothing is, after reading all of it. It changes
+// nothing. Live tells that another process may be writing, so that the log is left out. The errors are those of [Open].
+func Examine(ctx context.Context, path string, live bool) (reason string, notices []string, err error) {
+	s, err := newStore(path, Options{})
+	if err != nil {
+		return "", nil, err
+	}
+	c, err := conditionOf(s.path)
+	if err != nil {
+		return "", nil, err
+	}
+	c.altered, c.live = true, live // it is read in full
+	reason, err = s.examine(ctx, c)
+	return reason, s.notices, err
+}
+
+// Rebuild puts a new database with everything that can be read of the one at path in its place, whether it is damaged or
+// not, and returns what it saved. The caller has made sure that no other process uses the database.
+func Rebuild(ctx context.Context, path, reason string, now func() time.Time) (*Repair, error) {
+	s, err := newStore(path, Options{Now: now})
+	if err != nil {
+		return nil, err
+	}
+	if err := finishExchange(s.path); err != nil {
+		return nil, wrap("repair the database", err)
+	}
+	r, err := s.rebuild(ctx, reason)
+	return r, wrap("repair the database", err)
 }
 
 // mendSchema repairs a database whose version says something else than its tables, and opens it again.

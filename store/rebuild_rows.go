@@ -294,7 +294,7 @@ func (sv *salvager) copyAudit(ctx context.Context) (gap map[string]string, err e
 	t := &sv.tables[slices.IndexFunc(sv.tables, func(t table) bool { return t.name == "audit" })]
 	sv.count(part, t, refused, damage)
 	part.Lost = max(int64(highest), part.Saved+part.Lost) - found
-	if head == highest && head > 0 {
+	if head == highest && head > 0 && sv.from.Log().Damaged == 0 {
 		part.Uncounted = false // the sequence itself counts
 	}
 	if highest == last && fault == "" {

@@ -73,7 +73,9 @@ func (sv *salvager) count(part *SavedPart, t *table, refused int64, damage pages
 		counted = counted || d == pages.Damage{}
 	}
 	part.Lost = max(part.Lost, expected-part.Saved)
-	part.Uncounted = part.Uncounted || !counted && damage.Pages > 0
+	// Which page a damaged frame of the log was for cannot be told. With one, either a table or its index is older than it was.
+	stale := sv.from.Log().Damaged
+	part.Uncounted = part.Uncounted || !counted && (damage.Pages > 0 || stale > 0) || stale > 1
 }
 
 // salvageBatch is how many rows one transaction takes.

@@ -91,7 +91,7 @@ First steps:
 	root.AddCommand(
 		c.runCommand(), c.initCommand(), c.statusCommand(), c.idCommand(), c.shellCommand(), c.observeCommand(),
 		c.checkCommand(), c.importCommand(), c.historyCommand(), c.deleteCommand(), c.pauseCommand(), c.resumeCommand(), c.summaryCommand(), c.peersCommand(), c.trustCommand(), c.policyCommand(),
-		c.queryCommand(), c.auditCommand(), c.keyCommand(), c.dashboardCommand(), c.versionCommand(), exitCodesTopic(),
+		c.queryCommand(), c.auditCommand(), c.keyCommand(), c.databaseCommand(), c.dashboardCommand(), c.versionCommand(), exitCodesTopic(),
 	)
 	return root
 }
