@@ -80,11 +80,20 @@ type Spool struct {
 type Database struct {
 	Path          string  `json:"path"`
 	SizeBytes     int64   `json:"size_bytes"`
+	FreeBytes     int64   `json:"free_bytes" doc:"part of size_bytes that removed rows have left, and that is used again"`
 	WALBytes      int64   `json:"wal_bytes" doc:"size of the write-ahead log beside it"`
 	SchemaVersion int     `json:"schema_version" doc:"version of the database's own schema, not of this document"`
 	Summaries     int64   `json:"summaries" doc:"own and received"`
 	AuditEntries  int64   `json:"audit_entries"`
+	Growth        *Growth `json:"growth,omitempty" doc:"absent in the first day"`
 	Repair        *Repair `json:"repair,omitempty" doc:"the last repair; absent when there was none, or when the file that was there before is gone"`
+}
+
+// Growth is how the database has changed over some days.
+type Growth struct {
+	Bytes  int64 `json:"bytes" doc:"without unused space; below 0 when it has shrunk"`
+	Events int64 `json:"events"`
+	Days   int   `json:"days" doc:"1 to 7"`
 }
 
 // Memory tells what the process uses now.

@@ -67,7 +67,7 @@ func (c *cli) printStatus(s v1.Status) error {
 	lines = append(lines, [][2]string{
 		{"policy", policyText(s.Policy, time.Now())},
 		{"spool", fmt.Sprintf("%d files with %s waiting, %d torn, %d ignored", s.Spool.PendingFiles, bytesText(s.Spool.PendingBytes), s.Spool.Torn, s.Spool.Ignored)},
-		{"database", fmt.Sprintf("%s (%s, log %s), %d summaries, %d audit entries", s.Database.Path, bytesText(s.Database.SizeBytes), bytesText(s.Database.WALBytes), s.Database.Summaries, s.Database.AuditEntries)},
+		{"database", databaseText(s.Database)},
 		{"memory", fmt.Sprintf("%s resident", bytesText(int64(s.Memory.RSSBytes)))},
 		{"mesh", strings.Join(s.Listen, " ")},
 		{"api", strings.TrimSpace(s.API.Socket + " " + s.API.Listen)},
@@ -90,6 +90,22 @@ func policyText(p v1.PolicyState, now time.Time) string {
 		source = "the defaults"
 	}
 	return fmt.Sprintf("%s, read %s, %s kept", source, ago(p.LoadedAt, now), counted(p.Tests, "test", "tests"))
+}
+
+// databaseText tells the size of the database, how it grows, and what is in it besides commands.
+func databaseText(d v1.Database) string {
+	size := bytesText(d.SizeBytes)
+	if d.FreeBytes > d.SizeBytes/10 {
+		size += fmt.Sprintf(", %s of it unused", bytesText(d.FreeBytes))
+	}
+	if g := d.Growth; g != nil {
+		change, bytes := "grew", g.Bytes
+		if bytes < 0 {
+			change, bytes = "shrank", -bytes
+		}
+		size += fmt.Sprintf(", %s by %s in %s", change, bytesText(bytes), counted(g.Days, "day", "days"))
+	}
+	return fmt.Sprintf("%s (%s, log %s), %d summaries, %d audit entries", d.Path, size, bytesText(d.WALBytes), d.Summaries, d.AuditEntries)
 }
 
 // refusedText says what others were refused; empty when it was nothing.

@@ -50,6 +50,10 @@ func (b *backend) Status(ctx context.Context) (v1.Status, error) {
 	if err != nil {
 		return v1.Status{}, err
 	}
+	growth, err := b.growth(ctx)
+	if err != nil {
+		return v1.Status{}, err
+	}
 	repair, err := b.repair(ctx)
 	if err != nil {
 		return v1.Status{}, err
@@ -58,8 +62,8 @@ func (b *backend) Status(ctx context.Context) (v1.Status, error) {
 		NodeID: id.NodeID, Fingerprint: id.Fingerprint, DisplayName: id.DisplayName, Version: b.d.c.Version,
 		StartedAt: b.d.mesh().Started(), UptimeSeconds: int64(now.Sub(b.d.mesh().Started()).Seconds()),
 		Events: sizes.Events, Events24h: last24h, Peers: countPeers(peers), Refused: b.refused(), Spool: b.spool(),
-		Database: v1.Database{Path: b.d.db.Path(), SizeBytes: sizes.DatabaseBytes, WALBytes: sizes.WALBytes, SchemaVersion: sizes.SchemaVersion,
-			Summaries: sizes.Summaries, AuditEntries: sizes.AuditEntries, Repair: repair},
+		Database: v1.Database{Path: b.d.db.Path(), SizeBytes: sizes.DatabaseBytes, FreeBytes: sizes.FreeBytes, WALBytes: sizes.WALBytes, SchemaVersion: sizes.SchemaVersion,
+			Summaries: sizes.Summaries, AuditEntries: sizes.AuditEntries, Growth: growth, Repair: repair},
 		Memory: memory(), Listen: b.d.mesh().Addresses(), API: b.d.server.Endpoints(), Policy: b.d.rules.state(),
 	}
 	s.Health, s.HealthReasons = b.health(ctx, s)

@@ -52,3 +52,13 @@ func (b *backend) damage(r *v1.Repair) []string {
 	}
 	return reasons
 }
+
+// growth tells how the database has grown, nil in its first day.
+func (b *backend) growth(ctx context.Context) (*v1.Growth, error) {
+	g, err := b.d.db.Growth(ctx)
+	if err != nil || g == nil {
+		return nil, err
+	}
+	out := v1.Growth(*g)
+	return &out, nil
+}

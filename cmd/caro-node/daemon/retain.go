@@ -63,5 +63,12 @@ func expire(ctx context.Context, db *store.Store, key protocol.Signer, s config.
 	if events+received+own+records > 0 {
 		logger.Info("removed what is older than the configuration allows", "events", events, "summaries", received+own, "audit_records", records)
 	}
-	return nil
+	freed, err := db.Shrink(ctx)
+	if err != nil {
+		return err
+	}
+	if freed > 0 {
+		logger.Info("gave unused space of the database back", "bytes", freed)
+	}
+	return db.NoteSize(ctx)
 }
