@@ -4,7 +4,9 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"os"
 	"path/filepath"
+	"runtime/debug"
 	"slices"
 	"testing"
 	"time"
@@ -128,6 +130,55 @@ func filled(b *testing.B) *Store {
 	check(b, err)
 	b.Logf("1,000,000 events generated and stored in %.1f s, %d bytes per event", time.Since(start).Seconds(), z.DatabaseBytes/million)
 	return s
+}
+
+// BenchmarkImportMillion stores 1,000,000 events in transactions of 1,000, in turns with the floor, and looks at the memory
+// of the process after each tenth: what was once needed must do for all the rest.
+func BenchmarkImportMillion(b *testing.B) {
+	for b.Loop() {
+		s := open(b, Options{})
+		conn, st := bareTable(b)
+		g := newGenerator(4, benchStart, 30*24*time.Hour/million)
+		var ours, floor time.Duration
+		var memory []float64
+		for i := range million / 1000 {
+			events := g.batch(1000)
+			start := time.Now()
+			check(b, s.Append(b.Context(), events))
+			ours += time.Since(start)
+			start = time.Now()
+			bareInsert(b, conn, st, events)
+			floor += time.Since(start)
+			if (i+1)%(million/10_000) == 0 {
+				memory = append(memory, residentMiB(b))
+			}
+		}
+		z, err := s.Sizes(b.Context())
+		check(b, err)
+		var pages, size int64
+		check(b, conn.QueryRowContext(b.Context(), `SELECT page_count, page_size FROM pragma_page_count, pragma_page_size`).Scan(&pages, &size))
+		b.ReportMetric(million/ours.Seconds(), "events/s(goal:20000)")
+		b.ReportMetric(million/floor.Seconds(), "floor-events/s")
+		b.ReportMetric(float64(z.DatabaseBytes)/million, "bytes/event")
+		b.ReportMetric(float64(pages*size)/million, "floor-bytes/event")
+		b.ReportMetric(memory[0], "MiB-at-100000")
+		b.ReportMetric(memory[4], "MiB-at-500000")
+		b.ReportMetric(memory[9], "MiB-at-1000000")
+	}
+}
+
+// residentMiB is what the process has in memory, after what is unused was given back.
+func residentMiB(b *testing.B) float64 {
+	b.Helper()
+	debug.FreeOSMemory()
+	text, err := os.ReadFile("/proc/self/statm")
+	if err != nil {
+		b.Skipf("this system does not tell the memory of a process: %v", err)
+	}
+	var all, resident float64
+	_, err = fmt.Sscan(string(text), &all, &resident)
+	check(b, err)
+	return resident * float64(os.Getpagesize()) / (1 << 20)
 }
 
 // BenchmarkMillion reads a store of 1,000,000 events.

@@ -31,7 +31,7 @@ func main() {
 	peers := flag.Int("peers", 10, "nodes that are asked")
 	history := flag.Int("history", 100_000, "lines of the history file that is imported")
 	million := flag.Bool("million", false, "also search a node with 1,000,000 commands, which takes a minute to set up")
-	only := flag.String("only", "", "only this part: guard, import, search, hook, idle, query or attack")
+	only := flag.String("only", "", "only this part: guard, database, import, search, hook, idle, query or attack")
 	commands := flag.Int("commands", 1000, "commands that are typed in each shell to measure its hook")
 	under := flag.Duration("under-attack", 10*time.Second, "how long each attack lasts; 0 leaves attacks out")
 	attack := flag.String("attack", "", "be an attacker: the attack of this name (see attack.go), with the arguments key file and target")
@@ -86,7 +86,7 @@ func (b *bench) run(ctx context.Context, only string) (err error) {
 		name string
 		run  func(context.Context) error
 	}{
-		{"guard", b.guard}, {"import", b.imports}, {"search", b.searches},
+		{"guard", b.guard}, {"database", b.database}, {"import", b.imports}, {"search", b.searches},
 		{"hook", func(ctx context.Context) error { return benchHook(ctx, b.dir, b.commands) }},
 		{"idle", func(ctx context.Context) error { return benchIdle(ctx, b.bin, b.dir, b.events, b.idle, b.runs) }},
 		{"query", func(ctx context.Context) error { return benchQuery(ctx, b.bin, b.dir, b.runs, b.peers, b.idle) }},
@@ -101,7 +101,7 @@ func (b *bench) run(ctx context.Context, only string) (err error) {
 		}
 	}
 	if !known {
-		return fmt.Errorf("there is no part %q (guard, import, search, hook, idle, query or attack)", only)
+		return fmt.Errorf("there is no part %q (guard, database, import, search, hook, idle, query or attack)", only)
 	}
 	return nil
 }
