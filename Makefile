@@ -14,7 +14,7 @@ PAGE    := api/dashboard
 SOURCES := $(shell git ls-files -co --exclude-standard '*.go' '*.sql' '*.sh' '*.bash' '*.zsh' '*.fish' '*.tmpl' 2>/dev/null) go.mod go.sum
 PAGE_SOURCES := $(shell find $(PAGE) -path '*/node_modules' -prune -o -path '*/dist' -prune -o -type f -print 2>/dev/null)
 
-.PHONY: help build dashboard run demo lab test check fmt lint unit page-test bench scale score clean
+.PHONY: help build dashboard run demo lab test check fmt lint unit page-test bench scale damage score clean
 
 help: ## list the targets
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -81,6 +81,9 @@ bench: $(BIN) ## figures of docs/performance.md
 
 scale: ## 100, 300 and 1,000 hosts in one process: figures of docs/performance.md
 	go run ./scripts/scale
+
+damage: ## flip, cut and overwrite database files 2,000 times: each opens, and what it lost is told
+	CARO_TEST_DAMAGE_ROUNDS=2000 go test -count=1 -v -timeout 60m -run NeverSilentlyReturnsLess ./store
 
 score: ## precision and recall of the risk rules
 	go run ./scripts/score

@@ -192,7 +192,7 @@ func (w told) covers(name string, missing int) bool {
 func TestADamagedDatabaseAlwaysOpensAndNeverSilentlyReturnsLess(t *testing.T) {
 	rounds, seed := 240, rand.Uint64()
 	if raceDetector || testing.Short() {
-		rounds = 80
+		rounds = 40
 	}
 	if v := os.Getenv(damageRoundsVariable); v != "" {
 		var err error

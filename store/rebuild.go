@@ -49,7 +49,8 @@ type salvager struct {
 
 // readVersion finds out which version the damaged database has. What a newer program wrote is not touched.
 func (sv *salvager) readVersion() error {
-	sv.objects = sv.from.Schema()
+	whole := false
+	sv.objects, whole = sv.from.Schema()
 	var v schemaVersion
 	seen := make(map[int64]bool)
 	if i := slices.IndexFunc(sv.objects, func(o pages.Object) bool { return o.Name == "goose_db_version" }); i >= 0 {
@@ -74,10 +75,10 @@ func (sv *salvager) readVersion() error {
 		tables[o.Name] = true
 	}
 	sv.version = versionOf(tables)
-	if slices.Contains(schemaVersions, v.last) {
+	switch {
+	case slices.Contains(schemaVersions, v.last):
 		sv.version = max(sv.version, v.last)
-	}
-	if sv.version == 0 { // not even the names of tables are left
+	case !whole || sv.version == 0: // not even the names of all tables are left
 		sv.version = latestVersion
 	}
 	return nil

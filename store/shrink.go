@@ -12,7 +12,7 @@ const (
 	// shrinkBatch is how many pages one transaction gives back, so that writers do not wait long: a megabyte.
 	shrinkBatch = 256
 	// Free pages are left alone below shrinkFrom bytes and below an eighth of the file: what is stored next needs them.
-	shrinkFrom  = 4 << 20
+	shrinkFrom  = 1 << 20
 	shrinkShare = 8
 )
 

@@ -190,12 +190,11 @@ type Object struct {
 	Root              uint32
 }
 
-// Schema returns the tables and indexes that the file says it has. A file whose first page is damaged may return none, or
-// lack some.
-func (d *File) Schema() []Object {
-	var list []Object
+// Schema returns the tables and indexes that the file says it has, and whether that is all of it: where the first pages are
+// damaged, some are missing.
+func (d *File) Schema() (list []Object, whole bool) {
 	c := d.Claim([]Tree{{Root: 1}})
-	_, err := c.Rows(0, func(r Row) error {
+	damage, err := c.Rows(0, func(r Row) error {
 		if len(r.Values) < 4 {
 			return nil
 		}
@@ -208,8 +207,5 @@ func (d *File) Schema() []Object {
 		}
 		return nil
 	})
-	if err != nil {
-		return nil
-	}
-	return list
+	return list, err == nil && damage == Damage{} && len(list) > 0
 }

@@ -98,13 +98,14 @@ func read(t *testing.T, path string) (a, w []string, entries int64, damage []pag
 	f, err := pages.Open(path, pageSize)
 	check(t, err)
 	defer func() { check(t, f.Close()) }()
+	objects, _ := f.Schema()
 	var trees []pages.Tree
 	for _, name := range []string{"a", "w", "a_t"} {
-		i := slices.IndexFunc(f.Schema(), func(o pages.Object) bool { return o.Name == name })
+		i := slices.IndexFunc(objects, func(o pages.Object) bool { return o.Name == name })
 		if i < 0 {
-			t.Fatalf("the schema lacks %s: %v", name, f.Schema())
+			t.Fatalf("the schema lacks %s: %v", name, objects)
 		}
-		trees = append(trees, pages.Tree{Root: f.Schema()[i].Root, Index: name != "a"})
+		trees = append(trees, pages.Tree{Root: objects[i].Root, Index: name != "a"})
 	}
 	c := f.Claim(trees)
 	d, err := c.Rows(0, func(r pages.Row) error {
