@@ -175,23 +175,22 @@ func scatter(key int64) uint64 {
 	return x ^ x>>31
 }
 
-// auditFault returns the first fault of the log, empty when there is none, and whether it is a record that cannot even be
-// read. A record that can be read and is not what it was is no damage of the file that a repair could mend: somebody has
-// changed it, and the log is to say so.
-func auditFault(ctx context.Context, r *sql.Tx) (reason string, unreadable bool, err error) {
-	head, err := auditHead(ctx, r)
-	if err != nil {
-		return "", false, err
-	}
-	v, err := audit.Verify(ctx, func(yield func(audit.Record, error) bool) {
-		for rec, err := range allAudit(ctx, r) {
-			unreadable = unreadable || errors.Is(err, audit.ErrUnreadable)
-			if !yield(rec, err) {
-				return
-			}
+// unreadableRecord returns what is wrong with the first audit record that cannot even be read. One that can be read and is
+// not what it was is no damage that a repair could mend: somebody has changed it, and the log is to say so.
+func unreadableRecord(ctx context.Context, r *sql.Tx) (reason string, err error) {
+	err = eachRow(ctx, r, selectAudit+` ORDER BY sequence`, nil, func(rows *sql.Rows) error {
+		if _, err := scanAudit(rows); errors.Is(err, audit.ErrUnreadable) {
+			reason = err.Error()
+			return errEnough
+		} else if err != nil {
+			return err
 		}
-	}, head...)
-	return v.Reason, unreadable, err
+		return nil
+	})
+	if errors.Is(err, errEnough) {
+		err = nil
+	}
+	return reason, err
 }
 
 // checkSigned opens what other nodes or this one have signed.

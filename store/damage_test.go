@@ -100,7 +100,7 @@ func (c *damageCase) addOthers(t *testing.T, s *Store) {
 	mine, wire := summary(t, newKey(1), at, protocol.Hourly, 5)
 	check(t, s.SaveSummary(t.Context(), mine, wire, generated))
 	theirs, wire := summary(t, newKey(n+10), at, protocol.Hourly, 5)
-	_, err := s.SaveReceivedSummary(t.Context(), theirs, wire, shared)
+	_, err := s.SaveReceivedSummary(t.Context(), Arrival{Summary: theirs, Wire: wire}, shared)
 	check(t, err)
 	check(t, s.MarkPushed(t.Context(), mine.ID, nodeID(7), shared))
 	check(t, s.SavePeer(t.Context(), Peer{ID: nodeID(n), DisplayName: "peer", Addrs: []string{"/ip4/10.0.0.1/tcp/9238"}, Source: "manual", FirstSeen: at}))

@@ -35,7 +35,7 @@ func fillFixture(t *testing.T, path string) {
 	mine, wire := summary(t, newKey(1), noon, protocol.Hourly, 5)
 	check(t, s.SaveSummary(t.Context(), mine, wire, generated))
 	theirs, wire := summary(t, newKey(2), noon, protocol.Daily, 7)
-	_, err = s.SaveReceivedSummary(t.Context(), theirs, wire, shared)
+	_, err = s.SaveReceivedSummary(t.Context(), Arrival{Summary: theirs, Wire: wire}, shared)
 	check(t, err)
 	check(t, s.MarkPushed(t.Context(), mine.ID, nodeID(3), shared))
 	check(t, s.SavePeer(t.Context(), Peer{ID: nodeID(3), DisplayName: "bob", Addrs: []string{"/ip4/10.0.0.5/tcp/9238"}, Source: "manual", FirstSeen: noon}))

@@ -129,16 +129,21 @@ func (s *Store) examineContent(ctx context.Context, full bool) (reason string, e
 	if !full {
 		return "", nil
 	}
-	fault, unreadable, err := auditFault(ctx, r)
-	switch {
-	case err != nil:
-		return "", s.explain("look at the audit log", err)
-	case unreadable:
-		return fault, nil
-	case fault != "":
-		s.notices = append(s.notices, "the audit log is not what it was: "+fault+`; see "caro-node audit verify"`)
+	s.verify = true
+	fault, err := unreadableRecord(ctx, r)
+	return fault, s.explain("look at the audit log", err)
+}
+
+// noteAuditFault looks at the audit log of a file that was read in full.
+func (s *Store) noteAuditFault(ctx context.Context) error {
+	if !s.verify || s.repaired != nil {
+		return nil
 	}
-	return "", nil
+	v, err := s.VerifyAudit(ctx)
+	if err == nil && !v.OK {
+		s.notices = append(s.notices, "the audit log is not what it was: "+v.Reason+`; see "caro-node audit verify"`)
+	}
+	return err
 }
 
 // looksOurs reports whether a file that SQLite may not be able to read was a database of this program.
@@ -170,8 +175,12 @@ func Examine(ctx context.Context, path string, live bool) (reason string, notice
 		return "", nil, err
 	}
 	c.altered, c.live = true, live // it is read in full
-	reason, err = s.examine(ctx, c)
-	return reason, s.notices, err
+	if reason, err = s.examine(ctx, c); err != nil || reason != "" || !s.verify {
+		return reason, s.notices, err
+	}
+	s.readers = openReaders(s.path)
+	err = s.noteAuditFault(ctx)
+	return "", s.notices, errors.Join(err, s.Close())
 }
 
 // Rebuild puts a new database with everything that can be read of the one at path in its place, whether it is damaged or

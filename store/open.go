@@ -41,7 +41,8 @@ type Store struct {
 	suspect  atomic.Pointer[error] // the last damage that was met
 	repaired *Repair
 	notices  []string
-	cut      int // pages that the log lacked when it was opened
+	verify   bool // the file was read in full, and the audit log is to be verified, too
+	cut      int  // pages that the log lacked when it was opened
 }
 
 // Options of [Open]. The zero value is what a node uses.
@@ -145,6 +146,9 @@ func (s *Store) open(ctx context.Context) error {
 	}
 	s.readers = openReaders(s.path)
 	if err := s.plantAuditTree(ctx); err != nil {
+		return err
+	}
+	if err := s.noteAuditFault(ctx); err != nil {
 		return err
 	}
 	return s.noteCut(ctx)

@@ -49,7 +49,7 @@ type salvager struct {
 
 // readVersion finds out which version the damaged database has. What a newer program wrote is not touched.
 func (sv *salvager) readVersion() error {
-	whole := false
+	var whole bool
 	sv.objects, whole = sv.from.Schema()
 	var v schemaVersion
 	seen := make(map[int64]bool)

@@ -4,20 +4,16 @@ import (
 	"context"
 	"database/sql"
 	"encoding/binary"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
-	"time"
 
 	"github.com/google/uuid"
 	"modernc.org/sqlite"
 	sqlite3 "modernc.org/sqlite/lib"
 
 	"github.com/caro-mesh/caro-node/observer/event"
-	"github.com/caro-mesh/caro-node/policy/audit"
 	"github.com/caro-mesh/caro-node/protocol"
 	"github.com/caro-mesh/caro-node/store/pages"
 )
@@ -257,137 +253,4 @@ func (c *columnReader) bytes(i int) []byte {
 	b, ok := c.values[i].([]byte)
 	c.wrong = c.wrong || !ok
 	return b
-}
-
-// copyAudit saves the log up to its first fault. What is intact behind it cannot be part of a chain any more, and is kept
-// apart as evidence. It returns what the audit log has to say about the gap.
-func (sv *salvager) copyAudit(ctx context.Context) (gap map[string]string, err error) {
-	part := sv.report.part(called["audit"])
-	refused, found := int64(0), int64(0)
-	highest := uint64(0)
-	damage, err := sv.inBatches(ctx, sv.tree["audit"], func(t *tx, r pages.Row) error {
-		rec, err := auditRecord(r)
-		if err != nil {
-			refused++
-			return nil //nolint:nilerr // it is counted
-		}
-		highest = max(highest, rec.Sequence)
-		n, err := t.keepOrphan(&rec, sv.report.At)
-		found += n
-		return err
-	})
-	if err != nil {
-		return nil, err
-	}
-	last, fault, err := sv.chain(ctx)
-	if err != nil {
-		return nil, err
-	}
-	head, err := sv.oldHead()
-	if err != nil {
-		return nil, err
-	}
-	highest = max(highest, head)
-	part.Saved = int64(last)
-	orphans := sv.report.part(called["audit_orphan"])
-	orphans.Saved += found - part.Saved
-	t := &sv.tables[slices.IndexFunc(sv.tables, func(t table) bool { return t.name == "audit" })]
-	sv.count(part, t, refused, damage)
-	part.Lost = max(int64(highest), part.Saved+part.Lost) - found
-	if head == highest && head > 0 && sv.from.Log().Damaged == 0 {
-		part.Uncounted = false // the sequence itself counts
-	}
-	if highest == last && fault == "" {
-		return nil, nil
-	}
-	gap = map[string]string{"audit_saved_up_to": strconv.FormatUint(last, 10), "audit_had": strconv.FormatUint(highest, 10),
-		"audit_kept_apart": strconv.FormatInt(orphans.Saved, 10)}
-	if fault != "" {
-		gap["audit_fault"] = fault
-	}
-	return gap, nil
-}
-
-// auditRecord makes a record of a stored row; only one with the hash of its content is believed.
-func auditRecord(r pages.Row) (rec audit.Record, err error) {
-	// sequence, id, timestamp, event_type, peer, details, success, prev_hash, hash
-	if len(r.Values) < 9 || r.ID <= 0 {
-		return rec, errNoSuchRow
-	}
-	c := columnReader{values: r.Values}
-	rec = audit.Record{Sequence: uint64(r.ID), ID: c.text(1), Timestamp: protocol.Timestamp(c.number(2)), Type: protocol.AuditEventType(c.text(3)),
-		Peer: protocol.NodeID(c.text(4)), Success: c.number(6) == 1}
-	details, prev, hash := c.text(5), c.bytes(7), c.bytes(8)
-	if c.wrong || len(prev) != len(rec.PrevHash) || len(hash) != len(rec.Hash) {
-		return rec, errNoSuchRow
-	}
-	copy(rec.PrevHash[:], prev)
-	copy(rec.Hash[:], hash)
-	if err := json.Unmarshal([]byte(details), &rec.Details); err != nil {
-		return rec, err
-	}
-	if h, err := rec.ComputeHash(); err != nil || h != rec.Hash {
-		return rec, errors.Join(audit.ErrAltered, err)
-	}
-	return rec, nil
-}
-
-func (t *tx) keepOrphan(r *audit.Record, at time.Time) (int64, error) {
-	details, err := json.Marshal(r.Details)
-	if err != nil {
-		return 0, err
-	}
-	return t.exec(`INSERT INTO audit_orphan (sequence, id, timestamp, event_type, peer, details, success, prev_hash, hash, apart_at)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`, int64(r.Sequence), r.ID, int64(r.Timestamp), string(r.Type),
-		string(r.Peer), string(details), r.Success, r.PrevHash[:], r.Hash[:], at.UnixNano())
-}
-
-// chain moves records from audit_orphan into the log as long as each follows the one before. It returns the last one's
-// number, and why the next one does not follow, empty when there is no next one.
-func (sv *salvager) chain(ctx context.Context) (last uint64, fault string, err error) {
-	var prev audit.Record
-	for more := true; more; {
-		if err := sv.to.write(ctx, "save the audit log", func(t *tx) error {
-			var batch []audit.Record
-			if err := t.each(`SELECT sequence, id, timestamp, event_type, peer, details, success, prev_hash, hash FROM audit_orphan
-				WHERE sequence > ? AND apart_at = ? ORDER BY sequence LIMIT 1000`, []any{int64(prev.Sequence), sv.report.At.UnixNano()}, func(rows *sql.Rows) error {
-				r, err := scanAudit(rows)
-				batch = append(batch, r)
-				return err
-			}); err != nil {
-				return err
-			}
-			more = len(batch) == salvageBatch
-			for i := range batch {
-				if err := batch[i].Follows(prev); err != nil {
-					more, fault = false, fmt.Sprintf("record %d: %v", batch[i].Sequence, err)
-					return nil
-				}
-				if err := t.storeAudit(&batch[i]); err != nil {
-					return err
-				}
-				if _, err := t.exec(`DELETE FROM audit_orphan WHERE id = ?`, batch[i].ID); err != nil {
-					return err
-				}
-				prev = batch[i]
-			}
-			return nil
-		}); err != nil {
-			return 0, "", err
-		}
-	}
-	return prev.Sequence, fault, nil
-}
-
-// oldHead returns how long the damaged database remembers its log to have been, 0 where it cannot be read.
-func (sv *salvager) oldHead() (n uint64, err error) {
-	_, err = sv.trees.Rows(sv.tree["audit_head"], func(r pages.Row) error {
-		if len(r.Values) == 3 {
-			if v, ok := r.Values[1].(int64); ok && v > 0 && v < 1<<40 {
-				n = uint64(v)
-			}
-		}
-		return nil
-	})
-	return n, err
 }

@@ -14,13 +14,15 @@ import (
 var apart = map[string]bool{
 	"goose_db_version": true, "sqlite_sequence": true, "durable_point": true,
 	"category": true, "folder": true, "session": true, "event": true, "rollup": true, "segment": true, "late": true,
-	"audit": true, "audit_head": true, "sequence": true,
+	"audit": true, "audit_head": true, "audit_tree": true, "audit_checkpoint": true, "audit_cosignature": true, "sequence": true,
 }
 
 // called are the words of reports for the rows of tables; others are called rows of their table.
 var called = map[string]string{
 	"event": "commands", "summary": "summaries", "audit": "audit records", "peer": "peers", "trust_grant": "grants of trust",
-	"push": "acknowledgements of summaries", "commitment": "announced next keys", "succession": "key rotations of peers",
+	"audit_checkpoint": "signed checkpoints", "audit_cosignature": "cosignatures of witnesses", "witnessed": "checkpoints of witnessed nodes",
+	"audit_conflict": "contradictions of witnessed nodes", "size_sample": "noted sizes", "changed_hour": "hours whose counts have changed",
+	"counts_since": "beginnings of counts", "push": "acknowledgements of summaries", "commitment": "announced next keys", "succession": "key rotations of peers",
 	"own_rotation": "own key rotations", "receipt": "receipts of answers", "spool": "positions in spool files", "repair": "reports of repairs", "audit_orphan": "audit records out of order",
 }
 
