@@ -63,6 +63,7 @@ var layers = []layer{
 	{folder: "observer/wordset", owns: "sets of words that are made when they are first asked", may: nil},
 
 	{folder: "policy", owns: "rules and decisions", may: []string{"protocol"}},
+	{folder: "policy/bundle", owns: "the signed policy of an organisation, and what it makes of a user's own", may: []string{"policy", "protocol"}},
 	{folder: "policy/audit", owns: "the gate and the record of what it decided", may: []string{"policy", "protocol"}},
 	{folder: "policy/audit/siem", owns: "audit records in the forms that log collectors read", may: []string{"policy/audit", "protocol"}},
 

@@ -164,7 +164,7 @@ func Subjects(engines ...*Engine) []Subject {
 	out := make([]Subject, 0, len(labels)+len(within)+1)
 	for _, id := range slices.Sorted(maps.Keys(labels)) {
 		out = append(out, Subject{Label: labels[id], Peer: id})
-		if slices.ContainsFunc(engines, func(e *Engine) bool { return !e.Named(id) }) { // there its address decides
+		if slices.ContainsFunc(engines, func(e *Engine) bool { return !e.Named(id) || e.nodes[id].yields || e.heirs[id].yields }) { // there its address decides
 			for _, s := range within {
 				out = append(out, Subject{Label: labels[id] + ", one of the " + s.Label, Peer: id, Addr: s.Addr})
 			}

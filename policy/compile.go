@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net/netip"
@@ -80,6 +81,7 @@ func (c *compiler) compile(grants []Grant, successions []Succession) error {
 	c.nodeRules()
 	c.grants(grants)
 	c.subnetRules()
+	c.ceilings()
 	c.checkSuccessions(successions)
 	if len(c.errs) > 0 {
 		return errors.Join(c.errs...)
@@ -101,6 +103,7 @@ type compiler struct {
 	runTime    nodeVerdicts
 	nets       subnetVerdicts
 	narrowed   map[protocol.NodeID]*limits // by configured entries
+	bounds     map[protocol.NodeID]verdict // by ceilings
 }
 
 // nodeVerdicts and subnetVerdicts hold at most one deny and one grant each; New settles which is in force.
@@ -190,7 +193,7 @@ func (c *compiler) nodeRules() {
 			c.fault("", n.Line, "%s: %w", where, err)
 			continue
 		}
-		v := verdict{rule: Rule{Name: "node " + label(id, n.Name), Source: c.source, Line: n.Line}}
+		v := verdict{rule: Rule{Name: "node " + label(id, n.Name), Source: cmp.Or(n.Source, c.source), Line: n.Line}, yields: n.Yields}
 		if !c.read(&v, where, n.Trust, n.Deny, n.Line) {
 			continue
 		}
@@ -213,12 +216,12 @@ func (c *compiler) subnetRules() {
 	c.nets = subnetVerdicts{deny: map[netip.Prefix]verdict{}, grant: map[netip.Prefix]verdict{}}
 	for i, n := range c.doc.Subnets {
 		where := fmt.Sprintf("[[policy.subnets]] number %d", i+1)
-		p, err := parseSubnet(n.CIDR)
+		p, err := ParseSubnet(n.CIDR)
 		if err != nil {
 			c.fault("", n.Line, "%s: %w", where, err)
 			continue
 		}
-		v := verdict{rule: Rule{Name: "subnet " + p.String(), Source: c.source, Line: n.Line}}
+		v := verdict{rule: Rule{Name: "subnet " + p.String(), Source: cmp.Or(n.Source, c.source), Line: n.Line}}
 		if !c.read(&v, where, n.Trust, n.Deny, n.Line) {
 			continue
 		}
@@ -254,8 +257,8 @@ func (c *compiler) read(v *verdict, where, trust string, deny bool, line int) bo
 	return true
 }
 
-// parseSubnet reads a prefix; one of IPv4 addresses written as IPv6 becomes IPv4, as addresses do.
-func parseSubnet(cidr string) (netip.Prefix, error) {
+// ParseSubnet reads a prefix such as 10.0.1.0/24, without bits below its length; one of IPv4 addresses written as IPv6 becomes IPv4, as addresses do.
+func ParseSubnet(cidr string) (netip.Prefix, error) {
 	p, err := netip.ParsePrefix(cidr)
 	if err != nil {
 		return netip.Prefix{}, fmt.Errorf("cidr %q is not a subnet such as 10.0.1.0/24 or fd00:1::/64", cidr)
@@ -328,7 +331,7 @@ func (c *compiler) settle() {
 	for _, layer := range []map[protocol.NodeID]verdict{c.configured.grant, c.runTime.grant, c.runTime.deny, c.configured.deny} {
 		for id, v := range layer {
 			v.limits = c.narrowed[id]
-			e.nodes[id] = v
+			e.nodes[id] = c.bounded(id, v)
 		}
 	}
 	for _, layer := range []map[netip.Prefix]verdict{c.nets.grant, c.nets.deny} {

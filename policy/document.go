@@ -35,6 +35,8 @@ type Document struct {
 	Nodes          []NodeRule   `toml:"nodes"`
 	Subnets        []SubnetRule `toml:"subnets"`
 	Tests          []Test       `toml:"tests"`
+	// Ceilings bound what single nodes get, whoever grants it: an organisation's word about its supervisors.
+	Ceilings []Ceiling `toml:"-"`
 
 	// Source names the file that the rules stand in; empty means "config.toml".
 	Source string `toml:"-"`
@@ -61,7 +63,10 @@ type NodeRule struct {
 	MaxHistoryDays int      `toml:"max_history_days"`
 	QueriesPerHour int      `toml:"queries_per_hour"`
 
-	Line int `toml:"-"` // of the entry's header, 0 when unknown
+	Line   int    `toml:"-"` // of the entry's header, 0 when unknown
+	Source string `toml:"-"` // where the entry stands, when that is not the document's source
+	// Yields lets the entry of the node's subnet take away: its deny wins, and so do its limits.
+	Yields bool `toml:"-"`
 }
 
 // SubnetRule is one [[policy.subnets]] entry: what a node connected from inside CIDR is called, unless a rule names it.
@@ -74,7 +79,8 @@ type SubnetRule struct {
 	MaxHistoryDays int      `toml:"max_history_days"`
 	QueriesPerHour int      `toml:"queries_per_hour"`
 
-	Line int `toml:"-"` // of the entry's header, 0 when unknown
+	Line   int    `toml:"-"` // of the entry's header, 0 when unknown
+	Source string `toml:"-"` // where the entry stands, when that is not the document's source
 }
 
 func (n NodeRule) narrowing() narrowing {

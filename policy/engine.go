@@ -43,6 +43,7 @@ type verdict struct {
 	denied string
 	rule   Rule
 	limits *limits // nil: those of everybody
+	yields bool    // to what the entry of the subnet takes away
 }
 
 // permission is a set of what a trust level lets a peer get.
@@ -164,7 +165,7 @@ func (e *Engine) resolve(peer protocol.NodeID, addr netip.Addr, now time.Time) v
 		return verdict{denied: reasonRotated, rule: end.rule}
 	}
 	if named {
-		return v
+		return e.under(v, addr)
 	}
 	if v, ok := e.subnet(addr); ok {
 		return v

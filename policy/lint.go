@@ -166,7 +166,7 @@ func (l *linter) subnets() {
 	for i, n := range l.doc.Subnets {
 		where := fmt.Sprintf("[[policy.subnets]] number %d", i+1)
 		l.entry(where, n.Line, n.Trust, n.Deny, n.narrowing())
-		p, err := parseSubnet(n.CIDR)
+		p, err := ParseSubnet(n.CIDR)
 		if err != nil {
 			continue // it compiled
 		}

@@ -95,6 +95,9 @@ func (c *compiler) settleSuccessions(list []Succession) {
 			for id := s.Old; id != "" && v.limits == nil; id = byNew[id].Old {
 				v.limits = c.narrowed[id]
 			}
+			for id := s.Old; id != ""; id = byNew[id].Old {
+				v = c.bounded(id, v)
+			}
 			e.nodes[s.New] = v
 		}
 	}
