@@ -128,7 +128,7 @@ func TestWhatCannotBeUsedIsNeitherSignedNorOpened(t *testing.T) {
 		"no expiry":          {strings.Replace(header, "expires = 2027-11-01T00:00:00Z\n", "", 1), "expires is missing"},
 		"an expiry before":   {strings.Replace(header, "2027", "2025", 1), "not after"},
 		"a time of no place": {strings.ReplaceAll(header, "Z\n", "\n"), "with Z or an offset"},
-		"an unknown key":     {header + "max_levle = \"raw\"\n", `line 5 of the bundle: unknown key "max_levle"`},
+		"an unknown key":     {header + "max_lvl = \"raw\"\n", `line 5 of the bundle: unknown key "max_lvl"`},
 		"an unknown level":   {header + "max_level = \"none\"\n", "max_level"},
 		"one contributor":    {header + "min_contributors = 1\n", "min_contributors is 1"},
 		"an unknown kind":    {header + "denied_categories = [\"cooking\"]\n", "denied_categories"},
