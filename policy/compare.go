@@ -22,7 +22,7 @@ type Subject struct {
 // Change is one thing that a subject gains or loses.
 type Change struct {
 	Subject Subject
-	// Right names it: connect, summaries, query:<type>, max_history_days, queries_per_hour; for everybody also
+	// Right names it: connect, summaries, witness (checkpoints of the audit log), query:<type>, max_history_days, queries_per_hour; for everybody also
 	// category:<category>, min_contributors and share_event_count.
 	Right         string
 	Before, After string
@@ -81,7 +81,7 @@ func (e *Engine) rights(s Subject, now time.Time) []right {
 		}
 		return right{name, "no", 0, d.Rule}
 	}
-	out := []right{yesNo("connect", ActionConnect), yesNo("summaries", ActionReceiveSummary)}
+	out := []right{yesNo("connect", ActionConnect), yesNo("summaries", ActionReceiveSummary), yesNo("witness", ActionWitness)}
 	hour := now.Truncate(time.Hour)
 	asks := false
 	for _, q := range protocol.QueryTypes() {

@@ -33,8 +33,8 @@ func TestAComparisonTellsWhoGainsAndWhoLosesWhat(t *testing.T) {
 		want          []string
 	}{
 		{"nothing changes", policy.Document{Nodes: []policy.NodeRule{node("peer")}}, policy.Document{Nodes: []policy.NodeRule{node("peer")}, MaxLevel: "summarized"}, nil},
-		{"a node loses its summaries", policy.Document{Nodes: []policy.NodeRule{node("peer")}}, policy.Document{Nodes: []policy.NodeRule{node("query_from")}},
-			[]string{"- " + fp + " summaries: yes > no (node bob > node bob)"}},
+		{"a node loses its summaries and is no witness any more", policy.Document{Nodes: []policy.NodeRule{node("peer")}}, policy.Document{Nodes: []policy.NodeRule{node("query_from")}},
+			[]string{"- " + fp + " summaries: yes > no (node bob > node bob)", "- " + fp + " witness: yes > no (node bob > node bob)"}},
 		{"a subnet is let in as far as connecting and summaries", policy.Document{}, policy.Document{Subnets: []policy.SubnetRule{{CIDR: "10.0.0.0/8", Trust: "share_to"}}},
 			[]string{"+ nodes in 10.0.0.0/8 connect: no > yes (default_trust > subnet 10.0.0.0/8)", "+ nodes in 10.0.0.0/8 summaries: no > yes (default_trust > subnet 10.0.0.0/8)"}},
 		{"an exception is made in a subnet", policy.Document{Subnets: []policy.SubnetRule{{CIDR: "10.0.0.0/8", Trust: "share_to"}}},
