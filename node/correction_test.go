@@ -97,7 +97,7 @@ func recentEvent(t *rapid.T, now time.Time) event.Event {
 func TestSummariesFollowWhateverHappensAndReceiversFollowThem(t *testing.T) {
 	m := newHistorians(t)
 	peer := newKey(t)
-	checkQuarter(t, func(t *rapid.T) {
+	checkFew(t, func(t *rapid.T) {
 		ctx := context.Background()
 		now := time.Date(2026, 3, 30, 10, 17, 0, 0, time.UTC) // a Monday, the day after the clocks went forward
 		clock := func() time.Time { return now }

@@ -44,7 +44,10 @@ func (p *publisher) generate(ctx context.Context) (time.Duration, error) {
 	touched := touchedBy(changed)
 	var errs []error
 	for _, period := range endedPeriods(now) {
-		if _, exists := made[period]; exists || moving && len(touched[period]) > 0 {
+		_, exists := made[period]
+		// What was looked at had no commands, and has some only if one of its hours has changed since.
+		known := period.End <= p.looked.End && len(touched[period]) == 0
+		if exists || known || moving && len(touched[period]) > 0 {
 			continue
 		}
 		if err := p.generateOne(ctx, period); err != nil {
@@ -54,14 +57,14 @@ func (p *publisher) generate(ctx context.Context) (time.Duration, error) {
 			return publishEvery, ctx.Err()
 		}
 	}
-	if len(errs) == 0 {
-		p.looked = ended
+	if len(errs) > 0 {
+		return publishEvery, errors.Join(errs...)
 	}
+	p.looked = ended
 	if moving {
-		return p.quiet, errors.Join(errs...)
+		return p.quiet, nil
 	}
-	errs = append(errs, p.correctAll(ctx, changed, touched, made))
-	return publishEvery, errors.Join(errs...)
+	return publishEvery, p.correctAll(ctx, changed, touched, made)
 }
 
 // awaitBacklog waits until what was reported before the periods ended is stored.
