@@ -401,6 +401,7 @@ func (n *Node) trusts(id protocol.NodeID) bool {
 // refused notes what a peer was refused.
 func (n *Node) refused(r exchange.Refusal) {
 	if r.CutOff {
+		n.door.Bar(r.Peer)
 		n.registry.SaidGoodbye(r.Peer, cutOffHere)
 	}
 	n.clerk.refused(r)

@@ -24,7 +24,7 @@ import (
 const endedHere = "this node ended the connection"
 
 // cutOffHere stands in the record of a connection that ended because of what the peer sent.
-const cutOffHere = "this node cut it off: too much of what it sent was refused"
+const cutOffHere = "this node cut it off for a minute: too much of what it sent was refused"
 
 // compile builds the policy in force from the configured document and what was granted at run time.
 func (n *Node) compile(ctx context.Context) (*policy.Engine, error) {

@@ -29,6 +29,10 @@ const (
 	knockInterval   = 10 * time.Second // per node
 )
 
+// barTime is how long a node that was cut off for what it sent stays outside. Whoever comes back at once costs a handshake,
+// a Hello and records each time, which is more than what it was cut off for.
+const barTime = time.Minute
+
 // Knock is a node that was not let in.
 type Knock struct {
 	ID   protocol.NodeID
@@ -60,12 +64,33 @@ type Gate struct {
 	last   map[protocol.NodeID]time.Time // when a node last used the budget; younger than knockInterval
 	// expected are keys that the node may dial although nobody has decided about them, each at one address.
 	expected map[protocol.NodeID]ma.Multiaddr
+	barred   map[protocol.NodeID]time.Time // until when
 	refused  uint64
 }
 
 // NewGate returns a gate.
 func NewGate(c GateConfig) *Gate {
-	return &Gate{c: c, budget: rate.NewLimiter(knocksPerSecond, knocksAtOnce), last: make(map[protocol.NodeID]time.Time), expected: make(map[protocol.NodeID]ma.Multiaddr)}
+	return &Gate{c: c, budget: rate.NewLimiter(knocksPerSecond, knocksAtOnce), last: make(map[protocol.NodeID]time.Time), expected: make(map[protocol.NodeID]ma.Multiaddr),
+		barred: make(map[protocol.NodeID]time.Time)}
+}
+
+// Bar keeps a node outside for a minute, whoever dials.
+func (g *Gate) Bar(id protocol.NodeID) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	now := time.Now()
+	for other, until := range g.barred {
+		if !now.Before(until) {
+			delete(g.barred, other)
+		}
+	}
+	g.barred[id] = now.Add(barTime)
+}
+
+func (g *Gate) isBarred(id protocol.NodeID) bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return time.Now().Before(g.barred[id])
 }
 
 // Expect lets the node dial one key at one address, although nobody has decided about it, until over is called: a target's
@@ -101,6 +126,9 @@ func (g *Gate) InterceptPeerDial(p peer.ID) bool {
 	if err != nil {
 		return false
 	}
+	if g.isBarred(id) {
+		return false
+	}
 	d := g.decide(id, netip.Addr{})
 	return d.Allowed || undecided(d)
 }
@@ -128,6 +156,9 @@ func (g *Gate) InterceptAccept(network.ConnMultiaddrs) bool { return true }
 func (g *Gate) InterceptSecured(dir network.Direction, p peer.ID, c network.ConnMultiaddrs) bool {
 	id, err := protocol.NodeIDFromPeerID(p)
 	if err != nil {
+		return g.refuse()
+	}
+	if g.isBarred(id) {
 		return g.refuse()
 	}
 	addr := ipOf(c.RemoteMultiaddr())

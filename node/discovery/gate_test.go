@@ -42,6 +42,33 @@ func TestTrustedNodesPassAsOftenAsTheyLike(t *testing.T) {
 	}
 }
 
+func TestANodeThatWasCutOffStaysOutsideForAMinute(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		id, pid := someone(t)
+		other, otherPid := someone(t)
+		d := newDoor(trusting(id, other))
+		d.Bar(id)
+		for _, c := range []struct {
+			after time.Duration
+			in    bool
+		}{{0, false}, {barTime - time.Second, false}, {time.Second, true}} {
+			time.Sleep(c.after) //nolint:forbidigo // the bubble's clock, which jumps
+			if got := d.InterceptSecured(network.DirInbound, pid, office); got != c.in {
+				t.Errorf("after %s more: let in %v", c.after, got)
+			}
+			if got := d.InterceptPeerDial(pid); got != c.in {
+				t.Errorf("after %s more: dialled %v", c.after, got)
+			}
+			if !d.InterceptSecured(network.DirInbound, otherPid, office) {
+				t.Error("the other stays outside, too")
+			}
+		}
+		if len(d.knocks) != 0 {
+			t.Errorf("it is taken for a stranger: %v", d.knocks)
+		}
+	})
+}
+
 func TestAnUnknownNodeIsToldWhyOnceInTenSeconds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		id, pid := someone(t)

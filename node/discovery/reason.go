@@ -72,7 +72,7 @@ func cause(err error) string {
 	case errors.Is(err, syscall.EHOSTUNREACH), errors.Is(err, syscall.ENETUNREACH):
 		return "the machine cannot be reached"
 	case errors.Is(err, swarm.ErrGaterDisallowedConnection):
-		return "not trusted here at this address"
+		return "not trusted here at this address, or cut off within the last minute"
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, os.ErrDeadlineExceeded):
 		return "no answer in time"
 	case cut(err):

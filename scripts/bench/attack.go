@@ -23,22 +23,23 @@ import (
 	"github.com/caro-mesh/caro-node/scripts/nodeproc"
 )
 
-// attacks by name; those of a peer that the node trusts have the right key.
+// attacks by name, and whether it takes a peer that the node trusts.
 var attacks = []struct {
 	name, what string
+	trusted    bool
 	run        func(context.Context, *hostile.Peer, hostile.Target) string
 }{
-	{"knock", "1,000 connections a second from an untrusted key", func(ctx context.Context, p *hostile.Peer, t hostile.Target) string {
+	{"knock", "1,000 connections a second from an untrusted key", false, func(ctx context.Context, p *hostile.Peer, t hostile.Target) string {
 		k := p.Knock(ctx, t, 1000)
 		return fmt.Sprintf("%d tried, %d got as far as TLS, %d skipped", k.Tried, k.Let, k.Skipped)
 	}},
-	{"park", "300 silent and dripping connections", func(ctx context.Context, _ *hostile.Peer, t hostile.Target) string {
+	{"park", "300 silent and dripping connections", false, func(ctx context.Context, _ *hostile.Peer, t hostile.Target) string {
 		opened, closed := hostile.Park(ctx, t, 300)
 		return fmt.Sprintf("%d opened, %d closed by the node", opened, closed)
 	}},
-	{"drip", "a trusted peer's dripping streams", uses((*hostile.Peer).Drip)},
-	{"giants", "a trusted peer's giant and nested messages", uses((*hostile.Peer).Giants)},
-	{"nonces", "a trusted peer's pings without pause", uses((*hostile.Peer).Nonces)},
+	{"drip", "a trusted peer's dripping streams", true, uses((*hostile.Peer).Drip)},
+	{"giants", "a trusted peer's giant and nested messages", true, uses((*hostile.Peer).Giants)},
+	{"nonces", "a trusted peer's pings without pause", true, uses((*hostile.Peer).Nonces)},
 }
 
 func uses(attack func(*hostile.Peer, context.Context, hostile.Target) hostile.Uses) func(context.Context, *hostile.Peer, hostile.Target) string {
@@ -86,19 +87,20 @@ func benchAttack(ctx context.Context, bin, dir string, events int, d time.Durati
 		return err
 	}
 	defer func() { err = errors.Join(err, n.Stop()) }()
-	keyFile := filepath.Join(dir, "mallory", "identity.key")
-	if err := os.Mkdir(filepath.Dir(keyFile), 0o700); err != nil {
+	// Each attack has a key of its own: a node keeps one outside for a while that it has cut off.
+	mallory, trusted := filepath.Join(dir, "mallory"), manyQueries
+	if err := os.Mkdir(mallory, 0o700); err != nil {
 		return err
 	}
-	mallory, _, err := identity.LoadOrCreate(keyFile, time.Now)
-	if err != nil {
-		return err
+	for _, a := range attacks {
+		key, _, err := identity.LoadOrCreate(keyOf(mallory, a.name), time.Now)
+		if err != nil {
+			return err
+		}
+		if a.trusted {
+			trusted += fmt.Sprintf("[[policy.nodes]]\nid = %q\ntrust = \"peer\"\n", key.NodeID())
+		}
 	}
-	strangerFile := filepath.Join(dir, "mallory", "stranger.key")
-	if _, _, err := identity.LoadOrCreate(strangerFile, time.Now); err != nil {
-		return err
-	}
-	trusted := manyQueries + fmt.Sprintf("[[policy.nodes]]\nid = %q\ntrust = \"peer\"\n", mallory.NodeID())
 	var all []*hostile.Peer
 	for range friends {
 		p, err := hostile.NewPeer(nil)
@@ -131,11 +133,7 @@ func benchAttack(ctx context.Context, bin, dir string, events int, d time.Durati
 		if err != nil {
 			return err
 		}
-		file := keyFile
-		if a.name == "knock" || a.name == "park" {
-			file = strangerFile
-		}
-		took, busy, report, err := askUnderAttack(ctx, n, all, t, a.name, file, n.Address(), d)
+		took, busy, report, err := askUnderAttack(ctx, n, all, t, a.name, keyOf(mallory, a.name), n.Address(), d)
 		if err != nil {
 			return fmt.Errorf("%s: %w", a.name, err)
 		}
@@ -154,6 +152,8 @@ func benchAttack(ctx context.Context, bin, dir string, events int, d time.Durati
 	row(fmt.Sprintf("most resident memory in all attacks, %d commands", events), mib(u.Peak), "64 MB")
 	return nil
 }
+
+func keyOf(dir, attack string) string { return filepath.Join(dir, attack+".key") }
 
 // askUnderAttack measures while an attacker's process runs.
 func askUnderAttack(ctx context.Context, n *nodeproc.Node, all []*hostile.Peer, t hostile.Target, name, keyFile, address string, d time.Duration) (took []time.Duration, busy float64, report string, err error) {
