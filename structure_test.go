@@ -25,7 +25,7 @@ var layers = []layer{
 
 	{folder: "cmd/caro-node", owns: "the command line and start-up", may: []string{anything}},
 	{folder: "cmd/caro-node/config", owns: "the configuration file, environment and paths; each part checks its own settings",
-		may: []string{"node/discovery/...", "node/host", "observer", "policy", "protocol"}},
+		may: []string{"node/discovery/...", "node/host", "observer", "policy", "policy/bundle", "protocol"}},
 	{folder: "cmd/caro-node/daemon", owns: "the parts of a running node, put together", may: []string{anything}},
 	{folder: "cmd/caro-node/early", owns: "the answer to the shells' guard, before all else is initialised", may: []string{"observer/guard", "protocol/vocabulary"}},
 	{folder: "cmd/caro-node/service", owns: "unit templates", may: nil},

@@ -55,11 +55,21 @@ type PolicyFinding struct {
 
 // PolicyState tells which policy is in force and whether it is the one that was read last.
 type PolicyState struct {
-	Source   string     `json:"source" doc:"the file that it was read from; empty: defaults"`
-	LoadedAt time.Time  `json:"loaded_at"`
-	Tests    int        `json:"tests" doc:"how many tests it keeps"`
-	Error    string     `json:"error,omitempty" doc:"why the last attempt to reload it failed; the policy before is in force then"`
-	FailedAt *time.Time `json:"failed_at,omitempty"`
+	Source   string        `json:"source" doc:"the file that it was read from; empty: defaults"`
+	LoadedAt time.Time     `json:"loaded_at"`
+	Tests    int           `json:"tests" doc:"how many tests it keeps"`
+	Error    string        `json:"error,omitempty" doc:"why the last attempt to reload it failed; the policy before is in force then"`
+	FailedAt *time.Time    `json:"failed_at,omitempty"`
+	Bundle   *PolicyBundle `json:"bundle,omitempty" doc:"the organisation's policy that was accepted; absent when there is none"`
+}
+
+// PolicyBundle is an organisation's signed policy.
+type PolicyBundle struct {
+	Name        string    `json:"name" doc:"of the organisation"`
+	Version     uint64    `json:"version"`
+	Fingerprint string    `json:"fingerprint" doc:"of the organisation's key"`
+	Issued      time.Time `json:"issued"`
+	Expires     time.Time `json:"expires" doc:"from then on it gives nothing, and goes on capping"`
 }
 
 // PolicyReload is the answer of POST /api/v1/policy/reload: the policy that is in force from now on.

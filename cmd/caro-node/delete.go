@@ -152,11 +152,18 @@ func (c *cli) printDeleted(doc v1.DeletedEvents) error {
 
 // confirm asks on a terminal. Elsewhere nobody could answer, so it demands --yes.
 func (c *cli) confirm(ctx context.Context, question string) (bool, error) {
+	line, err := c.ask(ctx, question+" [y/N] ")
+	line = strings.ToLower(line)
+	return line == "y" || line == "yes", err
+}
+
+// ask returns what somebody types at a terminal, without blanks around it; nothing when they give up.
+func (c *cli) ask(ctx context.Context, prompt string) (string, error) {
 	in, ok := terminalInput(c.In)
 	if !ok {
-		return false, usageErrorf("nothing was done, because nobody can be asked here: repeat it with --yes")
+		return "", usageErrorf("nothing was done, because nobody can be asked here: repeat it with --yes")
 	}
-	_, _ = fmt.Fprintf(c.Err, "%s [y/N] ", question)
+	_, _ = fmt.Fprint(c.Err, prompt)
 	answer := make(chan string, 1)
 	go func() { // a read of a terminal cannot be given up; it ends with the process
 		line, err := bufio.NewReader(in).ReadString('\n')
@@ -167,11 +174,10 @@ func (c *cli) confirm(ctx context.Context, question string) (bool, error) {
 	}()
 	select {
 	case line := <-answer:
-		line = strings.ToLower(strings.TrimSpace(line))
-		return line == "y" || line == "yes", nil
+		return strings.TrimSpace(line), nil
 	case <-ctx.Done():
 		c.say("")
-		return false, nil
+		return "", nil
 	}
 }
 

@@ -13,7 +13,8 @@ import (
 
 func (c *cli) policyCommand() *cobra.Command {
 	return group("policy", "See and try out what may leave this node", c.policyShowCommand(), c.policyCheckCommand(), c.policyReloadCommand(),
-		c.policyDiffCommand(), c.policyPreviewCommand(), c.policyReplayCommand())
+		c.policyDiffCommand(), c.policyPreviewCommand(), c.policyReplayCommand(),
+		c.policyImportCommand(), c.policyForgetCommand(), c.policyBundleCommand())
 }
 
 func (c *cli) policyShowCommand() *cobra.Command {

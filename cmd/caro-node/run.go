@@ -43,11 +43,20 @@ func (c *cli) runRun(cmd *cobra.Command, flags *pflag.FlagSet) error {
 	if err != nil {
 		return err
 	}
+	together := func(cfg config.Config, err error) (config.Config, error) {
+		if err == nil {
+			err = cfg.UseBundle(p, now())
+		}
+		return cfg, err
+	}
+	if cfg, err = together(cfg, nil); err != nil {
+		return err
+	}
 	onTerminal := isTerminal(c.Err, c.getenv)
 	logger := slog.New(daemon.LogHandler(c.Err, cfg.Log.Level, cfg.Log.Format, onTerminal))
 	d, err := daemon.Open(cmd.Context(), daemon.Config{Settings: cfg, Paths: p, Version: version, Now: now, Logger: logger,
-		Reload: func() (config.Config, error) { return reload(cfg.Source, p.Config, flags) }, ReloadAsked: c.hangups.reloads(),
-		Parse: func(path string, data []byte) (config.Config, error) { return config.Parse(path, data, flags) }})
+		Reload: func() (config.Config, error) { return together(reload(cfg.Source, p.Config, flags)) }, ReloadAsked: c.hangups.reloads(),
+		Parse: func(path string, data []byte) (config.Config, error) { return together(config.Parse(path, data, flags)) }})
 	if err != nil {
 		return err
 	}

@@ -89,6 +89,9 @@ func policyText(p v1.PolicyState, now time.Time) string {
 	if source == "" {
 		source = "the defaults"
 	}
+	if b := p.Bundle; b != nil {
+		source += fmt.Sprintf(" and bundle %s v%d (until %s)", b.Name, b.Version, b.Expires.UTC().Format(time.DateOnly))
+	}
 	return fmt.Sprintf("%s, read %s, %s kept", source, ago(p.LoadedAt, now), counted(p.Tests, "test", "tests"))
 }
 

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/caro-mesh/caro-node/policy"
+	"github.com/caro-mesh/caro-node/policy/bundle"
 )
 
 // Config is everything a person can set. The zero value is not usable: start from [Default].
@@ -18,6 +19,9 @@ type Config struct {
 	Log      Log
 	// Source is the file that was read, empty when there was none.
 	Source string
+	// Bundle is the organisation's policy that the user has accepted, and Policy is what both make; nil when there is none.
+	Bundle *bundle.Bundle
+	own    policy.Document // the user's alone, with a Bundle
 }
 
 // Node describes this node to its peers.

@@ -9,12 +9,14 @@ import (
 
 // Paths are the places where a node keeps things (design §7).
 type Paths struct {
-	Data   string // 0700
-	Key    string // identity.key
-	DB     string // caro.db
-	Spool  string // written by shell hooks
-	Paused string // exists while recording is paused for all shells
-	Token  string // bearer token of the local API
+	Data         string // 0700
+	Key          string // identity.key
+	DB           string // caro.db
+	Spool        string // written by shell hooks
+	Paused       string // exists while recording is paused for all shells
+	Bundle       string // the accepted bundle of an organisation
+	Organisation string // the fingerprint of its key
+	Token        string // bearer token of the local API
 	// Socket is the command line's way to the daemon. It is with the data, so that whoever finds the data finds the daemon
 	// that has it, and links to the socket itself where that is in another folder.
 	Socket string
@@ -68,15 +70,17 @@ func own(fi os.FileInfo) bool {
 
 func pathsIn(data, conf, run string) Paths {
 	return Paths{
-		Data:   data,
-		Key:    filepath.Join(data, "identity.key"),
-		DB:     filepath.Join(data, "caro.db"),
-		Spool:  filepath.Join(data, "spool"),
-		Paused: filepath.Join(data, "paused"),
-		Token:  filepath.Join(data, "api.token"),
-		Socket: filepath.Join(data, "api.sock"),
-		Run:    run,
-		Config: filepath.Join(conf, "config.toml"),
+		Data:         data,
+		Key:          filepath.Join(data, "identity.key"),
+		DB:           filepath.Join(data, "caro.db"),
+		Spool:        filepath.Join(data, "spool"),
+		Paused:       filepath.Join(data, "paused"),
+		Bundle:       filepath.Join(data, "bundle.toml"),
+		Organisation: filepath.Join(data, "organisation"),
+		Token:        filepath.Join(data, "api.token"),
+		Socket:       filepath.Join(data, "api.sock"),
+		Run:          run,
+		Config:       filepath.Join(conf, "config.toml"),
 	}
 }
 

@@ -89,6 +89,9 @@ func (b *backend) health(ctx context.Context, s v1.Status) (v1.Health, []string)
 	if text := stale(s.Policy); text != "" {
 		reasons = append(reasons, text)
 	}
+	if text := expired(s.Policy.Bundle, b.d.c.Now()); text != "" {
+		reasons = append(reasons, text)
+	}
 	if p, err := ReadPause(b.d.c.Paths.Paused); err != nil {
 		reasons = append(reasons, err.Error())
 	} else if p.On {

@@ -72,7 +72,7 @@ type Daemon struct {
 // calls [Daemon.Run], once.
 func Open(ctx context.Context, c Config) (_ *Daemon, err error) {
 	d := &Daemon{c: c, started: c.Now(), replace: make(chan chan error), stopped: make(chan struct{}), observing: make(chan struct{})}
-	d.rules.loaded(c.Settings.Policy, d.started)
+	d.rules.loaded(c.Settings, d.started)
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, d.close())
@@ -103,6 +103,9 @@ func Open(ctx context.Context, c Config) (_ *Daemon, err error) {
 		return nil, err
 	}
 	if err := d.recordIdentity(ctx); err != nil {
+		return nil, err
+	}
+	if err := d.recordBundle(ctx, c.Settings.Bundle); err != nil {
 		return nil, err
 	}
 	if err := d.openNode(ctx); err != nil {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/caro-mesh/caro-node/api"
 	v1 "github.com/caro-mesh/caro-node/api/v1"
+	"github.com/caro-mesh/caro-node/cmd/caro-node/config"
 	"github.com/caro-mesh/caro-node/policy"
 	"github.com/caro-mesh/caro-node/protocol"
 )
@@ -18,6 +19,7 @@ type rules struct {
 	reloading sync.Mutex // held while another document comes into force
 
 	mu       sync.Mutex
+	settings config.Config // with the document
 	document policy.Document
 	loadedAt time.Time
 	failure  error // of the last attempt; nil: it succeeded
@@ -30,10 +32,10 @@ func (r *rules) current() policy.Document {
 	return r.document
 }
 
-func (r *rules) loaded(doc policy.Document, at time.Time) {
+func (r *rules) loaded(settings config.Config, at time.Time) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.document, r.loadedAt, r.failure = doc, at, nil
+	r.settings, r.document, r.loadedAt, r.failure = settings, settings.Policy, at, nil
 }
 
 func (r *rules) failed(err error, at time.Time) {
@@ -46,6 +48,7 @@ func (r *rules) state() v1.PolicyState {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	s := v1.PolicyState{Source: r.document.Source, LoadedAt: r.loadedAt, Tests: len(r.document.Tests)}
+	s.Bundle = bundleShape(r.settings.Bundle)
 	if r.failure != nil {
 		at := r.failedAt
 		s.Error, s.FailedAt = r.failure.Error(), &at
@@ -84,7 +87,10 @@ func (d *Daemon) tryPolicy(ctx context.Context) (v1.PolicyReload, error) {
 	if err != nil {
 		return v1.PolicyReload{}, err
 	}
-	d.rules.loaded(settings.Policy, d.c.Now())
+	d.rules.loaded(settings, d.c.Now())
+	if err := d.recordBundle(ctx, settings.Bundle); err != nil {
+		return v1.PolicyReload{}, err
+	}
 	out := v1.PolicyReload{Source: settings.Policy.Source, Rules: len(d.mesh().Gate().Engine().Rules()), Tests: len(settings.Policy.Tests),
 		Kept: change.Kept, Cut: make([]protocol.Fingerprint, len(change.Cut)), NeedRestart: d.c.Settings.Differences(settings)}
 	for i, id := range change.Cut {
@@ -98,8 +104,12 @@ func (d *Daemon) tryPolicy(ctx context.Context) (v1.PolicyReload, error) {
 
 // reloadWhenAsked reloads the policy for each signal until ctx ends. It returns nil.
 func (d *Daemon) reloadWhenAsked(ctx context.Context) error {
+	expiry := time.NewTicker(expiryCheck)
+	defer expiry.Stop()
 	for {
 		select {
+		case <-expiry.C:
+			d.expireBundle(ctx)
 		case <-ctx.Done():
 			return nil
 		case <-d.c.ReloadAsked:
@@ -120,4 +130,11 @@ func stale(s v1.PolicyState) string {
 	}
 	return fmt.Sprintf("the policy could not be reloaded at %s, and the one of %s is in force: %s",
 		s.FailedAt.Local().Format(time.DateTime), s.LoadedAt.Local().Format(time.DateTime), s.Error)
+}
+
+// inForce returns the settings that the policy in force came from, and when it was made.
+func (r *rules) inForce() (config.Config, time.Time) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.settings, r.loadedAt
 }
