@@ -111,7 +111,7 @@ func (c *cli) runBundleSign(path, keyFile string) error {
 	if err != nil {
 		return fmt.Errorf("%s: %w", path, err)
 	}
-	if err := os.WriteFile(filepath.Clean(path), file, 0o644); err != nil { //nolint:gosec // it is for others to read
+	if err := os.WriteFile(filepath.Clean(path), file, 0o644); err != nil { // it is for others to read
 		return fmt.Errorf("write the bundle: %w", err)
 	}
 	b, err := bundle.Open(file)

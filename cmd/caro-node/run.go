@@ -56,7 +56,9 @@ func (c *cli) runRun(cmd *cobra.Command, flags *pflag.FlagSet) error {
 	logger := slog.New(daemon.LogHandler(c.Err, cfg.Log.Level, cfg.Log.Format, onTerminal))
 	d, err := daemon.Open(cmd.Context(), daemon.Config{Settings: cfg, Paths: p, Version: version, Now: now, Logger: logger,
 		Reload: func() (config.Config, error) { return together(reload(cfg.Source, p.Config, flags)) }, ReloadAsked: c.hangups.reloads(),
-		Parse: func(path string, data []byte) (config.Config, error) { return together(config.Parse(path, data, flags)) }})
+		Parse: func(path string, data []byte) (config.Config, error) {
+			return together(config.Parse(path, data, flags))
+		}})
 	if err != nil {
 		return err
 	}
