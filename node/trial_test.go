@@ -100,7 +100,7 @@ func TestAComparisonLooksAtKnownNodesWhereTheyAre(t *testing.T) {
 		}
 	}
 	// It may still connect and get summaries, by the subnet.
-	if want := []string{"query:tool_usage", "query:safety_posture", "query:activity_patterns", "query:anomalies", "query:node_health"}; !slices.Equal(about, want) {
+	if want := []string{"witness", "query:tool_usage", "query:safety_posture", "query:activity_patterns", "query:anomalies", "query:node_health"}; !slices.Equal(about, want) {
 		t.Errorf("%q, want %q", about, want)
 	}
 	if _, err := a.ComparePolicy(t.Context(), policy.Document{MaxLevel: "all"}); err == nil {

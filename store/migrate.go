@@ -178,7 +178,9 @@ func readVersionUntouched(ctx context.Context, path string) (schemaVersion, erro
 
 func readVersion(ctx context.Context, db *sql.DB) (v schemaVersion, err error) {
 	var tables, ours int64
-	err = db.QueryRowContext(ctx, `SELECT count(*), count(*) FILTER (WHERE name = 'goose_db_version') FROM sqlite_schema WHERE type = 'table'`).
+	// SQLite's own tables do not count: goose's table brings sqlite_sequence with it, before the first file of schema/ has run.
+	err = db.QueryRowContext(ctx, `SELECT count(*), count(*) FILTER (WHERE name = 'goose_db_version') FROM sqlite_schema
+		WHERE type = 'table' AND name NOT LIKE 'sqlite\_%' ESCAPE '\'`).
 		Scan(&tables, &ours)
 	if err != nil || tables == 0 {
 		return v, err

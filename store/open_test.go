@@ -305,3 +305,31 @@ func TestAFullDiskIsSaidAndOverWhenThereIsSpaceAgain(t *testing.T) {
 	}
 	sound(t, s)
 }
+
+func TestAKillBeforeTheFirstTablesIsNoDamage(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "caro.db")
+	if err := createPrivate(path); err != nil {
+		t.Fatal(err)
+	}
+	w, err := openWriter(t.Context(), path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := w.migrations()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := p.GetDBVersion(t.Context()); err != nil { // makes goose's own table, and no other
+		t.Fatal(err)
+	}
+	if _, err := w.close(); err != nil {
+		t.Fatal(err)
+	}
+	s, err := Open(t.Context(), path, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+}
