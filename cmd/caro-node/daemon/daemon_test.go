@@ -28,10 +28,17 @@ type running struct {
 	stop   context.CancelFunc
 	ended  chan error
 	self   v1.Identity
+	daemon *Daemon
 }
 
 // launch runs a daemon with a home and ports of its own, and returns once it serves.
 func launch(t *testing.T, name string) *running {
+	t.Helper()
+	return launchWith(t, name, func(*Config) {})
+}
+
+// launchWith is launch with changes to what the daemon is started with.
+func launchWith(t *testing.T, name string, change func(*Config)) *running {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "caro-") // not t.TempDir: the path of a unix socket must be short
 	if err != nil {
@@ -54,12 +61,14 @@ func launch(t *testing.T, name string) *running {
 	}
 	s := config.Default()
 	s.Node.Name, s.API.Listen, s.Network.Listen = name, "127.0.0.1:0", []string{"/ip4/127.0.0.1/tcp/0"}
-	d, err := Open(t.Context(), Config{Settings: s, Paths: paths, Version: "test", Now: time.Now, Logger: quiet})
+	c := Config{Settings: s, Paths: paths, Version: "test", Now: time.Now, Logger: quiet}
+	change(&c)
+	d, err := Open(t.Context(), c)
 	if err != nil {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
-	r := &running{t: t, name: name, client: client.New(paths.Socket), stop: cancel, ended: make(chan error, 1)}
+	r := &running{t: t, name: name, daemon: d, client: client.New(c.Paths.Socket), stop: cancel, ended: make(chan error, 1)}
 	started := make(chan struct{})
 	go func() { r.ended <- d.Run(ctx, func(Ready) { close(started) }) }()
 	t.Cleanup(r.end)
