@@ -31,7 +31,7 @@ func signatureOf(t testing.TB, file []byte) []byte {
 var (
 	prefixes = []string{"10.0.0.0/8", "10.1.0.0/16", "10.1.2.0/24", "10.1.2.3/32", "::ffff:10.1.0.0/112", "0.0.0.0/0", "fd00::/8", "fd00:1::/32"}
 	addrs    = []string{"10.1.2.3", "10.1.2.4", "10.1.9.9", "10.9.9.9", "172.16.0.1", "::ffff:10.1.2.3", "fd00:1::7", "fd00:2::1"}
-	levels   = []string{"", "raw", "aggregated", "summarized"}
+	levels   = []string{"", "", "", "", "raw", "aggregated", "summarized"}
 	cats     = []string{"git", "kubernetes", "network", "other"}
 )
 
@@ -68,7 +68,7 @@ func draw(t *rapid.T) world {
 	seen := map[entry]bool{}
 	first := func(e entry) bool { was := seen[e]; seen[e] = true; return !was }
 	deny := rapid.IntRange(0, 2)
-	for range rapid.IntRange(0, 4).Draw(t, "user nodes") {
+	for range rapid.IntRange(0, 2).Draw(t, "user nodes") {
 		n := policy.NodeRule{ID: string(nodeID(node.Draw(t, "node"))), Trust: trust.Draw(t, "trust"), Deny: deny.Draw(t, "deny") == 0, MaxHistoryDays: days.Draw(t, "node days")}
 		if first(entry{n.ID, n.Deny}) {
 			w.user.Nodes = append(w.user.Nodes, n)
@@ -89,13 +89,13 @@ func draw(t *rapid.T) world {
 		w.org.Subnets = append(w.org.Subnets, bundle.Subnet{CIDR: p, Trust: trust.Draw(t, "org trust")})
 	}
 	for n := range 4 {
-		if rapid.IntRange(0, 4).Draw(t, "granted") == 0 {
+		if rapid.IntRange(0, 7).Draw(t, "granted") == 0 {
 			w.grants = append(w.grants, policy.Grant{Node: nodeID(n), Trust: protocol.TrustLevel(rapid.IntRange(0, 4).Draw(t, "grant")), Deny: deny.Draw(t, "deny") == 0})
 		}
 	}
 	back := rapid.SampledFrom([]int{1, 24, 48, 200, 1000}).Draw(t, "hours back")
 	w.req = policy.Request{Peer: nodeID(rapid.IntRange(0, 4).Draw(t, "peer")), Addr: netip.MustParseAddr(rapid.SampledFrom(addrs).Draw(t, "addr")), Now: now,
-		Action:    rapid.SampledFrom([]policy.Action{policy.ActionConnect, policy.ActionReceiveSummary, policy.ActionWitness, policy.ActionQuery}).Draw(t, "action"),
+		Action:    rapid.SampledFrom([]policy.Action{policy.ActionConnect, policy.ActionReceiveSummary, policy.ActionWitness, policy.ActionQuery, policy.ActionQuery, policy.ActionQuery}).Draw(t, "action"),
 		QueryType: rapid.SampledFrom(protocol.QueryTypes()).Draw(t, "type"),
 		TimeRange: protocol.TimeRange{Start: protocol.At(now.Add(-time.Duration(back) * time.Hour)), End: protocol.At(now)}}
 	return w
