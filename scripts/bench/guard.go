@@ -16,7 +16,7 @@ import (
 // How often a short process is started. A 99th percentile of fewer would be the slowest one.
 const (
 	shortRuns   = 300
-	guardedLine = "git push origin main" // is checked, and harmless
+	guardedLine = "git push --dry-run origin main" // is checked, and harmless (see the test)
 )
 
 // guard times what a person waits for when a line has to be checked, and the same judgement for scripts, each in turn with

@@ -96,14 +96,18 @@ func (b *bench) run(ctx context.Context, only string) (err error) {
 			continue
 		}
 		known = true
-		if err := part.run(ctx); err != nil {
-			return fmt.Errorf("%s: %w", part.name, err)
+		if partErr := part.run(ctx); partErr != nil { // the other figures are worth their time
+			fmt.Printf("%s: %s\n", part.name, partErr)
+			err = errors.Join(err, fmt.Errorf("%s: %w", part.name, partErr))
+		}
+		if ctx.Err() != nil {
+			break
 		}
 	}
 	if !known {
 		return fmt.Errorf("there is no part %q (guard, database, import, search, hook, idle, query or attack)", only)
 	}
-	return nil
+	return err
 }
 
 func (b *bench) attacked(ctx context.Context) error {
