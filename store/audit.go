@@ -139,15 +139,28 @@ func scanAudit(rows *sql.Rows) (r audit.Record, err error) {
 
 // scanRecord scans what stands before the columns of a record into first, and the record.
 func scanRecord(rows *sql.Rows, r *audit.Record, first ...any) error {
-	var details, prev, hash sql.RawBytes
+	details, err := scanColumns(rows, r, first...)
+	if err != nil {
+		return err
+	}
+	return readDetails(r, details)
+}
+
+// scanColumns is scanRecord without the details, which it returns as they are stored; they are valid until the next row.
+func scanColumns(rows *sql.Rows, r *audit.Record, first ...any) (details sql.RawBytes, err error) {
+	var prev, hash sql.RawBytes
 	if err := rows.Scan(append(first, &r.Sequence, &r.ID, &r.Timestamp, &r.Type, &r.Peer, &details, &r.Success, &prev, &hash)...); err != nil {
-		return fmt.Errorf("%w: %w", audit.ErrUnreadable, err)
+		return nil, fmt.Errorf("%w: %w", audit.ErrUnreadable, err)
 	}
 	if len(prev) != len(r.PrevHash) || len(hash) != len(r.Hash) {
-		return fmt.Errorf("record %d: %w: a hash of %d and %d bytes", r.Sequence, audit.ErrUnreadable, len(prev), len(hash))
+		return nil, fmt.Errorf("record %d: %w: a hash of %d and %d bytes", r.Sequence, audit.ErrUnreadable, len(prev), len(hash))
 	}
 	copy(r.PrevHash[:], prev)
 	copy(r.Hash[:], hash)
+	return details, nil
+}
+
+func readDetails(r *audit.Record, details []byte) error {
 	if err := json.Unmarshal(details, &r.Details); err != nil {
 		return fmt.Errorf("record %d: %w: %w", r.Sequence, audit.ErrUnreadable, err)
 	}

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"iter"
 	"maps"
 	"slices"
 	"time"
@@ -93,77 +92,6 @@ func readKept(ctx context.Context, r *sql.Tx, k *audit.Kept) error {
 		k.Rotations = append(k.Rotations, rotation)
 		return nil
 	})
-}
-
-// entries merges records and tree, both by rising sequence. A record without its hashes comes without them, and hashes
-// without their record as removed.
-func entries(ctx context.Context, r *sql.Tx) iter.Seq2[audit.Entry, error] {
-	return func(yield func(audit.Entry, error) bool) {
-		err := merge(ctx, r, yield)
-		if err != nil && !errors.Is(err, errEnough) {
-			yield(audit.Entry{}, err)
-		}
-	}
-}
-
-func merge(ctx context.Context, r *sql.Tx, yield func(audit.Entry, error) bool) (err error) {
-	tree, err := r.QueryContext(ctx, `SELECT sequence, hashes FROM audit_tree ORDER BY sequence`)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, tree.Err(), tree.Close()) }()
-	var at uint64 // where the tree is read to; 0: at its end
-	var e audit.Entry
-	next := func() (err error) {
-		if at = 0; !tree.Next() {
-			return tree.Err()
-		}
-		var hashes sql.RawBytes
-		if err = tree.Scan(&at, &hashes); err == nil {
-			e.Tree, err = unpackHashes(e.Tree[:0], hashes)
-		}
-		return err
-	}
-	if err := next(); err != nil {
-		return err
-	}
-	removed := func(until uint64) error {
-		for at != 0 && at < until {
-			e.Record, e.Removed = audit.Record{Sequence: at}, true
-			if !yield(e, nil) {
-				return errEnough
-			}
-			if err := next(); err != nil {
-				return err
-			}
-		}
-		return nil
-	}
-	rows, err := r.QueryContext(ctx, selectAudit+` ORDER BY sequence`)
-	if err != nil {
-		return err
-	}
-	err = drain(rows, func(rows *sql.Rows) error {
-		record, scanErr := scanAudit(rows)
-		if err := removed(record.Sequence); err != nil {
-			return err
-		}
-		whole := audit.Entry{Record: record}
-		if at == record.Sequence {
-			whole.Tree = e.Tree
-		}
-		if !yield(whole, scanErr) {
-			return errEnough
-		}
-		if at == record.Sequence {
-			return next()
-		}
-		return nil
-	})
-	if err != nil {
-		return err
-	}
-	return removed(1 << 63)
 }
 
 // unguarded says which of the triggers that keep the log from being changed is not as it should be; "" when all are.
