@@ -112,10 +112,12 @@ type entryMerge struct {
 }
 
 func (m *entryMerge) merge(ctx context.Context, r *sql.Tx) (err error) {
-	if m.tree, err = r.QueryContext(ctx, `SELECT sequence, hashes FROM audit_tree ORDER BY sequence`); err != nil {
+	tree, err := r.QueryContext(ctx, `SELECT sequence, hashes FROM audit_tree ORDER BY sequence`)
+	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, m.tree.Err(), m.tree.Close()) }()
+	defer func() { err = errors.Join(err, tree.Err(), tree.Close()) }()
+	m.tree = tree
 	if err := m.next(); err != nil {
 		return err
 	}
