@@ -21,7 +21,7 @@ const (
 )
 
 // trimMemory gives memory back to the system after bursts: Go keeps freed heap for minutes in case it is needed again,
-// and a node that idles beside somebody's editor should not. It returns nil when ctx ends.
+// and a node that idles beside somebody's editor should not. Program code that is not in use goes with it. It returns nil when ctx ends.
 func trimMemory(ctx context.Context) error {
 	wait := time.NewTimer(trimFirst)
 	defer wait.Stop()
@@ -38,6 +38,7 @@ func trimMemory(ctx context.Context) error {
 		if free+objects-min(live, objects) > trimAbove {
 			debug.FreeOSMemory()
 		}
+		releasePages()
 		wait.Reset(trimEvery)
 	}
 }
