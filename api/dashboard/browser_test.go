@@ -34,7 +34,7 @@ func TestPageInABrowser(t *testing.T) {
 	s.start()
 	defer func() { s.stop() }() // the one of the last start
 
-	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
 	script := exec.CommandContext(ctx, "node", "test/browser.mjs")
 	script.Env = append(os.Environ(), "BASE=http://"+s.listen, "TOKEN="+browserToken, "BROWSER="+browser,
@@ -146,6 +146,23 @@ func (s *site) do(order string) {
 		})
 	case "recover":
 		s.backend.Change(func(b *fake.Backend) { b.Node.Health, b.Node.HealthReasons = v1.HealthOK, nil })
+	case "another node waits":
+		s.backend.Change(func(b *fake.Backend) {
+			id := fake.NodeID(7)
+			b.Known = append(b.Known, v1.Peer{NodeID: id, Fingerprint: id.Fingerprint(), DisplayName: "mallory", Addresses: []string{"/ip4/10.0.0.66/tcp/9238"},
+				Source: v1.SourcePending, State: v1.PeerPending})
+			b.Node.Peers.Pending++
+		})
+	case "only that node was trusted":
+		s.backend.Change(func(b *fake.Backend) {
+			if len(b.Grants) != 1 || b.Grants[0].NodeID != fake.NodeID(6) || b.Grants[0].Trust != protocol.TrustPeer {
+				s.t.Errorf("trust was given as %+v", b.Grants)
+			}
+		})
+	case "lose the disk":
+		s.backend.Change(func(b *fake.Backend) { b.NoTrust = api.Refuse(api.ErrUnavailable, "the disk is full") })
+	case "find the disk":
+		s.backend.Change(func(b *fake.Backend) { b.NoTrust = nil })
 	case "forget everything":
 		s.backend.Change(func(b *fake.Backend) {
 			b.Commands, b.Known, b.Preview.Summary = nil, nil, protocol.NodeSummary{}

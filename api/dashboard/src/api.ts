@@ -12,11 +12,24 @@ export class Failure extends Error {
 }
 
 export type Get = <T>(path: string, signal: AbortSignal) => Promise<T>;
+export type Put = <T>(path: string, body: unknown, signal: AbortSignal) => Promise<T>;
 
 /** newGet returns a function that fetches JSON documents below /api/v1/. A call that was aborted by its signal rejects
  * with the signal's reason, every other failure is a Failure. */
 export function newGet(fetcher: typeof fetch, token: () => string, timeoutMS = 10_000): Get {
-  return async <T>(path: string, signal: AbortSignal): Promise<T> => {
+  const call = newCall(fetcher, token, timeoutMS);
+  return <T>(path: string, signal: AbortSignal) => call<T>(path, signal, {});
+}
+
+/** newPut returns a function that sends a JSON document below /api/v1/ and returns the answer. It fails as newGet's does;
+ * of a call that was not answered nobody knows whether it was carried out. */
+export function newPut(fetcher: typeof fetch, token: () => string, timeoutMS = 10_000): Put {
+  const call = newCall(fetcher, token, timeoutMS);
+  return <T>(path: string, body: unknown, signal: AbortSignal) => call<T>(path, signal, { method: "PUT", body: JSON.stringify(body) });
+}
+
+function newCall(fetcher: typeof fetch, token: () => string, timeoutMS: number) {
+  return async <T>(path: string, signal: AbortSignal, what: { method?: string; body?: string }): Promise<T> => {
     const late = new AbortController();
     const timer = setTimeout(() => late.abort(), timeoutMS);
     const stop = () => late.abort();
@@ -24,7 +37,8 @@ export function newGet(fetcher: typeof fetch, token: () => string, timeoutMS = 1
     try {
       signal.throwIfAborted();
       const response = await fetcher("/api/v1/" + path, {
-        headers: { Authorization: "Bearer " + token(), Accept: "application/json" },
+        ...what,
+        headers: { Authorization: "Bearer " + token(), Accept: "application/json", ...(what.body ? { "Content-Type": "application/json" } : {}) },
         signal: late.signal,
         cache: "no-store",
         credentials: "omit",

@@ -1,5 +1,5 @@
 // The page: wires address bar, refreshes, search and views together.
-import { Failure, newGet } from "./api.ts";
+import { Failure, newGet, newPut } from "./api.ts";
 import { need, setText } from "./dom.ts";
 import { ago, clock, span } from "./format.ts";
 import { appendPage, everything, eventsPath, mergeHead, noCommands, type Commands, type Filter } from "./list.ts";
@@ -11,10 +11,12 @@ import { announce, showCommands } from "./view-commands.ts";
 import { showPeers } from "./view-peers.ts";
 import { showStatus } from "./view-status.ts";
 import { showToday } from "./view-today.ts";
+import { closeDecide, newDecide } from "./view-trust.ts";
 
 const intervalMS = 3000;
 const pageSize = window.matchMedia("(max-width: 900px)").matches ? 15 : 50; // where peers stand below the list
 const previewMS = 60_000;
+const saidMS = 30_000;
 
 const storage = (() => {
   try {
@@ -34,6 +36,8 @@ let search: AbortController | null = null;
 
 const get = newGet(window.fetch.bind(window), () => token);
 
+const decide = newDecide({ put: newPut(window.fetch.bind(window), () => token), done: decided, refused: fail });
+
 const poll = new Poll({
   work: refresh,
   intervalMS,
@@ -49,7 +53,7 @@ async function refresh(signal: AbortSignal): Promise<void> {
     const [status, peers] = await Promise.all([get<Status>("status", signal), get<PeerPage>("peers", signal)]);
     const now = new Date();
     showStatus(status, now);
-    showPeers(peers.peers, now);
+    showPeers(peers.peers, now, decide);
     const state = `${status.events} ${status.spool.last_event_at ?? ""}`;
     await (early ?? (shown === mark(state) ? null : loadHead(signal, state)));
     await today;
@@ -135,6 +139,18 @@ async function older(): Promise<void> {
   }
 }
 
+let saying = 0;
+
+/** decided says what a decision about a node has led to, and shows it at once. */
+function decided(sentence: string): void {
+  setText(need("peers-said"), sentence);
+  window.clearTimeout(saying);
+  saying = window.setTimeout(() => setText(need("peers-said"), ""), saidMS);
+  need("peers-card").focus(); // the button that had it goes away
+  previewAt = -Infinity; // who gets the summaries may have changed
+  poll.now();
+}
+
 type State = "loading" | "live" | "stale" | "signin";
 
 function setState(state: State): void {
@@ -163,6 +179,7 @@ function fail(cause: unknown): void {
 function signIn(text: string): void {
   poll.stop();
   search?.abort();
+  closeDecide();
   showNotice(null, "", "");
   setText(need("signin-text"), text);
   setState("signin");
@@ -216,7 +233,7 @@ function listen(): void {
   need("older").addEventListener("click", () => void older());
 
   document.addEventListener("keydown", (e) => {
-    if (e.ctrlKey || e.metaKey || e.altKey || e.isComposing) return;
+    if (e.ctrlKey || e.metaKey || e.altKey || e.isComposing || need<HTMLDialogElement>("decide").open) return;
     const inField = e.target instanceof HTMLInputElement || e.target instanceof HTMLSelectElement;
     if (e.key === "/" && !inField && !need("board").hidden) {
       e.preventDefault();

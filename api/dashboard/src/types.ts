@@ -75,6 +75,14 @@ export interface PeerPage {
   peers: Peer[];
 }
 
+export interface Grant {
+  node_id: string;
+  fingerprint: string;
+  trust: string;
+  deny: boolean;
+  rule: { name: string; source: string; line?: number };
+}
+
 export interface Preview {
   summary: {
     period: { start: string; end: string };

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { Failure, newGet } from "../src/api.ts";
+import { Failure, newGet, newPut } from "../src/api.ts";
 
 const forever = new AbortController().signal;
 
@@ -30,6 +30,19 @@ test("calls go to the own origin, with the token in a header and no cookies", as
   assert.equal((init.headers as Record<string, string>)["Authorization"], "Bearer secret");
   assert.equal(init.credentials, "omit");
   assert.equal(init.redirect, "error");
+});
+
+test("a change is sent once, as JSON, to the own origin, with the token in a header", async () => {
+  const { fetcher, calls } = answering(200, '{"trust":"peer"}');
+  assert.deepEqual(await newPut(fetcher, () => "secret")("trust", { node_id: "n", trust: "peer" }, forever), { trust: "peer" });
+  assert.equal(calls.length, 1);
+  const [url, init] = calls[0] ?? assert.fail("no call");
+  assert.deepEqual([url, init.method, init.body], ["/api/v1/trust", "PUT", '{"node_id":"n","trust":"peer"}']);
+  const headers = init.headers as Record<string, string>;
+  assert.deepEqual([headers["Authorization"], headers["Content-Type"]], ["Bearer secret", "application/json"]);
+  assert.equal(init.credentials, "omit");
+  const refused = await failure(newPut(answering(400, '{"detail":"this is the node itself"}').fetcher, () => "x")("trust", {}, forever));
+  assert.deepEqual([refused.kind, refused.message], ["refused", "this is the node itself"]);
 });
 
 test("a refused token, a problem, and a stranger's answer are told apart", async () => {

@@ -148,6 +148,80 @@ const checks = {
     return all;
   },
 
+  async "a person decides about a node that waits by keyboard alone, after seeing its fingerprint"() {
+    const { page, context, complaints, calls } = await visit();
+    await enter(page);
+    const waiting = page.locator('#peers > li[data-state="pending"]');
+    const text = await waiting.innerText();
+    const print = /[0-9a-f]{16}/.exec(text)[0];
+    assert.match(text, /\u201cBob-Desktop\u201d[\s\S]*unverified[\s\S]*\/ip4\/10\.0\.0\.23\/tcp\/9238/);
+    const button = page.getByRole("button", { name: `Decide about ${print}` });
+    await button.focus();
+    await page.keyboard.press("Enter");
+    const dialog = page.getByRole("dialog", { name: "A node asks to connect" });
+    await dialog.waitFor();
+    assert.match(await dialog.innerText(), /\u201cBob-Desktop\u201d\s+unverified[\s\S]*10\.0\.0\.23[\s\S]*another node by this name/);
+    assert.equal((await dialog.locator(".print").first().textContent()).trim(), print);
+    assert.equal(await dialog.getByRole("radio").count(), 5);
+    await shot(page, "decide");
+
+    await page.keyboard.press("Escape"); // gives up, and leaves everything as it was
+    await dialog.waitFor({ state: "hidden" });
+    assert.equal(await button.evaluate((e) => e === document.activeElement), true);
+
+    await page.keyboard.press("Enter");
+    await dialog.getByRole("button", { name: "Continue" }).click(); // nothing was chosen, so nothing goes on
+    assert.equal(await page.locator("#decide-confirm").isVisible(), false);
+    await dialog.getByRole("radio", { name: "refuse" }).focus();
+    await page.keyboard.press("Space");
+    for (const _ of ["supervisor", "share_to", "query_from", "peer"]) await page.keyboard.press("ArrowDown");
+    await page.keyboard.press("Enter");
+    await page.getByRole("heading", { name: "Is this the fingerprint that its user sees?" }).waitFor();
+    assert.equal((await page.locator("#decide-confirm .print").textContent()).trim(), print);
+    assert.match(await page.locator("#decide-confirm").innerText(), /caro-node id[\s\S]*gets your summaries, and may ask/);
+    await shot(page, "decide-confirm");
+    assert.equal(calls.some((u) => u.endsWith("/trust")), false, "nothing was sent before the last step");
+
+    await order("another node waits"); // what comes meanwhile is not what was decided about
+    await page.waitForFunction(() => document.querySelectorAll('#peers > li[data-state="pending"]').length === 2);
+    for (const _ of ["not now", "back", "yes"]) await page.keyboard.press("Tab");
+    const sent = page.waitForRequest((r) => r.method() === "PUT");
+    await page.keyboard.press("Enter");
+    assert.deepEqual(Object.keys((await sent).postDataJSON()), ["node_id", "trust"]);
+    await page.getByText(`${print} is peer now`).waitFor();
+    assert.equal(await dialog.isVisible(), false);
+    await page.waitForFunction(() => document.querySelectorAll('#peers > li[data-state="pending"]').length === 1);
+    assert.equal(await page.evaluate(() => document.activeElement.id), "peers-card");
+    assert.equal(await page.locator("#peers > li", { hasText: "Bob-Desktop" }).getByRole("button").count(), 0);
+    await order("only that node was trusted");
+    await context.close();
+    return complaints;
+  },
+
+  async "a double click decides nothing unseen, and a decision that failed says so and can be made again"() {
+    const { page, context, complaints } = await visit({ viewport: { width: 360, height: 740 } });
+    await enter(page);
+    await page.getByRole("button", { name: /Decide about/ }).click();
+    const dialog = page.getByRole("dialog");
+    await dialog.getByRole("radio", { name: "refuse" }).check();
+    await shot(page, "decide-phone");
+    const yes = page.locator("#decide-yes");
+    await dialog.getByRole("button", { name: "Continue" }).click();
+    await page.getByRole("heading", { name: "Refuse this node?" }).waitFor();
+    await yes.dispatchEvent("click", { detail: 2 });
+    assert.equal(await yes.isVisible(), true);
+    await order("lose the disk");
+    await yes.click();
+    await dialog.getByRole("alert").waitFor();
+    assert.match(await dialog.getByRole("alert").innerText(), /did not do it[\s\S]*disk/);
+    await order("find the disk");
+    await yes.click();
+    await page.getByText("is refused from now on").waitFor();
+    await page.locator('#peers > li[data-state="pending"]').waitFor({ state: "detached" });
+    await context.close();
+    return complaints;
+  },
+
   async "search, risk and failure narrow the list, by keyboard too"() {
     const { page, context, complaints } = await visit();
     await enter(page);
@@ -278,6 +352,8 @@ const checks = {
   async "a token that is no longer good leads back to the command line"() {
     const { page, context, complaints } = await visit();
     await enter(page);
+    await order("another node waits");
+    await page.getByRole("button", { name: /Decide about/ }).click(); // an open dialog must not cover what is said
     await order("stop");
     await order("start with another token");
     await page.getByText("no longer the node’s").waitFor();

@@ -2,6 +2,7 @@
 package fake
 
 import (
+	"cmp"
 	"context"
 	"strconv"
 	"strings"
@@ -31,6 +32,7 @@ type Backend struct {
 	Left      []v1.Receipt // latest first
 	Failure   error        // returned by every method when set
 	NotReady  error        // returned by Ready
+	NoTrust   error        // returned by SetTrust alone
 	Panic     string       // Identity panics with it when set
 	LastQuery v1.QueryRequest
 	// LastReports is what StoreEvents was called with.
@@ -199,7 +201,7 @@ func (b *Backend) PingPeer(_ context.Context, peer string) (v1.Ping, error) {
 	return v1.Ping{}, api.Refuse(api.ErrUnavailable, "peer %q is offline", peer)
 }
 
-// SetTrust appends to Grants.
+// SetTrust appends to Grants. A known node that waited for it is untrusted then, or offline until it is reached.
 func (b *Backend) SetTrust(_ context.Context, c v1.TrustChange) (v1.Grant, error) {
 	defer b.lock()()
 	id, err := protocol.ParseNodeID(c.NodeID)
@@ -212,8 +214,20 @@ func (b *Backend) SetTrust(_ context.Context, c v1.TrustChange) (v1.Grant, error
 			return v1.Grant{}, api.Refuse(api.ErrInvalid, "%w", err)
 		}
 	}
+	if err := cmp.Or(b.Failure, b.NoTrust); err != nil {
+		return v1.Grant{}, err
+	}
 	b.Grants = append(b.Grants, g)
-	return g, b.Failure
+	for i := range b.Known {
+		if p := &b.Known[i]; p.NodeID == id && p.State == v1.PeerPending {
+			p.Trust, p.State, p.StateReason = g.Trust, v1.PeerOffline, ""
+			if g.Deny {
+				p.State = v1.PeerUntrusted
+			}
+			b.Node.Peers.Pending--
+		}
+	}
+	return g, nil
 }
 
 // Trust returns Grants.
