@@ -20,7 +20,8 @@ import (
 var asked = []struct{ what, args string }{
 	{"the newest", ""},
 	{"a frequent word", "--search git"},
-	{"a rare word", "--search feature/cachetest-4711"},
+	{"a rare word", "--search feature/cachetest-47"},
+	{"a word of which only the parts occur", "--search feature/cachetest-4711"},
 	{"an absent word", "--search zzzqqq"},
 	{"two letters, absent", "--search qz"},
 	{"two words that never meet", "--search kubectl\x00compose"},
@@ -34,8 +35,8 @@ var asked = []struct{ what, args string }{
 	{"category other:terraform", "--category other:terraform"},
 	{"category editor, a folder, failed", "--category editor --cwd /home/user/src/mail/core --failed"},
 	{"a time, a word", "--since 400d --until 395d --search make"},
-	{"a frequent word, rare risk", "--search lib --risk critical"},
-	{"a rare word, a folder, exit code", "--search terraform --cwd /home/user/src/web/core --exit 130"},
+	{"a frequent word, rare risk that never meet", "--search lib --risk critical"},
+	{"a word, a folder, exit code that never meet", "--search terraform --cwd /home/user/src/web/core --exit 130"},
 	{"1,000 of the newest, --json", "--limit 1000 --json"},
 }
 
