@@ -95,7 +95,10 @@ func placeOf(w shellparse.Word, dir string) place {
 		}
 		p, star = path.Dir(p), true
 	}
-	if w.Open && strings.Contains(p, "$") {
+	switch {
+	case w.Open && strings.HasPrefix(p, "$"): // "./$X"
+		return placeOfOpen(w, p)
+	case w.Open && strings.Contains(p, "$"):
 		return placeOfPartlyOpen(p)
 	}
 	if strings.Contains(p, "{}") {
