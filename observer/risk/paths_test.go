@@ -38,12 +38,12 @@ func TestEveryShapeOfAPathIsJudged(t *testing.T) {
 
 func TestAnUnknownNameInTheCurrentFolderIsNoKnownPlace(t *testing.T) {
 	for line, want := range map[string]protocol.RiskLevel{
-		"rm -rf ./$X":          protocol.RiskHigh,
-		`rm -rf "$(pwd)/$X"`:   protocol.RiskHigh,
-		"rm -rf ./$X/bin":      protocol.RiskHigh,
-		"rm -rf ./$X/build":    protocol.RiskModerate,
-		"rm ./$X.txt":          protocol.RiskModerate,
-		"chmod -R 755 ./$X":    protocol.RiskModerate,
+		"rm -rf ./$X":        protocol.RiskHigh,
+		`rm -rf "$(pwd)/$X"`: protocol.RiskHigh,
+		"rm -rf ./$X/bin":    protocol.RiskHigh,
+		"rm -rf ./$X/build":  protocol.RiskModerate,
+		"rm ./$X.txt":        protocol.RiskModerate,
+		"chmod -R 755 ./$X":  protocol.RiskModerate,
 	} {
 		if got := Assess(shellparse.Parse(line, protocol.ShellBash)).Level; got != want {
 			t.Errorf("%s: %s, want %s", line, got, want)
