@@ -91,6 +91,10 @@ type Backend interface {
 	// PresentCheckpoint signs the audit log as it is now, and shows it to every connected peer that may witness it.
 	PresentCheckpoint(ctx context.Context) (v1.AuditCheckpoint, error)
 
+	// AcceptAuditLog goes on witnessing the audit log of a peer that contradicts what it was, from what it is now;
+	// [ErrNotFound] when it does not contradict.
+	AcceptAuditLog(ctx context.Context, peer string) (v1.AuditAccepted, error)
+
 	// Receipts returns what left with the answers to queries, the latest first.
 	Receipts(ctx context.Context, f ReceiptFilter) (v1.ReceiptPage, error)
 	// Receipt returns the receipt with this number, or of the query with this ID; [ErrNotFound] when there is none. One that

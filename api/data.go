@@ -49,6 +49,10 @@ func (s *service) dataRoutes() {
 		func(ctx context.Context, _ *none) (v1.AuditCheckpoint, error) {
 			return s.backend.PresentCheckpoint(ctx)
 		})
+	route(s, http.MethodPost, "/api/v1/audit/accept", "audit-accept", "Witness the audit log of a peer that contradicts what it was anew",
+		func(ctx context.Context, in *struct{ Body v1.AuditAcceptance }) (v1.AuditAccepted, error) {
+			return s.backend.AcceptAuditLog(ctx, in.Body.NodeID)
+		})
 }
 
 func (s *service) summaries(ctx context.Context, in *summariesInput) (v1.SummaryPage, error) {

@@ -333,6 +333,7 @@ func TestDescriptionNamesEveryPathAndNoOtherHost(t *testing.T) {
 		"/api/v1/events/{id}": {"get"}, "/api/v1/events/count": {"get"},
 		"/api/v1/summaries": {"get"}, "/api/v1/summaries/{id}": {"get"}, "/api/v1/summaries/preview": {"get"}, "/api/v1/peers": {"get", "post", "delete"}, "/api/v1/peers/ping": {"post"},
 		"/api/v1/trust": {"get", "put"}, "/api/v1/policy": {"get"}, "/api/v1/query": {"post"}, "/api/v1/audit": {"get"}, "/api/v1/audit/verify": {"get"},
+		"/api/v1/audit/checkpoint": {"post"}, "/api/v1/audit/accept": {"post"},
 		"/api/v1/audit/receipts": {"get"}, "/api/v1/audit/receipts/{id}": {"get"}} {
 		for _, m := range methods {
 			if doc.Paths[path][m] == nil {

@@ -190,6 +190,22 @@ func TestHistoryThatItsOwnerRewroteIsNoticedByTheWitness(t *testing.T) {
 	if len(signed.Shown) != 1 || signed.Shown[0].Cosigned || !signed.Shown[0].Conflict {
 		t.Errorf("bob cosigned what contradicts: %+v", signed.Shown)
 	}
+	// bob's user has heard why, and goes on from what anna's log is now.
+	var accepted v1.AuditAccepted
+	bob.caroJSON(&accepted, "audit", "accept", "anna")
+	if string(accepted.NodeID) != anna.ID || accepted.EntriesBefore == 0 || accepted.Entries == 0 || accepted.Reason == "" {
+		t.Errorf("bob accepted %+v", accepted)
+	}
+	bob.fails("audit", "accept", "anna")
+	anna.caroJSON(&signed, "audit", "checkpoint")
+	if len(signed.Shown) != 1 || !signed.Shown[0].Cosigned {
+		t.Errorf("after bob accepted it: %+v", signed.Shown)
+	}
+	for _, n := range []*node{anna, bob} {
+		if s, err := n.Client().Status(t.Context()); err != nil || strings.Contains(strings.Join(s.HealthReasons, ""), "audit log") {
+			t.Errorf("%s still doubts: %q, %v", n.Name, s.HealthReasons, err)
+		}
+	}
 	bob.caroJSON(&v, "audit", "verify")
 	if !v.OK {
 		t.Errorf("bob's own log: %+v", v)

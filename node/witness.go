@@ -14,6 +14,7 @@ import (
 	"github.com/caro-mesh/caro-node/protocol"
 	"github.com/caro-mesh/caro-node/protocol/checkpoint"
 	"github.com/caro-mesh/caro-node/protocol/exchange"
+	"github.com/caro-mesh/caro-node/store"
 )
 
 // witness vouches for the audit logs of peers: it remembers the latest checkpoint of each, and cosigns the next only if the
@@ -57,7 +58,7 @@ func (w *witness) judge(ctx context.Context, from exchange.From, s checkpoint.Sh
 	switch j {
 	case audit.Conflicting:
 		w.logger.Error("the audit log of a peer is not what it was", "peer", from.ID.Fingerprint(), "reason", reason,
-			"fix", "talk to its user; both checkpoints are kept, and signed by that node")
+			"fix", "talk to its user; both checkpoints are kept, and signed by that node; caro-node audit accept goes on from what its log is now")
 		return checkpoint.Answer{Status: checkpoint.StatusConflict, Size: known, Reason: clip(reason, protocol.MaxReason)}, nil
 	case audit.Stale:
 		return checkpoint.Answer{Status: checkpoint.StatusStale, Size: known}, nil
@@ -73,6 +74,18 @@ func (w *witness) judge(ctx context.Context, from exchange.From, s checkpoint.Sh
 // PresentCheckpoint signs this node's audit log as it is now, and shows it to every connected peer that may witness it.
 func (n *Node) PresentCheckpoint(ctx context.Context) (audit.StoredCheckpoint, []Witnessing, error) {
 	return n.notary.present(ctx, true)
+}
+
+// AcceptAuditLog goes on witnessing the audit log of a peer that contradicts what it was, from its latest conflicting checkpoint
+// on: for example because its database was restored from a backup. The decision is in the audit log when it returns. It
+// returns [store.ErrNotFound] when there is nothing to accept.
+func (n *Node) AcceptAuditLog(ctx context.Context, id protocol.NodeID) (store.Accepted, error) {
+	a, err := n.c.Store.AcceptConflict(ctx, n.lineage.keys(id), audit.Event{Type: protocol.AuditTrustChanged, Success: true,
+		Details: map[string]string{"change": "audit_log_accepted"}})
+	if err == nil {
+		n.c.Logger.Info("the audit log of a peer is witnessed anew", "peer", id.Fingerprint(), "entries_before", a.Before, "entries", a.Now)
+	}
+	return a, err
 }
 
 // Doubts returns which witnesses say that this node's audit log is not what it was, and why, since the start.

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"maps"
 	"time"
 
 	"github.com/caro-mesh/caro-node/policy/audit"
@@ -83,20 +84,92 @@ type Conflict struct {
 	Known  []byte // what was known
 	Reason string
 	SeenAt time.Time
+	Open   bool // nothing of this log was cosigned or accepted since
 }
 
 // Conflicts returns the conflicting checkpoints that were kept, the latest first.
 func (s *Store) Conflicts(ctx context.Context) ([]Conflict, error) {
 	var list []Conflict
-	err := s.each(ctx, `SELECT log, note, known, reason, seen_at FROM audit_conflict ORDER BY id DESC`, nil, func(rows *sql.Rows) error {
+	err := s.each(ctx, `SELECT log, note, known, reason, seen_at,
+		seen_at > coalesce((SELECT seen_at FROM witnessed w WHERE w.log = c.log), 0) FROM audit_conflict c ORDER BY id DESC`, nil, func(rows *sql.Rows) error {
 		var c Conflict
 		var at int64
-		err := rows.Scan(&c.Log, &c.Note, &c.Known, &c.Reason, &at)
+		err := rows.Scan(&c.Log, &c.Note, &c.Known, &c.Reason, &at, &c.Open)
 		c.SeenAt = time.Unix(0, at).UTC()
 		list = append(list, c)
 		return err
 	})
 	return list, s.explain("read conflicting checkpoints", err)
+}
+
+// Accepted is a log that was set back or written anew, and is witnessed again from what it is now.
+type Accepted struct {
+	Log    protocol.NodeID // the key that signed what is witnessed from now on
+	Before uint64          // entries that had been cosigned
+	Now    uint64          // entries of what is witnessed instead
+	Reason string          // of the conflict
+}
+
+// AcceptConflict makes the latest conflicting checkpoint of the log with any of these keys what this node witnesses from now
+// on, whatever it has cosigned before, and records that with ev, to which it adds what was replaced. Only growth from there
+// will be cosigned. Both checkpoints stay as evidence. It returns [ErrNotFound] when no conflict of the log is open.
+func (s *Store) AcceptConflict(ctx context.Context, keys []protocol.NodeID, ev audit.Event) (a Accepted, err error) {
+	err = s.writeDurably(ctx, "accept a contradicting audit log", func(t *tx) error {
+		known, _, err := t.witnessed(keys)
+		if err != nil {
+			return err
+		}
+		note, err := t.openConflict(keys, &a)
+		if err != nil {
+			return err
+		}
+		a.Before = known.Size
+		for _, id := range keys {
+			if _, err := t.exec(`DELETE FROM witnessed WHERE log = ?`, string(id)); err != nil {
+				return err
+			}
+		}
+		if _, err := t.exec(`INSERT INTO witnessed (log, size, note, seen_at) VALUES (?, ?, ?, ?)`, string(a.Log), a.Now, note, t.s.now().UnixNano()); err != nil {
+			return err
+		}
+		details := maps.Clone(ev.Details)
+		if details == nil {
+			details = make(map[string]string)
+		}
+		details["reason"], details["entries_before"], details["entries"] = a.Reason, fmt.Sprint(a.Before), fmt.Sprint(a.Now)
+		ev.Peer, ev.Details = a.Log, details
+		_, err = t.audit(ev)
+		return err
+	})
+	return a, err
+}
+
+// openConflict returns the note of the latest conflict of a log, unless that note is what is witnessed already or the log has
+// been believed again since.
+func (t *tx) openConflict(keys []protocol.NodeID, a *Accepted) (note []byte, err error) {
+	var seen int64
+	for _, id := range keys {
+		var at, since int64
+		var b []byte
+		var size uint64
+		var reason string
+		err := t.get(`SELECT note, size, reason, seen_at, coalesce((SELECT seen_at FROM witnessed w WHERE w.log = c.log), 0)
+			FROM audit_conflict c WHERE log = ? ORDER BY id DESC LIMIT 1`, []any{string(id)}, &b, &size, &reason, &at, &since)
+		switch {
+		case errors.Is(err, sql.ErrNoRows):
+		case err != nil:
+			return nil, err
+		case at > since && at >= seen:
+			note, seen, a.Log, a.Now, a.Reason = b, at, id, size, reason
+		}
+	}
+	if note == nil {
+		return nil, fmt.Errorf("a conflict of this audit log that is open: %w", ErrNotFound)
+	}
+	if _, err := protocol.OpenCheckpoint(note, a.Log); err != nil {
+		return nil, fmt.Errorf("%w: a conflicting checkpoint is not what was signed: %w", ErrDamaged, err)
+	}
+	return note, nil
 }
 
 // Witnessed is the latest checkpoint of another node that this one has cosigned.

@@ -205,6 +205,11 @@ func (c *Client) PresentCheckpoint(ctx context.Context) (v1.AuditCheckpoint, err
 	return call[v1.AuditCheckpoint](ctx, c, http.MethodPost, "/api/v1/audit/checkpoint", nil, nil)
 }
 
+// AcceptAuditLog goes on witnessing the audit log of a peer that contradicts what it was, from what it is now.
+func (c *Client) AcceptAuditLog(ctx context.Context, peer string) (v1.AuditAccepted, error) {
+	return call[v1.AuditAccepted](ctx, c, http.MethodPost, "/api/v1/audit/accept", nil, v1.AuditAcceptance{NodeID: peer})
+}
+
 // values collects the parameters that are set.
 type values url.Values
 

@@ -70,6 +70,22 @@ type AuditShowing struct {
 	Reason      string               `json:"reason,omitempty" doc:"why it is not cosigned"`
 }
 
+// AuditAcceptance is the body of POST /api/v1/audit/accept.
+type AuditAcceptance struct {
+	NodeID string `json:"node_id" minLength:"1" maxLength:"128" doc:"node ID, or the peer ID, fingerprint or name of a known peer"`
+}
+
+// AuditAccepted is its answer: a peer's audit log that contradicts what it was, and is witnessed anew.
+type AuditAccepted struct {
+	SchemaVersion int                  `json:"schema_version"`
+	NodeID        protocol.NodeID      `json:"node_id"`
+	Fingerprint   protocol.Fingerprint `json:"fingerprint"`
+	Name          string               `json:"name,omitempty"`
+	EntriesBefore uint64               `json:"entries_before" doc:"records that this node had cosigned"`
+	Entries       uint64               `json:"entries" doc:"records of the log that is witnessed from now on"`
+	Reason        string               `json:"reason" doc:"what the contradiction is"`
+}
+
 // AuditProof is what "audit check-proof" prints about a proof that holds.
 type AuditProof struct {
 	SchemaVersion int                  `json:"schema_version"`

@@ -16,7 +16,7 @@ import (
 
 func (c *cli) auditCommand() *cobra.Command {
 	return group("audit", "See what left this node, who asked, and what was refused", c.auditListCommand(), c.auditVerifyCommand(),
-		c.auditCheckpointCommand(), c.auditProofCommand(), c.auditCheckProofCommand(), c.whoAskedCommand(), c.receiptCommand(),
+		c.auditCheckpointCommand(), c.auditAcceptCommand(), c.auditProofCommand(), c.auditCheckProofCommand(), c.whoAskedCommand(), c.receiptCommand(),
 		c.auditExportCommand())
 }
 

@@ -309,6 +309,12 @@ func (b *Backend) PresentCheckpoint(context.Context) (v1.AuditCheckpoint, error)
 	return v1.AuditCheckpoint{Entries: 12, Note: "note", Shown: []v1.AuditShowing{}}, b.Failure
 }
 
+// AcceptAuditLog returns a sample.
+func (b *Backend) AcceptAuditLog(_ context.Context, peer string) (v1.AuditAccepted, error) {
+	defer b.lock()()
+	return v1.AuditAccepted{NodeID: protocol.NodeID(peer), EntriesBefore: 40, Entries: 12}, b.Failure
+}
+
 // VerifyAudit returns Verdict.
 func (b *Backend) VerifyAudit(context.Context) (v1.AuditVerification, error) {
 	defer b.lock()()

@@ -2,12 +2,15 @@ package daemon
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
+	"github.com/caro-mesh/caro-node/api"
 	v1 "github.com/caro-mesh/caro-node/api/v1"
 	"github.com/caro-mesh/caro-node/protocol"
 	"github.com/caro-mesh/caro-node/protocol/checkpoint"
+	"github.com/caro-mesh/caro-node/store"
 )
 
 // conflictsShown is how long the status tells that a peer's audit log contradicted itself.
@@ -47,11 +50,28 @@ func (b *backend) PresentCheckpoint(ctx context.Context) (v1.AuditCheckpoint, er
 	return doc, nil
 }
 
+// AcceptAuditLog goes on witnessing the audit log of a peer that contradicts what it was, from what it is now.
+func (b *backend) AcceptAuditLog(ctx context.Context, peer string) (v1.AuditAccepted, error) {
+	id, err := b.find(ctx, peer, false)
+	if err != nil {
+		return v1.AuditAccepted{}, err
+	}
+	a, err := b.d.mesh().AcceptAuditLog(ctx, id)
+	if errors.Is(err, store.ErrNotFound) {
+		return v1.AuditAccepted{}, api.Refuse(api.ErrNotFound, "the audit log of %s does not contradict what this node has witnessed; there is nothing to accept", id.Fingerprint())
+	}
+	if err != nil {
+		return v1.AuditAccepted{}, explain(err)
+	}
+	names, err := b.names(ctx)
+	return v1.AuditAccepted{NodeID: a.Log, Fingerprint: a.Log.Fingerprint(), Name: names[a.Log], EntriesBefore: a.Before, Entries: a.Now, Reason: a.Reason}, err
+}
+
 // auditDoubts says what is wrong with audit logs, as far as nodes that compare them have found: one sentence for each.
 func (b *backend) auditDoubts(ctx context.Context) []string {
 	var out []string
 	for id, reason := range b.d.mesh().Doubts() {
-		out = append(out, fmt.Sprintf("the witness %s says that this node's audit log is not what it was: %s", id.Fingerprint(), reason))
+		out = append(out, fmt.Sprintf("the witness %s says that this node's audit log is not what it was: %s; if you know why, for example a restored backup, tell its user, who can accept that", id.Fingerprint(), reason))
 	}
 	conflicts, err := b.d.db.Conflicts(ctx)
 	if err != nil {
@@ -59,9 +79,10 @@ func (b *backend) auditDoubts(ctx context.Context) []string {
 	}
 	told := make(map[protocol.NodeID]bool)
 	for _, c := range conflicts { // the latest of each node
-		if !told[c.Log] && b.d.c.Now().Sub(c.SeenAt) < conflictsShown {
+		if c.Open && !told[c.Log] && b.d.c.Now().Sub(c.SeenAt) < conflictsShown {
 			told[c.Log] = true
-			out = append(out, fmt.Sprintf("the audit log of the peer %s is not what it was (%s): %s", c.Log.Fingerprint(), c.SeenAt.Format(time.DateOnly), c.Reason))
+			out = append(out, fmt.Sprintf("the audit log of the peer %s is not what it was (%s): %s; talk to its user, and if that is explained: caro-node audit accept %s",
+				c.Log.Fingerprint(), c.SeenAt.Format(time.DateOnly), c.Reason, c.Log.Fingerprint()))
 		}
 	}
 	return out
