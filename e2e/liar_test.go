@@ -22,7 +22,7 @@ import (
 func summaryOf(id protocol.NodeID, n uint64) *protocol.NodeSummary {
 	s := &protocol.NodeSummary{ID: newUUID(), NodeID: id, Period: protocol.PeriodAt(time.Now(), protocol.Daily).Previous(), TotalCommands: n,
 		CategoryStats: []protocol.CategoryStat{{Category: protocol.CategoryGit, Count: n}}, GeneratedAt: protocol.At(time.Now())}
-	s.HourlyActivity[9], s.DailyActivity[0], s.SafetyStats.ByRisk.Safe = n, n, n
+	s.HourlyActivity[9], s.DailyActivity[protocol.MondayIndex(s.Period.Start.Time().Weekday())], s.SafetyStats.ByRisk.Safe = n, n, n
 	return s
 }
 

@@ -166,7 +166,7 @@ func summaryOf(t *testing.T, key *identity.Identity, n uint64) (*protocol.NodeSu
 	stat.Derive()
 	s := &protocol.NodeSummary{ID: uuid.NewString(), NodeID: key.NodeID(), Period: p, TotalCommands: n, GeneratedAt: protocol.At(noon),
 		CategoryStats: []protocol.CategoryStat{stat}, SafetyStats: protocol.SafetyStats{ByRisk: protocol.RiskCounts{Safe: n}}}
-	s.HourlyActivity[9], s.DailyActivity[1] = n, n
+	s.HourlyActivity[9], s.DailyActivity[protocol.MondayIndex(p.Start.Time().Weekday())] = n, n
 	wire, err := protocol.SignSummary(s, key, noon)
 	if err != nil {
 		t.Fatal(err)

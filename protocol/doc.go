@@ -75,8 +75,8 @@
 //	3  period           map: 1 start, 2 end, 3 granularity: "hourly", "daily" or "weekly", aligned in UTC, weeks from Monday
 //	4  category_stats   list, sorted by category in byte order, each category once: map of 1 category, 2 count,
 //	                    3 avg_duration_ms (float), 4 failure_rate (float), 5 duration_ms_sum, 6 timed_count, 7 failure_count
-//	5  hourly_activity  list of 24 counts, by hour of the day
-//	6  daily_activity   list of 7 counts, by weekday from Monday
+//	5  hourly_activity  list of 24 counts, by hour of the day; an hourly summary has them all in its own hour
+//	6  daily_activity   list of 7 counts, by weekday from Monday; an hourly or daily summary has them all on its own weekday
 //	7  safety_stats     map: 1 by_risk (map: 1 safe, 2 moderate, 3 high, 4 critical), 2 blocked_count,
 //	                    3 user_confirmed_risky, 4 caro_generated, 5 caro_executed
 //	8  total_commands

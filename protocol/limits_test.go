@@ -137,6 +137,7 @@ func largestSummary() *NodeSummary {
 		}
 		into[0] += total % uint64(len(into))
 	}
+	s.Period = PeriodAt(fixedNow.AddDate(0, 0, -7), Weekly) // the only one that spreads over the weekdays
 	spread(s.HourlyActivity[:])
 	spread(s.DailyActivity[:])
 	risks := make([]uint64, 4)
@@ -188,6 +189,7 @@ func TestCountAndLengthLimitsHoldOnBothSides(t *testing.T) {
 	text := func(n int) string { return strings.Repeat("x", n) }
 	total := func(n uint64) *NodeSummary {
 		s := emptySummaryFixture()
+		s.Period = PeriodAt(fixedNow.AddDate(0, 0, -7), Weekly)
 		s.CategoryStats = []CategoryStat{{Category: CategoryGit, Count: n}}
 		s.TotalCommands, s.SafetyStats.ByRisk.Safe, s.HourlyActivity[0], s.DailyActivity[0] = n, n, n, n
 		return s

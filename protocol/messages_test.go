@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"pgregory.net/rapid"
 )
@@ -58,8 +59,17 @@ func drawSummary(t *rapid.T) *NodeSummary {
 		s.CategoryStats = append(s.CategoryStats, st)
 		s.TotalCommands += st.Count
 	}
-	copy(s.HourlyActivity[:], drawSplit(t, s.TotalCommands, 24, "hourly"))
-	copy(s.DailyActivity[:], drawSplit(t, s.TotalCommands, 7, "daily"))
+	start := s.Period.Start.Time()
+	if s.Period.Granularity == Hourly {
+		s.HourlyActivity[start.Hour()] = s.TotalCommands
+	} else {
+		copy(s.HourlyActivity[:], drawSplit(t, s.TotalCommands, 24, "hourly"))
+	}
+	if s.Period.Granularity != Weekly {
+		s.DailyActivity[MondayIndex(start.Weekday())] = s.TotalCommands
+	} else {
+		copy(s.DailyActivity[:], drawSplit(t, s.TotalCommands, 7, "daily"))
+	}
 	r := drawSplit(t, s.TotalCommands, 4, "risk")
 	upTo := func(label string) uint64 { return rapid.Uint64Range(0, s.TotalCommands).Draw(t, label) }
 	s.SafetyStats = SafetyStats{RiskCounts{r[0], r[1], r[2], r[3]}, upTo("blocked"), upTo("confirmed"), upTo("generated"), upTo("executed")}
@@ -252,10 +262,16 @@ func TestContradictionsInASummaryAreNamed(t *testing.T) {
 		"counts by hour do not add up":    func(s *NodeSummary) { s.HourlyActivity[3]++ },
 		"counts by weekday do not add up": func(s *NodeSummary) { s.DailyActivity[3]++ },
 		"counts by risk level do not":     func(s *NodeSummary) { s.SafetyStats.ByRisk.High++ },
-		"13 blocked commands among 12":    func(s *NodeSummary) { s.SafetyStats.BlockedCount = 13 },
-		"13 confirmed commands among 12":  func(s *NodeSummary) { s.SafetyStats.UserConfirmedRisky = 13 },
-		"13 generated commands among 12":  func(s *NodeSummary) { s.SafetyStats.CaroGenerated = 13 },
-		"13 executed commands among 12":   func(s *NodeSummary) { s.SafetyStats.CaroExecuted = 13 },
+		"daily summary from 2026-11-22T00:00:00Z counts commands on another weekday": func(s *NodeSummary) {
+			s.DailyActivity[5], s.DailyActivity[6] = 1, 11
+		},
+		"hourly summary from 2026-11-22T08:00:00Z counts commands in another hour": func(s *NodeSummary) {
+			s.Period = PeriodAt(s.Period.Start.Time().Add(8*time.Hour), Hourly)
+		},
+		"13 blocked commands among 12":   func(s *NodeSummary) { s.SafetyStats.BlockedCount = 13 },
+		"13 confirmed commands among 12": func(s *NodeSummary) { s.SafetyStats.UserConfirmedRisky = 13 },
+		"13 generated commands among 12": func(s *NodeSummary) { s.SafetyStats.CaroGenerated = 13 },
+		"13 executed commands among 12":  func(s *NodeSummary) { s.SafetyStats.CaroExecuted = 13 },
 		"by hour do not add up to the 12": func(s *NodeSummary) { // sums that would come out right after an overflow
 			s.HourlyActivity[0], s.HourlyActivity[1] = math.MaxUint64, 1
 		},

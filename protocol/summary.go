@@ -139,6 +139,13 @@ func (s *NodeSummary) Validate() error {
 			return fmt.Errorf("counts by %s do not add up to the %d commands", c.name, s.TotalCommands)
 		}
 	}
+	start := s.Period.Start.Time()
+	switch g := s.Period.Granularity; {
+	case g == Hourly && s.HourlyActivity[start.Hour()] != s.TotalCommands:
+		return fmt.Errorf("%s summary from %s counts commands in another hour of the day", g, s.Period.Start)
+	case g != Weekly && s.DailyActivity[MondayIndex(start.Weekday())] != s.TotalCommands:
+		return fmt.Errorf("%s summary from %s counts commands on another weekday", g, s.Period.Start)
+	}
 	for _, c := range []struct {
 		name  string
 		count uint64

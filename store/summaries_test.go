@@ -30,7 +30,8 @@ func summary(t *testing.T, k key, at time.Time, g protocol.Granularity, commands
 	c.Derive()
 	s := &protocol.NodeSummary{ID: uuid.NewString(), NodeID: k.NodeID(), Period: protocol.PeriodAt(at, g), CategoryStats: []protocol.CategoryStat{c},
 		TotalCommands: commands, GeneratedAt: protocol.At(at)}
-	s.HourlyActivity[3], s.DailyActivity[2], s.SafetyStats.ByRisk.Safe = commands, commands, commands
+	start := s.Period.Start.Time()
+	s.HourlyActivity[start.Hour()], s.DailyActivity[protocol.MondayIndex(start.Weekday())], s.SafetyStats.ByRisk.Safe = commands, commands, commands
 	wire, err := protocol.SignSummary(s, k, at)
 	check(t, err)
 	return s, wire

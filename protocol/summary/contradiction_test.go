@@ -43,9 +43,16 @@ func encode(t *testing.T, v any) []byte {
 func TestASummaryThatContradictsItselfIsRefusedForThatReason(t *testing.T) {
 	for reason, edit := range map[string]func(s *protocol.NodeSummary){
 		"": func(*protocol.NodeSummary) {}, // what is sent this way is accepted if nothing is wrong
-		"categories add up to 4, not to the 3 commands":      func(s *protocol.NodeSummary) { s.CategoryStats[0].Count, s.CategoryStats[0].FailureRate = 4, 0.25 },
-		"counts by hour do not add up":                       func(s *protocol.NodeSummary) { s.HourlyActivity[3] = 1 },
-		"counts by weekday do not add up":                    func(s *protocol.NodeSummary) { s.DailyActivity[6] = 1 },
+		"categories add up to 4, not to the 3 commands": func(s *protocol.NodeSummary) { s.CategoryStats[0].Count, s.CategoryStats[0].FailureRate = 4, 0.25 },
+		"counts by hour do not add up":                  func(s *protocol.NodeSummary) { s.HourlyActivity[3] = 1 },
+		"counts by weekday do not add up":               func(s *protocol.NodeSummary) { s.DailyActivity[weekday(s)]++ },
+		"counts commands on another weekday": func(s *protocol.NodeSummary) {
+			d := weekday(s)
+			s.DailyActivity[d], s.DailyActivity[(d+1)%7] = 2, 1
+		},
+		"counts commands in another hour of the day": func(s *protocol.NodeSummary) {
+			s.Period = protocol.PeriodAt(s.Period.Start.Time().Add(8*time.Hour), protocol.Hourly)
+		},
 		"counts by risk level do not add up":                 func(s *protocol.NodeSummary) { s.SafetyStats.ByRisk.Critical = 1 },
 		"category git: average or rate contradicts":          func(s *protocol.NodeSummary) { s.CategoryStats[0].FailureRate = 1.5 },
 		"category git: average or rate contradicts its sums": func(s *protocol.NodeSummary) { s.CategoryStats[0].FailureRate = -0.5 },
@@ -71,7 +78,7 @@ func TestASummaryThatContradictsItselfIsRefusedForThatReason(t *testing.T) {
 			}).Close)
 			s := &protocol.NodeSummary{ID: uuid.NewString(), NodeID: a.Key.NodeID(), Period: protocol.PeriodAt(time.Now(), protocol.Daily).Previous(),
 				CategoryStats: []protocol.CategoryStat{{Category: protocol.CategoryGit, Count: 3, FailureCount: 1}}, TotalCommands: 3, GeneratedAt: protocol.At(time.Now())}
-			s.HourlyActivity[9], s.DailyActivity[2], s.SafetyStats.ByRisk.Safe = 3, 3, 3
+			s.HourlyActivity[9], s.DailyActivity[weekday(s)], s.SafetyStats.ByRisk.Safe = 3, 3, 3
 			s.CategoryStats[0].Derive()
 			edit(s)
 			v, err := summary.Push(t.Context(), a.Endpoint, b.Key.NodeID(), s.ID, signAnything(t, a, s))

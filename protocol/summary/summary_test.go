@@ -36,12 +36,16 @@ func signed(t *testing.T, n *meshtest.Node) (id string, wire []byte) {
 	s := &protocol.NodeSummary{ID: uuid.NewString(), NodeID: n.Key.NodeID(), Period: protocol.PeriodAt(time.Now(), protocol.Daily).Previous(),
 		CategoryStats: []protocol.CategoryStat{{Category: protocol.CategoryGit, Count: 3}}, TotalCommands: 3, UniquePatterns: 2,
 		GeneratedAt: protocol.At(time.Now())}
-	s.HourlyActivity[9], s.DailyActivity[2], s.SafetyStats.ByRisk.Safe = 3, 3, 3
+	s.HourlyActivity[9], s.DailyActivity[weekday(s)], s.SafetyStats.ByRisk.Safe = 3, 3, 3
 	wire, err := protocol.SignSummary(s, n.Key, time.Now())
 	if err != nil {
 		t.Fatal(err)
 	}
 	return s.ID, wire
+}
+
+func weekday(s *protocol.NodeSummary) int {
+	return protocol.MondayIndex(s.Period.Start.Time().Weekday())
 }
 
 func TestAPushedSummaryArrivesByteForByte(t *testing.T) {
