@@ -23,6 +23,8 @@ func resign(t *testing.T, key *identity.Identity, s protocol.NodeSummary, edit f
 	t.Helper()
 	s.ID, s.Signature = uuid.NewString(), nil
 	edit(&s)
+	s.DailyActivity = [7]uint64{} // of the period that it has now
+	s.DailyActivity[protocol.MondayIndex(s.Period.Start.Time().Weekday())] = s.TotalCommands
 	wire, err := protocol.SignSummary(&s, key, noon)
 	if err != nil {
 		t.Fatal(err)

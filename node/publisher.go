@@ -111,6 +111,7 @@ type summaries interface {
 	ChangedHours(ctx context.Context) ([]store.ChangedHour, error)
 	SettleHours(ctx context.Context, hours []store.ChangedHour) error
 	CountsSince(ctx context.Context) (time.Time, error)
+	LostSummaries(ctx context.Context) (store.LostSummaries, error)
 	OwnPeriods(ctx context.Context, since time.Time) (map[protocol.Period]string, error)
 	Replaced(ctx context.Context, id string) ([]store.StoredSummary, error)
 	UnpushedSummaries(ctx context.Context, peer protocol.NodeID, since time.Time) ([]store.StoredSummary, error)

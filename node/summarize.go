@@ -40,6 +40,14 @@ func (p *publisher) generate(ctx context.Context) (time.Duration, error) {
 	if err != nil {
 		return publishEvery, err
 	}
+	lost, err := p.db.LostSummaries(ctx)
+	if err != nil {
+		return publishEvery, err
+	}
+	since, err := p.db.CountsSince(ctx)
+	if err != nil {
+		return publishEvery, err
+	}
 	moving := stillChanging(changed, now, p.quiet)
 	touched := touchedBy(changed)
 	var errs []error
@@ -50,7 +58,11 @@ func (p *publisher) generate(ctx context.Context) (time.Duration, error) {
 		if exists || known || moving && len(touched[period]) > 0 {
 			continue
 		}
-		if err := p.generateOne(ctx, period); err != nil {
+		replaces, signed := lost.Signed(period)
+		if signed && (replaces == "" || period.Start.Time().Before(since)) {
+			continue // peers may have one, which nobody here knows, or whose commands are lost in part
+		}
+		if err := p.generateOne(ctx, period, replaces); err != nil {
 			errs = append(errs, err)
 		}
 		if ctx.Err() != nil {
@@ -64,7 +76,7 @@ func (p *publisher) generate(ctx context.Context) (time.Duration, error) {
 	if moving {
 		return p.quiet, nil
 	}
-	return publishEvery, p.correctAll(ctx, changed, touched, made)
+	return publishEvery, p.correctAll(ctx, changed, touched, made, since)
 }
 
 // awaitBacklog waits until what was reported before the periods ended is stored.
@@ -112,20 +124,18 @@ func endedPeriods(now time.Time) []protocol.Period {
 	return periods
 }
 
-func (p *publisher) generateOne(ctx context.Context, period protocol.Period) error {
+// generateOne makes the summary of a period that has none, which is a correction when replaces names one that is lost.
+func (p *publisher) generateOne(ctx context.Context, period protocol.Period, replaces string) error {
 	s, err := p.count(ctx, period)
 	if err != nil || s.TotalCommands == 0 {
 		return err
 	}
+	s.Replaces = replaces
 	return p.keep(ctx, s)
 }
 
 // correctAll corrects the summaries of the touched periods, and forgets the changes of which nothing is left to correct.
-func (p *publisher) correctAll(ctx context.Context, changed []store.ChangedHour, touched map[protocol.Period][]store.ChangedHour, made map[protocol.Period]string) error {
-	since, err := p.db.CountsSince(ctx)
-	if err != nil {
-		return err
-	}
+func (p *publisher) correctAll(ctx context.Context, changed []store.ChangedHour, touched map[protocol.Period][]store.ChangedHour, made map[protocol.Period]string, since time.Time) error {
 	pending := make(map[time.Time]bool)
 	var errs []error
 	for period, hours := range touched {

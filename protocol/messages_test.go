@@ -262,16 +262,10 @@ func TestContradictionsInASummaryAreNamed(t *testing.T) {
 		"counts by hour do not add up":    func(s *NodeSummary) { s.HourlyActivity[3]++ },
 		"counts by weekday do not add up": func(s *NodeSummary) { s.DailyActivity[3]++ },
 		"counts by risk level do not":     func(s *NodeSummary) { s.SafetyStats.ByRisk.High++ },
-		"daily summary from 2026-11-22T00:00:00Z counts commands on another weekday": func(s *NodeSummary) {
-			s.DailyActivity[5], s.DailyActivity[6] = 1, 11
-		},
-		"hourly summary from 2026-11-22T08:00:00Z counts commands in another hour": func(s *NodeSummary) {
-			s.Period = PeriodAt(s.Period.Start.Time().Add(8*time.Hour), Hourly)
-		},
-		"13 blocked commands among 12":   func(s *NodeSummary) { s.SafetyStats.BlockedCount = 13 },
-		"13 confirmed commands among 12": func(s *NodeSummary) { s.SafetyStats.UserConfirmedRisky = 13 },
-		"13 generated commands among 12": func(s *NodeSummary) { s.SafetyStats.CaroGenerated = 13 },
-		"13 executed commands among 12":  func(s *NodeSummary) { s.SafetyStats.CaroExecuted = 13 },
+		"13 blocked commands among 12":    func(s *NodeSummary) { s.SafetyStats.BlockedCount = 13 },
+		"13 confirmed commands among 12":  func(s *NodeSummary) { s.SafetyStats.UserConfirmedRisky = 13 },
+		"13 generated commands among 12":  func(s *NodeSummary) { s.SafetyStats.CaroGenerated = 13 },
+		"13 executed commands among 12":   func(s *NodeSummary) { s.SafetyStats.CaroExecuted = 13 },
 		"by hour do not add up to the 12": func(s *NodeSummary) { // sums that would come out right after an overflow
 			s.HourlyActivity[0], s.HourlyActivity[1] = math.MaxUint64, 1
 		},
@@ -283,6 +277,28 @@ func TestContradictionsInASummaryAreNamed(t *testing.T) {
 			}
 			edit(s)
 			if err := s.Validate(); err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "\n") {
+				t.Errorf("got %v", err)
+			}
+			if wire, err := SignSummary(s, anna, fixedNow); err == nil || wire != nil || s.Signature != nil {
+				t.Error("it can be signed")
+			}
+		})
+	}
+}
+
+func TestCountsOutsideItsPeriodAreNotSigned(t *testing.T) {
+	for want, edit := range map[string]func(*NodeSummary){
+		"daily summary from 2026-11-22T00:00:00Z counts commands on another weekday": func(s *NodeSummary) {
+			s.DailyActivity[5], s.DailyActivity[6] = 1, 11
+		},
+		"hourly summary from 2026-11-22T08:00:00Z counts commands in another hour": func(s *NodeSummary) {
+			s.Period = PeriodAt(s.Period.Start.Time().Add(8*time.Hour), Hourly)
+		},
+	} {
+		t.Run(want, func(t *testing.T) {
+			s := summaryFixture()
+			edit(s)
+			if err := s.FitsPeriod(); err == nil || !strings.Contains(err.Error(), want) {
 				t.Errorf("got %v", err)
 			}
 			if wire, err := SignSummary(s, anna, fixedNow); err == nil || wire != nil || s.Signature != nil {

@@ -139,13 +139,6 @@ func (s *NodeSummary) Validate() error {
 			return fmt.Errorf("counts by %s do not add up to the %d commands", c.name, s.TotalCommands)
 		}
 	}
-	start := s.Period.Start.Time()
-	switch g := s.Period.Granularity; {
-	case g == Hourly && s.HourlyActivity[start.Hour()] != s.TotalCommands:
-		return fmt.Errorf("%s summary from %s counts commands in another hour of the day", g, s.Period.Start)
-	case g != Weekly && s.DailyActivity[MondayIndex(start.Weekday())] != s.TotalCommands:
-		return fmt.Errorf("%s summary from %s counts commands on another weekday", g, s.Period.Start)
-	}
 	for _, c := range []struct {
 		name  string
 		count uint64
@@ -155,6 +148,19 @@ func (s *NodeSummary) Validate() error {
 		if c.count > s.TotalCommands {
 			return fmt.Errorf("%d %s commands among %d", c.count, c.name, s.TotalCommands)
 		}
+	}
+	return nil
+}
+
+// FitsPeriod checks that a valid summary of an hour or a day counts nothing in another hour or on another weekday. It is for
+// signers and receivers: what was received before receivers asked for it stays readable.
+func (s *NodeSummary) FitsPeriod() error {
+	start := s.Period.Start.Time()
+	switch g := s.Period.Granularity; {
+	case g == Hourly && s.HourlyActivity[start.Hour()] != s.TotalCommands:
+		return fmt.Errorf("%s summary from %s counts commands in another hour of the day", g, s.Period.Start)
+	case g != Weekly && s.DailyActivity[MondayIndex(start.Weekday())] != s.TotalCommands:
+		return fmt.Errorf("%s summary from %s counts commands on another weekday", g, s.Period.Start)
 	}
 	return nil
 }
@@ -195,12 +201,15 @@ func (s *NodeSummary) checkCategories() error {
 }
 
 // SignSummary sets s.Signature and returns the bytes to store and send. It refuses a summary that is not valid or
-// belongs to another node.
+// belongs to another node, or does not fit its period.
 func SignSummary(s *NodeSummary, key Signer, now time.Time) ([]byte, error) {
 	if s.NodeID != key.NodeID() {
 		return nil, fmt.Errorf("summary of %s cannot be signed by %s", s.NodeID.Fingerprint(), key.NodeID().Fingerprint())
 	}
 	if err := s.Validate(); err != nil {
+		return nil, err
+	}
+	if err := s.FitsPeriod(); err != nil {
 		return nil, err
 	}
 	wire, sig, err := signBody(contextSummary, s, key, now)

@@ -46,7 +46,7 @@ func (s *Store) Backup(ctx context.Context, path string) (err error) {
 //
 // The backup is older than what peers have seen of this node. So that they do not take it for another one, sequence numbers
 // go on above those of the replaced database, and what this node has signed or announced is taken over from it: own
-// summaries, so that no period is signed twice, its rotations and its next key. So are denials of trust.
+// summaries and what is known of lost ones, so that no period is signed twice, its rotations and its next key. So are denials of trust.
 func Restore(ctx context.Context, path, backup string, now func() time.Time) (_ *Repair, err error) {
 	const doing = "restore a backup"
 	if err := finishExchange(path); err != nil {
@@ -118,6 +118,9 @@ func (s *Store) takePlace(ctx context.Context, path string, r *Repair) error {
 	next := r.At.UnixMicro()
 	switch replaced, err := os.Stat(path); {
 	case errors.Is(err, fs.ErrNotExist):
+		if err := s.forget(ctx, r.At); err != nil {
+			return err
+		}
 	case err != nil:
 		return err
 	default:
@@ -129,9 +132,16 @@ func (s *Store) takePlace(ctx context.Context, path string, r *Repair) error {
 		if err := s.takeOver(ctx, r.KeptAs, details, &next); err != nil {
 			r.Reason += "; the database before could not be read: " + err.Error()
 			details["replaced_unreadable"] = err.Error()
+			if err := s.forget(ctx, r.At); err != nil {
+				return err
+			}
 		}
 	}
 	return s.write(ctx, "restore a backup", func(t *tx) error {
+		// Commands since the backup are missing, and were counted in summaries: a correction would take them back.
+		if err := t.countsFrom(r.At, r.At); err != nil {
+			return err
+		}
 		if _, err := t.exec(`UPDATE sequence SET next = max(next, ?)`, next+sequenceMargin); err != nil {
 			return err
 		}
@@ -170,7 +180,35 @@ func (s *Store) takeOver(ctx context.Context, kept string, details map[string]st
 			return err
 		}
 	}
-	return nil
+	return s.adoptLost(ctx, db)
+}
+
+// forget notes that nobody knows what this node has signed until then.
+func (s *Store) forget(ctx context.Context, until time.Time) error {
+	return s.write(ctx, "note that summaries are forgotten", func(t *tx) error { return t.forget(until.UnixNano()) })
+}
+
+// adoptLost takes over what is known of lost summaries.
+func (s *Store) adoptLost(ctx context.Context, db *sql.DB) error {
+	var known bool
+	if err := db.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE name = 'lost_summary')`).Scan(&known); err != nil || !known {
+		return err // an older version wrote it
+	}
+	lost, err := lostSummaries(ctx, db)
+	if err != nil {
+		return err
+	}
+	return s.write(ctx, "take over which summaries are lost", func(t *tx) error {
+		for p, id := range lost.IDs {
+			if err := t.noteLost(p, signedSummary{id: id}); err != nil {
+				return err
+			}
+		}
+		if lost.Unknown.IsZero() {
+			return nil
+		}
+		return t.forget(lost.Unknown.UnixNano())
+	})
 }
 
 // adopt takes rows over from another database, in the place of those that they contradict.

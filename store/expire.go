@@ -17,6 +17,10 @@ func (s *Store) ExpireSummaries(ctx context.Context, own bool, before time.Time)
 		if err := s.write(ctx, "remove old summaries", func(t *tx) (err error) {
 			n, err = t.exec(`DELETE FROM summary WHERE id IN (SELECT id FROM summary WHERE own = ? AND period_end < ? ORDER BY period_start LIMIT ?)`,
 				own, nanosSince1970(before), expireBatch)
+			if err != nil || !own {
+				return err
+			}
+			_, err = t.exec(`DELETE FROM lost_summary WHERE period_start < ?`, nanosSince1970(before.AddDate(0, 0, -7)))
 			return err
 		}); err != nil {
 			return removed, err

@@ -101,6 +101,9 @@ func (sv *salvager) build(ctx context.Context) error {
 		if err := sv.copyTables(ctx, true); err != nil {
 			return err
 		}
+		if err := sv.noteLost(ctx); err != nil {
+			return err
+		}
 		if sv.report.KeptAs, err = keepAside(sv.s.path, "damaged", sv.report.At); err != nil {
 			return err
 		}

@@ -24,6 +24,7 @@ var called = map[string]string{
 	"audit_conflict": "contradictions of witnessed nodes", "size_sample": "noted sizes", "changed_hour": "hours whose counts have changed",
 	"counts_since": "beginnings of counts", "push": "acknowledgements of summaries", "commitment": "announced next keys", "succession": "key rotations of peers",
 	"own_rotation": "own key rotations", "receipt": "receipts of answers", "spool": "positions in spool files", "repair": "reports of repairs", "audit_orphan": "audit records out of order",
+	"lost_summary": "notes of lost summaries", "forgotten_summaries": "notes of forgotten summaries",
 }
 
 func callRows(table string) string {

@@ -15,20 +15,21 @@ import (
 
 // SaveSummary stores a summary of this node with its signed bytes, and records ev with it. One that replaces none is
 // refused with [ErrSummaryExists] when the period has one already, whatever its content; a correction when what it
-// replaces is not the current one of its period.
+// replaces is not the current one of its period, or the one that is known to be lost ([Store.LostSummaries]). It returns once
+// the summary survives a power failure: until then no peer may have it.
 func (s *Store) SaveSummary(ctx context.Context, sum *protocol.NodeSummary, wire []byte, ev audit.Event) error {
-	return s.write(ctx, "store a summary", func(t *tx) error {
-		var current string
-		revision := int64(-1)
-		err := t.get(`SELECT id, revision FROM summary WHERE own = 1 AND granularity = ? AND period_start = ? AND replaced_by IS NULL`,
-			[]any{string(sum.Period.Granularity), int64(sum.Period.Start)}, &current, &revision)
-		if err != nil && !errors.Is(err, sql.ErrNoRows) {
+	return s.writeDurably(ctx, "store a summary", func(t *tx) error {
+		current, revision, err := t.lastSigned(sum.Period)
+		if err == nil && current != sum.Replaces {
+			err = fmt.Errorf("%w (%q, and the new one replaces %q)", ErrSummaryExists, current, sum.Replaces)
+		}
+		if err != nil {
+			return fmt.Errorf("%s period from %s: %w", sum.Period.Granularity, sum.Period.Start, err)
+		}
+		if err := t.putSummary(sum, wire, revision, nil); err != nil {
 			return err
 		}
-		if current != sum.Replaces {
-			return fmt.Errorf("%s period from %s: %w (%q, and the new one replaces %q)", sum.Period.Granularity, sum.Period.Start, ErrSummaryExists, current, sum.Replaces)
-		}
-		if err := t.putSummary(sum, wire, revision+1, nil); err != nil {
+		if _, err := t.exec(`DELETE FROM lost_summary WHERE id = ?`, sum.Replaces); err != nil {
 			return err
 		}
 		_, err = t.audit(ev)

@@ -74,5 +74,7 @@ func (s *Store) writeDurably(ctx context.Context, doing string, fn func(*tx) err
 		_, back := w.conn.ExecContext(context.WithoutCancel(ctx), `PRAGMA synchronous = NORMAL`)
 		err = errors.Join(err, s.explain(doing, back))
 	}()
-	return s.explain(doing, w.transact(ctx, s, fn))
+	err = s.explain(doing, w.transact(ctx, s, fn))
+	s.failure.note(err, s.now)
+	return err
 }

@@ -106,6 +106,9 @@ func Serve(e *exchange.Endpoint, former func(of, by protocol.NodeID) bool, accep
 		if err != nil {
 			return nil, err
 		}
+		if err := s.FitsPeriod(); err != nil {
+			return nil, fmt.Errorf("%w: %w", protocol.ErrMalformed, err)
+		}
 		if s.NodeID != from.ID && (former == nil || !former(s.NodeID, from.ID)) {
 			return nil, fmt.Errorf("%w: it pushed a summary of %s", protocol.ErrSender, s.NodeID.Fingerprint())
 		}
