@@ -27,13 +27,20 @@ __caro_prompt() {
   local e=$?
   __caro_status=$e __caro_underscore=${1-}
   {
-    __caro_clock
-    # Without promptvars PS0 notes nothing; then a line is known by its history number alone.
-    if [[ ! $__caro_t0 && $BASHOPTS != *promptvars* && $HISTCMD != "$__caro_n0" ]]; then
+    __caro_t1=${EPOCHREALTIME-}
+    if [[ $__caro_t1 ]]; then __caro_t1=${__caro_t1/[^0-9]}; else __caro_clock; fi
+    if [[ $__caro_t0 ]]; then
+      __caro_finish "$e"
+    elif [[ $BASHOPTS != *promptvars* && $HISTCMD != "$__caro_n0" ]]; then
+      # Without promptvars PS0 notes nothing; then a line is known by its history number alone.
       __caro_t0=$__caro_t1 __caro_n1=$HISTCMD
+      __caro_finish "$e"
     fi
-    [[ ! $__caro_t0 ]] || __caro_finish "$e"
-    __caro_ready
+    [[ ! ${__caro_program-} ]] || __caro_guard_ready
+    # The state in which the next line will be typed.
+    __caro_t0= __caro_armed= __caro_first= __caro_n0=$HISTCMD __caro_cwd=$PWD __caro_tp=$__caro_t1
+    # Mostly nothing was changed since the last prompt, and one comparison tells it.
+    [[ ${PS0-}/${PROMPT_COMMAND-}/${HISTCONTROL-}/${HISTIGNORE-}/$SHELLOPTS/$BASHOPTS == "$__caro_known" ]] || __caro_changed
   } 2>/dev/null || :
   [[ $- != *e* ]] || return 0
   return "$e"
@@ -48,15 +55,14 @@ __caro_clock() {
   fi
 }
 
-# Notes the state in which the next line will be typed.
-__caro_ready() {
-  [[ ! ${__caro_program-} ]] || __caro_guard_ready
-  __caro_t0= __caro_armed= __caro_first= __caro_n0=$HISTCMD __caro_cwd=$PWD __caro_tp=$__caro_t1
+# Adapts the hook to what the line changed.
+__caro_changed() {
   if [[ ${PS0-} != *__caro_t0=* && $BASHOPTS == *promptvars* ]]; then
-    PS0='${BASH_VERSION:0:$((__caro_t0='$__caro_now',__caro_n1=HISTCMD,__caro_armed=1,0))}'${PS0-}
+    PS0='${BASH_VERSION:0:__caro_t0='$__caro_now',__caro_n1=HISTCMD,__caro_armed=1,0}'${PS0-}
   fi
-  if [[ $__caro_settings != "${HISTCONTROL-}/${HISTIGNORE-}/$SHELLOPTS" ]]; then __caro_configure; fi
+  if [[ $__caro_settings != "${HISTCONTROL-}/${HISTIGNORE-}/$SHELLOPTS/$BASHOPTS" ]]; then __caro_configure; fi
   if [[ ${PROMPT_COMMAND-} != "$__caro_call" ]]; then __caro_look_around; fi
+  __caro_known=${PS0-}/${PROMPT_COMMAND-}/${HISTCONTROL-}/${HISTIGNORE-}/$SHELLOPTS/$BASHOPTS
 }
 
 # Somebody put something beside the hook.
@@ -72,10 +78,11 @@ __caro_look_around() {
   if [[ ${PROMPT_COMMAND-} == *__bp_install* ]]; then __caro_todo=$__caro_look';__bp_interactive_mode'; fi
 }
 
-# Decides what HISTCONTROL and HISTIGNORE make possible.
+# Decides what HISTCONTROL, HISTIGNORE and the shell's options make possible.
 __caro_configure() {
-  __caro_settings=${HISTCONTROL-}/${HISTIGNORE-}/$SHELLOPTS
-  __caro_dups= __caro_hides= __caro_trap= __caro_off=
+  __caro_settings=${HISTCONTROL-}/${HISTIGNORE-}/$SHELLOPTS/$BASHOPTS
+  __caro_dups= __caro_hides= __caro_trap= __caro_cmdhist=
+  [[ $BASHOPTS != *cmdhist* ]] || __caro_cmdhist=1
   local others=${PROMPT_COMMAND[*]-}
   [[ ${others//history -[aw]} != *history* ]] || __caro_merges=1 # what only writes merges nothing
   case ":${HISTCONTROL-}:" in *:ignoredups:* | *:ignoreboth:* | *:erasedups:*) __caro_dups=1 ;; esac
@@ -86,7 +93,7 @@ __caro_configure() {
   fi
   case ":$SHELLOPTS:" in
   *:history:*) __caro_history=on ;;
-  *) if [[ $__caro_history == on ]]; then __caro_off=1; else __caro_history=never; fi ;;
+  *) if [[ $__caro_history == o* ]]; then __caro_history=off; else __caro_history=never; fi ;;
   esac
   if [[ $__caro_dups && $__caro_hides || $__caro_history == never || $__caro_merges == 1 ]]; then __caro_trap=1; fi
   __caro_todo=$__caro_look
@@ -116,8 +123,8 @@ __caro_chain() {
 # Notes the first simple command of a line, but none of the hook and PROMPT_COMMAND. "$_" is its last argument so that $_
 # survives.
 __caro_debug() {
-  if [[ ${__caro_armed-} == 1 && $BASH_COMMAND != *__caro_* && ${FUNCNAME[1]-} != __caro_* ]] &&
-    [[ ${PROMPT_COMMAND-} == __caro_prompt* || ${PROMPT_COMMAND[*]-} != *"$BASH_COMMAND"* ]]; then
+  if [[ ${__caro_armed-} == 1 && $BASH_COMMAND != *__caro_* && ${FUNCNAME[1]-} != __caro_* &&
+    (${PROMPT_COMMAND-} == __caro_prompt* || ${PROMPT_COMMAND[*]-} != *"$BASH_COMMAND"*) ]]; then
     __caro_armed=2 __caro_first=$BASH_COMMAND
     # After `exec` there is no prompt. Where it fails, the shell goes on and has reported it already.
     [[ $__caro_first != 'exec '[!0-9\<\>\{\&]* ]] || __caro_finish '' 2>/dev/null || :
@@ -135,56 +142,67 @@ __caro_exit() {
   } 2>/dev/null || :
 }
 
+# Reports the line that ended with status $1, empty where there is none; $2 says that it is the shell's last.
 __caro_finish() {
-  local e=$1 t0=$__caro_t0 n1=$__caro_n1 first= text= number= stamp=0 flags=${__caro_confirmed-}$__caro_kept added= took=
-  if [[ $__caro_armed == 2 ]]; then
-    first=$__caro_first
-  elif [[ $__caro_trap ]]; then
-    __caro_todo=$__caro_look # perhaps somebody replaced the trap
-  fi
-  [[ ! $__caro_off ]] || { __caro_keep; return 0; }
-  if [[ $__caro_history == never ]]; then
-    text=$first
-  else
+  local e=$1 t0=$__caro_t0 text= added= took= flags=${__caro_confirmed-}$__caro_kept
+  # A trap that did not fire was perhaps replaced by somebody.
+  [[ ! $__caro_trap || $__caro_armed == 2 ]] || __caro_todo=$__caro_look
+  if [[ $__caro_history == on ]]; then
     __caro_read
-    # Was the line added? Its number moved, or (erasedups) the last text changed, and the entry is not older than the
-    # prompt. Where PROMPT_COMMAND merges other sessions' lines (`history -n`), which bear the time of the prompt, the
-    # entry has to be younger, or hold the line's first simple command. A clock set back proves nothing.
-    if [[ $n1 != "$__caro_n0" || $text != "$__caro_last" ]]; then
-      local tp=${__caro_tp%??????} s=${t0%??????}
-      if ((n1 < __caro_n0 || n1 > __caro_n0 + 1)) && [[ $BASHOPTS == *cmdhist* ]]; then __caro_merges=1; fi
-      if ((stamp > tp || s < tp || stamp >= tp - 1 && ! __caro_merges)); then
-        added=1
-      elif ((stamp >= tp - 1 && s - tp <= 1)) && [[ $first && $text == *"$first"* ]]; then
-        added=1
-      fi
-    fi
-    # The line itself may have changed the history: after `history -c` its first simple command has to do.
-    if [[ $n1 != "$__caro_n0" && $number != "$((n1 - 1))" ]]; then
-      added=
-      if [[ ! $number ]]; then added=1 text=$first; fi
-    fi
-    if [[ ! $added && $text == "$__caro_last" && $__caro_dups ]]; then
-      if [[ ! $__caro_hides || $first && $first == "$__caro_prev" ]]; then added=1; fi
+    # Mostly the history grew by one entry, which is not older than the prompt, and nobody else adds any.
+    if ((__caro_n1 == __caro_n0 + 1 && __caro_number == __caro_n0 && __caro_stamp >= __caro_tp / 1000000 - 1 && !__caro_merges)); then
+      added=1
+    else
+      __caro_judge
     fi
     __caro_last=$text
     [[ $added ]] || { __caro_keep; return 0; }
-    __caro_prev=$first
+    __caro_prev=$__caro_first
+  elif [[ $__caro_history == off ]]; then
+    __caro_keep
+    return 0
+  else
+    text=$__caro_first
   fi
   if [[ ! $text || $text == [[:blank:]]* || $__caro_paused || -e $__caro_pause_file ]]; then
     [[ ! $text ]] || __caro_keep
     return 0
   fi
   # Of a line that ran when the shell was ended from outside, the status is not known.
-  if [[ ${2-} && $text != exit* && $text != logout* ]]; then e=; fi
-  __caro_aliases "$text"
-  [[ ! $__caro_defs ]] || flags+=a
-  # A line break would make bash write the record in pieces.
-  if [[ $text$__caro_defs == *$'\n'* ]]; then text=${text@Q} __caro_defs=${__caro_defs:+${__caro_defs@Q}} flags+=q; fi
-  if [[ $e ]]; then took=$((__caro_t1 - t0)); fi
+  if [[ $e && (! ${2-} || $text == exit* || $text == logout*) ]]; then took=$((__caro_t1 - t0)); else e=; fi
+  if ((${#BASH_ALIASES[@]})); then __caro_aliases "$text"; else __caro_defs=; fi
+  if [[ $__caro_defs || $text == *$'\n'* ]]; then
+    [[ ! $__caro_defs ]] || flags+=a
+    # A line break would make bash write the record in pieces.
+    if [[ $text$__caro_defs == *$'\n'* ]]; then text=${text@Q} __caro_defs=${__caro_defs:+${__caro_defs@Q}} flags+=q; fi
+  fi
   __caro_t0= # an interrupt from here on must not report the line twice
   builtin printf "\\0\\2C1\\0%s\\0%s\\0%s\\0%s\\0bash\\0%s\\0%s\\0${__caro_defs:+%s\\0}\\3\\0" \
     "$t0" "$took" "$e" "$flags" "$__caro_cwd" "$text" ${__caro_defs:+"$__caro_defs"} >>"$__caro_file" && __caro_kept=
+}
+
+# Was the line added to the history? Its number moved, or (erasedups) the last text changed, and the entry is not older than
+# the prompt. Where PROMPT_COMMAND merges other sessions' lines (`history -n`), which bear the time of the prompt, the entry
+# has to be younger, or hold the line's first simple command. A clock set back proves nothing. Sets added and text of the caller.
+__caro_judge() {
+  local n1=$__caro_n1 stamp=$__caro_stamp first=$__caro_first
+  if [[ $n1 != "$__caro_n0" || $text != "$__caro_last" ]]; then
+    local tp=${__caro_tp%??????} s=${t0%??????}
+    if ((n1 < __caro_n0 || n1 > __caro_n0 + 1)) && [[ $__caro_cmdhist ]]; then __caro_merges=1; fi
+    if ((stamp > tp || s < tp || stamp >= tp - 1 && ! __caro_merges)); then
+      added=1
+    elif ((stamp >= tp - 1 && s - tp <= 1)) && [[ $first && $text == *"$first"* ]]; then
+      added=1
+    fi
+  fi
+  # The line itself may have changed the history: after `history -c` its first simple command has to do.
+  if [[ $n1 != "$__caro_n0" && $__caro_number != "$((n1 - 1))" ]]; then
+    added=
+    if [[ ! $__caro_number ]]; then added=1 text=$first; fi
+  fi
+  if [[ ! $added && $text == "$__caro_last" && $__caro_dups ]]; then
+    if [[ ! $__caro_hides || $first && $first == "$__caro_prev" ]]; then added=1; fi
+  fi
 }
 
 # Counts a line that is kept out, for the flags of the next record.
@@ -216,18 +234,22 @@ __caro_aliases() {
 # Reads number, time stamp and text of the newest history entry. The history can only be printed: it goes through a
 # scratch file, which is empty before and after.
 __caro_read() {
-  if [[ $BASHOPTS == *cmdhist* && (! ${HISTTIMEFORMAT+x} || ${HISTTIMEFORMAT@a} != *r*) ]]; then
+  __caro_number= __caro_stamp=
+  if [[ $__caro_cmdhist && (! ${HISTTIMEFORMAT+x} || ${HISTTIMEFORMAT@a} != *r*) ]]; then
     {
       HISTTIMEFORMAT=$'%s\n' builtin history 1
-      IFS=' ' builtin read -r number stamp
+      IFS=' ' builtin read -r __caro_number __caro_stamp
       IFS= builtin read -r -d '' text
     } 1<>"$__caro_line" <"$__caro_line"
-    number=${number%\*}
-    [[ $stamp && $stamp != *[^0-9]* ]] || stamp=0
+    # An entry that was edited bears an asterisk, and one without a time question marks.
+    if [[ ! $__caro_stamp || $__caro_number$__caro_stamp == *[^0-9]* ]]; then
+      __caro_number=${__caro_number%\*}
+      [[ $__caro_stamp && $__caro_stamp != *[^0-9]* ]] || __caro_stamp=0
+    fi
   else # each line of a command is an entry of its own, or the format of time stamps cannot be chosen
-    number=$((HISTCMD - 1)) stamp=${t0%??????}
+    __caro_number=$((HISTCMD - 1)) __caro_stamp=${t0%??????}
     {
-      builtin fc -ln "-$((n1 > __caro_n0 && n1 - __caro_n0 < 1000 ? n1 - __caro_n0 : 1))" -1
+      builtin fc -ln "-$((__caro_n1 > __caro_n0 && __caro_n1 - __caro_n0 < 1000 ? __caro_n1 - __caro_n0 : 1))" -1
       IFS= builtin read -r -d '' text
     } 1<>"$__caro_line" <"$__caro_line"
     text=${text#$'\t'[ *]} text=${text//$'\n\t'[ *]/$'\n'}
@@ -267,8 +289,8 @@ __caro_install() {
 
 # A child inherits variables after `set -a`, but never a session: its process number differs.
 if [[ $- == *i* && ${__caro_pid-} != "$$" ]] && ((BASH_VERSINFO[0] * 100 + BASH_VERSINFO[1] >= 404)); then
-  __caro_pid=$$ __caro_paused= __caro_settings= __caro_history= __caro_off= __caro_trap= __caro_todo=__caro_prompt __caro_new= __caro_merges=0 __caro_defs= __caro_values=
-  __caro_t0= __caro_n0= __caro_n1= __caro_armed= __caro_first= __caro_prev= __caro_last= __caro_cwd= __caro_tp=0 __caro_status=0 __caro_kept=
+  __caro_pid=$$ __caro_paused= __caro_settings= __caro_history= __caro_known= __caro_cmdhist= __caro_trap= __caro_todo=__caro_prompt __caro_new= __caro_merges=0 __caro_defs= __caro_values=
+  __caro_number= __caro_stamp=0 __caro_t0= __caro_n0= __caro_n1= __caro_armed= __caro_first= __caro_prev= __caro_last= __caro_cwd= __caro_tp=0 __caro_status=0 __caro_kept=
   __caro_now='${EPOCHREALTIME/[^0-9]}'
   [[ ${EPOCHREALTIME-} ]] || __caro_now='\D{%s}000000' # bash 4.4 knows whole seconds
   __caro_clock
