@@ -168,7 +168,7 @@ func (k *clerk) linkChanged(s discovery.State) {
 			return err
 		})
 	case discovery.StatusNotTrusted:
-		k.logger.Warn("a known peer is not trusted here, so it is not connected", "peer", s.ID.Fingerprint(), "reason", s.Reason,
+		k.logger.Warn("a known peer is not trusted here, so it is not connected", "peer", s.ID.Fingerprint(),
 			"fix", "caro-node trust set "+string(s.ID)+" peer")
 	default:
 		k.logger.Info("a peer is offline", "peer", s.ID.Fingerprint(), "reason", s.Reason, "attempts", s.Attempts)

@@ -76,7 +76,8 @@ type Node struct {
 	lineage  *lineage
 	document atomic.Pointer[policy.Document] // the configured one, until SetPolicy replaces it
 	trust    sync.Mutex                      // held while trust changes, so that what is stored last is in force last
-	parting  sync.Map                        // node IDs of peers that are being told goodbye
+	partings partings
+	parting  sync.Map // node IDs of peers that are being told goodbye
 	closing  sync.Once
 	closed   error // of closing
 	servers  []*exchange.Server
@@ -272,6 +273,7 @@ func (n *Node) sayGoodbye(ctx context.Context) {
 			if err := goodbye.Say(ctx, n.endpoint, p.Identity.NodeID, goodbye.ReasonShutdown); err != nil {
 				n.c.Logger.Debug("goodbye was not heard", "peer", p.Identity.Fingerprint, "error", err)
 			}
+			n.registry.SaidGoodbye(p.Identity.NodeID, endedHere) // or the record would say that the peer vanished
 		})
 	}
 	wg.Wait()

@@ -160,7 +160,7 @@ func (n *Node) view(id protocol.NodeID, addr netip.Addr) PeerView {
 	trust, rule := n.gate.Engine().Resolve(id, addr, n.c.Now())
 	v := PeerView{ID: id, Trust: trust, Rule: rule, IP: addr, State: PeerOffline, Source: sourceManual}
 	if d := n.gate.Peek(policy.Request{Peer: id, Addr: addr, Action: policy.ActionConnect, Now: n.c.Now()}); !d.Allowed {
-		v.State, v.Reason = PeerUntrusted, d.Reason
+		v.State, v.Reason = PeerUntrusted, refusedHere(id, d.Rule)
 	}
 	return v
 }
@@ -171,14 +171,16 @@ func (n *Node) viewOfLink(s discovery.State) PeerView {
 	v.Addrs, v.Source = addrs, source
 	switch s.Status {
 	case discovery.StatusNotTrusted:
-		v.State, v.Reason = PeerUntrusted, s.Reason
+		if v.State != PeerUntrusted { // trusted by name, and not at the address where it is
+			v.State, v.Reason = PeerUntrusted, "not trusted here at the address where it was met"
+		}
 	case discovery.StatusRefused:
 		v.State, v.Reason = PeerRefused, s.Reason
 	case discovery.StatusConnecting:
 		v.Reason = "it is being connected"
 	default:
 		if v.State == PeerOffline {
-			v.Reason = s.Reason
+			v.Reason = n.partings.before(s.ID, s.Reason)
 		}
 	}
 	return v
@@ -206,9 +208,9 @@ func (n *Node) viewOfStored(p store.Peer) PeerView {
 			v.Reason = fmt.Sprintf("it says that it is the successor of %s, which this node cannot check; nobody has decided about it yet", of.Fingerprint())
 		}
 	case v.State == PeerOffline && p.Source == sourcePending:
-		v.Reason = "it is trusted now and may connect; no address is known under which this node could reach it"
+		v.Reason = n.partings.before(p.ID, "it may connect; no address is known under which this node could reach it")
 	case v.State == PeerOffline:
-		v.Reason = "it is not connected"
+		v.Reason = n.partings.before(p.ID, "it is not connected")
 	}
 	return v
 }
@@ -350,6 +352,7 @@ func (n *Node) peerUp(p hello.Peer) {
 	n.notary.nudge()
 	n.pinger.nudge()
 	n.topic.Up(id)
+	n.partings.returned(id)
 }
 
 // peerDown runs when the last connection of an admitted peer has ended.
@@ -358,8 +361,9 @@ func (n *Node) peerDown(p hello.Peer) {
 	now := n.c.Now()
 	how := p.Goodbye
 	if how == "" {
-		how = "it vanished without goodbye"
+		how = vanished
 	}
+	n.partings.left(id, how)
 	n.c.Logger.Info("peer disconnected", "peer", id.Fingerprint(), "name", p.Identity.DisplayName, "goodbye", how)
 	n.clerk.note(func(ctx context.Context) error {
 		ev := audit.Event{Type: protocol.AuditPeerDisconnected, Peer: id, Success: true,

@@ -63,7 +63,7 @@ func TestATrustGrantedOverThereIsNoticedWithinAMinuteAndTheReasonStays(t *testin
 		a.usualTimes().Add(b.target())
 		for range 60 {
 			pass(time.Minute)
-			if s := a.keeper.States()[0]; s.Status != StatusRefused || s.Reason != "nobody named this node" {
+			if s := a.keeper.States()[0]; s.Status != StatusRefused || s.Reason != "it says: nobody named this node" {
 				t.Fatalf("state %+v", s)
 			}
 		}

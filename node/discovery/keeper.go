@@ -25,7 +25,7 @@ const (
 	StatusConnected  Status = "connected"
 	// StatusOffline means that it does not answer; the reason has the last error.
 	StatusOffline Status = "offline"
-	// StatusRefused means that it refused our Hello; the reason is what it said.
+	// StatusRefused means that it refused our Hello; the reason quotes it, or tells both clocks.
 	StatusRefused Status = "refused"
 	// StatusNotTrusted means that our own policy does not let it connect, so it is not dialled.
 	StatusNotTrusted Status = "not_trusted"

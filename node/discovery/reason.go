@@ -24,7 +24,7 @@ func verdict(err error, before State) (Status, string) {
 	var skew *protocol.SkewError
 	switch {
 	case errors.As(err, &refused):
-		return StatusRefused, refused.Reason
+		return StatusRefused, "it says: " + refused.Reason // which speaks of itself as "this node"
 	case errors.As(err, &own):
 		return StatusNotTrusted, own.Reason
 	case errors.As(err, &skew):
