@@ -385,6 +385,45 @@ func TestAdmissionEndsWithTheConnection(t *testing.T) {
 	}
 }
 
+// A machine that changed its network dials anew, and what it had before is dead and not closed; here it is played by another
+// host with its key, which leaves the first one's connection as it is.
+func TestANodeThatDialsAnewSupersedesItsOldConnectionsAndNoYoungOnes(t *testing.T) {
+	for age, gone := range map[time.Duration]bool{29 * time.Second: false, 31 * time.Second: true} {
+		synctest.Test(t, func(t *testing.T) {
+			var log events
+			lan := meshtest.NewNetwork()
+			b := meshtest.New(t, meshtest.Options{Network: lan, Listen: "/memory/1", Hooks: log.hooks()})
+			b.Greets(nil)
+			before := meshtest.New(t, meshtest.Options{Network: lan, Listen: "/memory/2"})
+			meshtest.Meet(t, before, before.Greets(nil), b)
+			other := meshtest.New(t, meshtest.Options{Network: lan, Listen: "/memory/3"})
+			meshtest.Meet(t, other, other.Greets(nil), b)
+			<-time.After(age)
+			after := meshtest.New(t, meshtest.Options{Key: before.Key, Network: lan, Listen: "/memory/4"})
+			after.OnClose(ping.Serve(after.Endpoint).Close)
+			meshtest.Meet(t, after, after.Greets(nil), b)
+			synctest.Wait()
+
+			if got := before.Host.Network().Connectedness(b.Host.ID()) != network.Connected; got != gone {
+				t.Errorf("a connection that was %s old is closed: %v, want %v", age, got, gone)
+			}
+			for name, n := range map[string]*meshtest.Node{"new": after, "another node's": other} {
+				if n.Host.Network().Connectedness(b.Host.ID()) != network.Connected || !b.Registry.Admitted(t.Context(), n.Key.NodeID()) {
+					t.Errorf("after %s the %s connection is closed, too", age, name)
+				}
+			}
+			if got := log.String(); got != "up up" {
+				t.Errorf("hooks were told %q", got)
+			}
+			if gone { // what is said now goes to where the node is
+				if _, err := ping.Ping(t.Context(), b.Endpoint, after.Key.NodeID()); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+}
+
 // inNoTime runs f with nodes on a network within the process, on a clock that jumps: however busy the machine is, nothing
 // takes time but what waits for it to pass.
 func inNoTime(t *testing.T, f func(t *testing.T, a, b, c *meshtest.Node)) {

@@ -19,6 +19,10 @@ import (
 // DefaultProbation is how long a connection may stay open without an accepted Hello.
 const DefaultProbation = 10 * time.Second
 
+// settled is how much younger a connection has to be than another of the same node to supersede it. Two nodes that dial each
+// other at once, or at several addresses, have two that are of an age.
+const settled = 30 * time.Second
+
 // Peer is what an accepted Hello told about a connected node.
 type Peer struct {
 	Identity protocol.NodeIdentity
@@ -182,7 +186,8 @@ func (r *Registry) record(pid peer.ID, p Peer, told capabilities) (isNew bool, e
 	defer r.mu.Unlock()
 	// Under the lock: a connection that is listed here has its end reported later, never before.
 	covered := make(map[string]struct{})
-	for _, c := range r.host.Network().ConnsToPeer(pid) {
+	conns := r.host.Network().ConnsToPeer(pid)
+	for _, c := range conns {
 		covered[c.ID()] = struct{}{}
 		if t := r.timers[c.ID()]; t != nil && t.Stop() {
 			delete(r.timers, c.ID())
@@ -195,9 +200,27 @@ func (r *Registry) record(pid peer.ID, p Peer, told capabilities) (isNew bool, e
 	old := r.peers[p.Identity.NodeID]
 	if old != nil {
 		p.Since = old.peer.Since
+		r.supersede(conns, old.covered)
 	}
 	r.peers[p.Identity.NodeID] = &record{peer: p, told: told, covered: covered}
 	return old == nil, nil
+}
+
+// supersede closes the connections that a node has replaced: it dials only when it has none, so when it comes anew, the old
+// ones are dead, whatever this side's kernel thinks of them until a keep-alive fails, 40 s later. Until then the host would
+// put new streams on them, since they have the more open ones. It needs r.mu.
+func (r *Registry) supersede(conns []network.Conn, before map[string]struct{}) {
+	var latest time.Time // when the node dialled last
+	for _, c := range conns {
+		if _, known := before[c.ID()]; !known && c.Stat().Direction == network.DirInbound && c.Stat().Opened.After(latest) {
+			latest = c.Stat().Opened
+		}
+	}
+	for _, c := range conns {
+		if _, known := before[c.ID()]; known && latest.Sub(c.Stat().Opened) > settled {
+			r.wg.Go(func() { _ = c.Close() }) // what is dead closes as well as it can
+		}
+	}
 }
 
 // startGreeting marks a Hello of ours as under way. When one is already, it returns its end instead of a done function.
