@@ -64,6 +64,9 @@ func Restore(ctx context.Context, path, backup string, now func() time.Time) (_ 
 	if err := checkBackup(ctx, backup); err != nil {
 		return nil, err
 	}
+	if _, err := setJournalAside(path, now()); err != nil {
+		return nil, wrap(doing, err)
+	}
 	if err := copyNew(backup, making); err != nil {
 		return nil, wrap(doing, err)
 	}

@@ -34,15 +34,24 @@ func (s *Store) mend(ctx context.Context) error {
 	if err := finishExchange(s.path); err != nil {
 		return wrap(doing, err)
 	}
-	c, err := conditionOf(s.path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return wrap(doing, removeMarker(s.path))
-	}
+	journal, err := setJournalAside(s.path, s.now())
 	if err != nil {
 		return wrap(doing, err)
 	}
+	c, gone, err := s.found()
+	if err != nil || gone {
+		return wrap(doing, err)
+	}
+	if journal != "" {
+		c.clean, c.altered = false, true
+		s.notices = append(s.notices, "another program has left a rollback journal beside the database, which would have kept it from opening; the journal is kept as "+journal)
+	}
 	if c.clean || c.size == 0 && c.logSize == 0 && !c.marked {
 		return nil
+	}
+	s.logTime, err = changeTime(s.path + "-wal")
+	if err != nil {
+		return wrap(doing, err)
 	}
 	reason, err := s.examine(ctx, c)
 	if err != nil || reason == "" {
@@ -52,11 +61,56 @@ func (s *Store) mend(ctx context.Context) error {
 	return wrap("repair the damaged database", err)
 }
 
+// found returns in which condition the file is. Where there is none, its log may have everything: an empty file takes its place,
+// and is then found damaged. It reports gone where there is nothing at all, and notes it when there was something once.
+func (s *Store) found() (c condition, gone bool, err error) {
+	c, err = conditionOf(s.path)
+	if !errors.Is(err, fs.ErrNotExist) {
+		return c, false, err
+	}
+	log, err := fileSize(s.path + "-wal")
+	if err != nil {
+		return c, false, err
+	}
+	if log > 0 {
+		if err := createPrivate(s.path); err != nil {
+			return c, false, err
+		}
+		c, err = conditionOf(s.path)
+		return c, false, err
+	}
+	if _, err := os.Stat(markerPath(s.path)); err == nil {
+		s.gone = true
+		s.notices = append(s.notices, fmt.Sprintf("the database %s is gone, and a new one has begun; a copy of the old one can be put back with \"caro-node db restore\"", s.path))
+	}
+	return c, true, removeMarker(s.path)
+}
+
+// setJournalAside renames the rollback journal that another program may have left beside the database, which itself never has
+// one: SQLite would want to undo with it what it tells, and refuses to read the file before. It returns the new name, empty
+// where there is no journal.
+func setJournalAside(path string, at time.Time) (kept string, err error) {
+	size, err := fileSize(journalPath(path))
+	if err != nil || size == 0 {
+		return "", err
+	}
+	kept, err = freeName(fmt.Sprintf("%s.aside-%s", journalPath(path), at.UTC().Format(nameTime)))
+	if err != nil {
+		return "", err
+	}
+	return kept, errors.Join(os.Rename(journalPath(path), kept), syncFolder(path))
+}
+
+func journalPath(path string) string { return path + "-journal" }
+
 // examine returns what is wrong with the file, empty when nothing is. The errors are those of [Open].
 func (s *Store) examine(ctx context.Context, c condition) (reason string, err error) {
 	ours, err := looksOurs(s.path)
 	if err != nil {
 		return "", err
+	}
+	if journal, err := fileSize(journalPath(s.path)); err != nil || journal > 0 { // seen by [Examine] alone
+		return "another program has left a rollback journal beside it", err
 	}
 	var log pages.LogState
 	if !c.live {
@@ -175,6 +229,18 @@ func Examine(ctx context.Context, path string, live bool) (reason string, notice
 		return "", nil, err
 	}
 	c.altered, c.live = true, live // it is read in full
+	if !live {
+		// Reading makes the log's index anew, and that of before tells what the log lacks. The next start is to see it, too.
+		index, err := os.ReadFile(s.path + "-shm")
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return "", nil, wrap("look at the database", err)
+		}
+		defer func() {
+			if s.cut > 0 {
+				err = errors.Join(err, os.WriteFile(s.path+"-shm", index, 0o600))
+			}
+		}()
+	}
 	if reason, err = s.examine(ctx, c); err != nil || reason != "" || !s.verify {
 		return reason, s.notices, err
 	}
@@ -191,6 +257,9 @@ func Rebuild(ctx context.Context, path, reason string, now func() time.Time) (*R
 		return nil, err
 	}
 	if err := finishExchange(s.path); err != nil {
+		return nil, wrap("repair the database", err)
+	}
+	if _, err := setJournalAside(s.path, s.now()); err != nil {
 		return nil, wrap("repair the database", err)
 	}
 	r, err := s.rebuild(ctx, reason)
@@ -212,14 +281,35 @@ func (s *Store) mendSchema(ctx context.Context, cause error) (err error) {
 	return s.open(ctx)
 }
 
-// noteCut records that the end of the write-ahead log was missing, and with it perhaps records of the audit log.
-func (s *Store) noteCut(ctx context.Context) error {
-	if s.cut == 0 || s.repaired != nil {
+// noteLosses records that the end of the write-ahead log was missing, and with it perhaps records of the audit log, or that the
+// whole database was.
+func (s *Store) noteLosses(ctx context.Context) error {
+	if s.cut == 0 && !s.gone || s.repaired != nil {
 		return nil
 	}
-	return s.write(ctx, "note that the database's log was cut", func(t *tx) error {
-		_, err := t.audit(audit.Event{Type: protocol.AuditPolicyViolation,
-			Details: map[string]string{"action": "database_log_cut", "missing_pages": strconv.Itoa(s.cut)}})
+	return s.write(ctx, "note what is lost of the database", func(t *tx) error {
+		details := map[string]string{"action": "database_gone"}
+		until := s.now()
+		if s.cut > 0 {
+			details = map[string]string{"action": "database_log_cut", "missing_pages": strconv.Itoa(s.cut)}
+			until = s.logTime // what was signed until then may have been in what is missing
+		}
+		if err := t.forget(nanosSince1970(until)); err != nil {
+			return err
+		}
+		_, err := t.audit(audit.Event{Type: protocol.AuditPolicyViolation, Details: details})
 		return err
 	})
+}
+
+// changeTime returns when a file was changed last, the zero time where there is none.
+func changeTime(name string) (time.Time, error) {
+	info, err := os.Stat(name)
+	if errors.Is(err, fs.ErrNotExist) {
+		return time.Time{}, nil
+	}
+	if err != nil {
+		return time.Time{}, err
+	}
+	return info.ModTime(), nil
 }

@@ -41,8 +41,10 @@ type Store struct {
 	suspect  atomic.Pointer[error] // the last damage that was met
 	repaired *Repair
 	notices  []string
-	verify   bool // the file was read in full, and the audit log is to be verified, too
-	cut      int  // pages that the log lacked when it was opened
+	verify   bool      // the file was read in full, and the audit log is to be verified, too
+	cut      int       // pages that the log lacked when it was opened
+	logTime  time.Time // when the log was changed last before that
+	gone     bool      // there was a database once, and no file when it was opened
 }
 
 // Options of [Open]. The zero value is what a node uses.
@@ -151,7 +153,7 @@ func (s *Store) open(ctx context.Context) error {
 	if err := s.noteAuditFault(ctx); err != nil {
 		return err
 	}
-	return s.noteCut(ctx)
+	return s.noteLosses(ctx)
 }
 
 // Close waits for the write in progress, moves what the write-ahead log holds into the database and closes both. It may

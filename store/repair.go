@@ -50,27 +50,60 @@ func (r *Repair) Whole() bool {
 	return true
 }
 
-// Sentence tells a person what happened, with all counts.
+// bookkeeping are parts that a person does not miss: they are told only where some are known to be lost.
+var bookkeeping = map[string]bool{called["spool"]: true, called["size_sample"]: true, called["changed_hour"]: true, called["counts_since"]: true,
+	called["lost_summary"]: true, called["forgotten_summaries"]: true, called["push"]: true, called["repair"]: true}
+
+// Sentence tells a person what happened, with all counts that say something.
 func (r *Repair) Sentence() string {
-	var saved, lost []string
+	var saved, lost, unknown []string
 	for _, p := range r.Parts {
-		if p.Saved > 0 {
-			saved = append(saved, fmt.Sprintf("%d %s", p.Saved, p.Name))
-		}
 		switch {
 		case p.Lost > 0 && p.Uncounted:
-			lost = append(lost, fmt.Sprintf("at least %d %s", p.Lost, p.Name))
+			lost = append(lost, "at least "+amount(p.Lost, p.Name))
 		case p.Lost > 0:
-			lost = append(lost, fmt.Sprintf("%d %s", p.Lost, p.Name))
-		case p.Uncounted:
-			lost = append(lost, "an unknown number of "+p.Name)
+			lost = append(lost, amount(p.Lost, p.Name))
+		}
+		if bookkeeping[p.Name] {
+			continue
+		}
+		if p.Saved > 0 {
+			saved = append(saved, amount(p.Saved, p.Name))
+		}
+		if p.Lost == 0 && p.Uncounted {
+			unknown = append(unknown, p.Name)
 		}
 	}
 	if r.Restored {
 		return fmt.Sprintf("a backup took the place of the database (it holds %s); what was there before is kept as %s", listed(saved, "nothing"), r.KeptAs)
 	}
+	switch {
+	case len(unknown) > 0 && len(saved) == 0:
+		lost = append(lost, "an unknown number of commands and of everything else")
+	case len(unknown) > 0:
+		lost = append(lost, "an unknown number of "+listed(unknown, ""))
+	}
 	return fmt.Sprintf("the database was damaged (%s) and has been put together again from what could be read: saved %s; lost %s; the damaged file is kept as %s",
 		r.Reason, listed(saved, "nothing"), listed(lost, "nothing"), r.KeptAs)
+}
+
+// amount writes "1 key rotation of peers" and "2 key rotations of peers".
+func amount(n int64, plural string) string {
+	head, rest := plural, ""
+	for _, word := range []string{" of ", " in ", " out ", " whose ", " that "} {
+		if before, _, found := strings.Cut(plural, word); found && len(before) < len(head) {
+			head, rest = before, plural[len(before):]
+		}
+	}
+	if n == 1 {
+		rest = strings.Replace(rest, " that are ", " that is ", 1)
+		if many, found := strings.CutSuffix(head, "ies"); found {
+			head = many + "y"
+		} else {
+			head = strings.TrimSuffix(head, "s")
+		}
+	}
+	return fmt.Sprintf("%d %s%s", n, head, rest)
 }
 
 func listed(parts []string, none string) string {

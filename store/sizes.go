@@ -10,8 +10,8 @@ import (
 // Sizes tells how much is stored.
 type Sizes struct {
 	SchemaVersion int
-	DatabaseBytes int64 // of the file
-	FreeBytes     int64 // of it, in pages that removed rows have left and that are used again
+	DatabaseBytes int64 // of the database after its last transaction; a part may be in the log alone as yet
+	FreeBytes     int64 // of these, in pages that removed rows have left and that are used again
 	WALBytes      int64 // of the write-ahead log beside it
 	Events        int64
 	Summaries     int64 // own and received
@@ -22,12 +22,9 @@ type Sizes struct {
 func (s *Store) Sizes(ctx context.Context) (Sizes, error) {
 	z := Sizes{SchemaVersion: int(latestVersion)}
 	err := s.readers.QueryRowContext(ctx, `SELECT `+countAll+`, (SELECT count(*) FROM summary),
-		(SELECT coalesce(max(sequence), 0) FROM audit), (SELECT freelist_count FROM pragma_freelist_count)`).
-		Scan(&z.Events, &z.Summaries, &z.AuditEntries, &z.FreeBytes)
-	z.FreeBytes *= pageSize
-	if err == nil {
-		z.DatabaseBytes, err = fileSize(s.path)
-	}
+		(SELECT coalesce(max(sequence), 0) FROM audit), (SELECT page_count FROM pragma_page_count), (SELECT freelist_count FROM pragma_freelist_count)`).
+		Scan(&z.Events, &z.Summaries, &z.AuditEntries, &z.DatabaseBytes, &z.FreeBytes)
+	z.DatabaseBytes, z.FreeBytes = z.DatabaseBytes*pageSize, z.FreeBytes*pageSize
 	if err == nil {
 		z.WALBytes, err = fileSize(s.path + "-wal")
 	}

@@ -17,9 +17,26 @@ import (
 func makingPath(path string) string { return path + ".making" }
 func madePath(path string) string   { return path + ".made" }
 
+const nameTime = "20060102T150405Z" // in the names of files that are kept
+
+// freeName returns base, or base with a number, under which there is no file yet.
+func freeName(base string) (string, error) {
+	for n := 1; ; n++ {
+		name := base
+		if n > 1 {
+			name = fmt.Sprintf("%s-%d", base, n)
+		}
+		if _, err := os.Lstat(name); errors.Is(err, fs.ErrNotExist) {
+			return name, nil
+		} else if err != nil {
+			return "", err
+		}
+	}
+}
+
 // keepAside gives the database and its log a second name, which ends with word and the time, and returns the first one's.
 func keepAside(path, word string, at time.Time) (kept string, err error) {
-	base := fmt.Sprintf("%s.%s-%s", path, word, at.UTC().Format("20060102T150405Z"))
+	base := fmt.Sprintf("%s.%s-%s", path, word, at.UTC().Format(nameTime))
 	for n := 1; ; n++ {
 		kept = base
 		if n > 1 {

@@ -45,6 +45,9 @@ func (c *cli) printStatus(s v1.Status) error {
 		name = s.DisplayName + " (" + name + ")"
 	}
 	last := "none yet"
+	if s.Events > 0 {
+		last = "none since the node started"
+	}
 	if s.Spool.LastEventAt != nil {
 		last = ago(*s.Spool.LastEventAt, time.Now())
 	}
