@@ -65,7 +65,7 @@ var layers = []layer{
 	{folder: "policy", owns: "rules and decisions", may: []string{"protocol"}},
 	{folder: "policy/bundle", owns: "the signed policy of an organisation, and what it makes of a user's own", may: []string{"policy", "protocol"}},
 	{folder: "policy/audit", owns: "the gate and the record of what it decided", may: []string{"policy", "protocol"}},
-	{folder: "policy/audit/siem", owns: "audit records in the forms that log collectors read", may: []string{"policy/audit", "protocol"}},
+	{folder: "policy/audit/siem", owns: "audit records in the forms that log collectors read", may: []string{"policy", "policy/audit", "protocol"}},
 
 	{folder: "protocol", owns: "nouns, validation, envelope", may: []string{"protocol/vocabulary"}},
 	{folder: "protocol/vocabulary", owns: "shells and risk levels, which the guard's answer needs without the rest", may: nil},

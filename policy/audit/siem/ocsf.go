@@ -4,6 +4,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/caro-mesh/caro-node/policy"
 	"github.com/caro-mesh/caro-node/policy/audit"
 	"github.com/caro-mesh/caro-node/protocol"
 )
@@ -22,6 +23,7 @@ var (
 	detectionFinding = class{2004, "Detection Finding", "Findings"}
 	accountChange    = class{3001, "Account Change", "Identity & Access Management"}
 	authentication   = class{3002, "Authentication", "Identity & Access Management"}
+	entityManagement = class{3004, "Entity Management", "Identity & Access Management"}
 	userAccess       = class{3005, "User Access Management", "Identity & Access Management"}
 	apiActivity      = class{6003, "API Activity", "Application Activity"}
 )
@@ -48,6 +50,9 @@ var activities = map[protocol.AuditEventType]activity{
 }
 
 func activityOf(r audit.Record) activity {
+	if _, id, name := entityOf(r); id > 0 {
+		return activity{entityManagement, id, name}
+	}
 	if a, ok := activities[r.Type]; ok && !revoked(r) {
 		return a
 	}
@@ -60,6 +65,30 @@ func activityOf(r audit.Record) activity {
 // revoked tells of a change of trust that takes something away.
 func revoked(r audit.Record) bool {
 	return r.Type == protocol.AuditTrustChanged && (r.Details["change"] == "deny" || r.Details["change"] == "clear")
+}
+
+// entityOf returns what was changed, and the activity, where a change of trust is not about one node's privileges: the
+// policy as a whole, the bundle of an organisation, or whose audit log is witnessed. The activity is 0 for all else.
+func entityOf(r audit.Record) (e ocsfEntity, id int, activity string) {
+	if r.Type != protocol.AuditTrustChanged {
+		return e, 0, ""
+	}
+	d := r.Details
+	switch d["change"] {
+	case "policy_reloaded":
+		name := d["source"]
+		if name == "" {
+			name = "defaults"
+		}
+		return ocsfEntity{Name: name, Type: "Policy"}, 3, "Update"
+	case "bundle_imported":
+		return ocsfEntity{UID: d["fingerprint"], Name: d["name"], Version: d["version"], Type: "Policy"}, 1, "Create"
+	case "bundle_forgotten":
+		return ocsfEntity{Name: "bundle", Type: "Policy"}, 4, "Delete"
+	case "audit_log_accepted":
+		return ocsfEntity{UID: string(r.Peer), Name: "audit log of " + nameOf(r.Peer), Type: "Audit Log"}, 3, "Update"
+	}
+	return e, 0, ""
 }
 
 // The parts of an event that are used, by their names in the schema.
@@ -84,6 +113,7 @@ type (
 		Metadata    ocsfMetadata  `json:"metadata"`
 		Actor       *ocsfActor    `json:"actor,omitempty"`
 		API         *ocsfAPI      `json:"api,omitempty"`
+		Entity      *ocsfEntity   `json:"entity,omitempty"`
 		User        *ocsfUser     `json:"user,omitempty"`
 		Privileges  []string      `json:"privileges,omitempty"`
 		SrcEndpoint *ocsfEndpoint `json:"src_endpoint,omitempty"`
@@ -122,6 +152,12 @@ type (
 		Name   string `json:"name"`
 		TypeID int    `json:"type_id"`
 		Type   string `json:"type"`
+	}
+	ocsfEntity struct {
+		UID     string `json:"uid,omitempty"`
+		Name    string `json:"name"`
+		Type    string `json:"type"`
+		Version string `json:"version,omitempty"`
 	}
 	ocsfEndpoint struct {
 		UID  string `json:"uid,omitempty"`
@@ -175,6 +211,9 @@ func (o Origin) ocsf(r audit.Record) *ocsfEvent {
 		user := userOf(r.Peer)
 		e.User, e.SrcEndpoint, e.DstEndpoint = &user, endpointOf(r.Peer, r.Details["addr"]), endpointOf(o.Node, "")
 		e.AuthProtocolID, e.AuthProtocol, e.LogonTypeID, e.LogonType, e.IsRemote = 99, "TLS 1.3 with Ed25519 keys", 3, "Network", true
+	case entityManagement:
+		entity, _, _ := entityOf(r)
+		e.Entity, e.Actor = &entity, actorOf(o.Node)
 	case accountChange, userAccess:
 		user := userOf(r.Peer)
 		e.User, e.Actor = &user, actorOf(o.Node)
@@ -210,6 +249,9 @@ func (o Origin) call(e *ocsfEvent, r audit.Record) {
 		operation, from, to = "summary.receive", r.Peer, o.Node
 	case r.Type == protocol.AuditSummaryShared:
 		operation = "summary.share"
+		if r.Details["action"] == string(policy.ActionWitness) {
+			operation = "checkpoint.share"
+		}
 	case r.Type != protocol.AuditSummaryGenerated:
 		operation = string(r.Type)
 	}

@@ -3,6 +3,7 @@ package siem
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/netip"
 	"strings"
 	"testing"
@@ -27,6 +28,8 @@ var schema = map[int]struct {
 		[]string{"user"}, nil, []string{"actor", "src_endpoint"}},
 	3002: {"Authentication", "Identity & Access Management", map[int]string{1: "Logon", 2: "Logoff", 3: "Authentication Ticket", 4: "Service Ticket Request", 5: "Service Ticket Renew"},
 		[]string{"user"}, []string{"service", "dst_endpoint"}, []string{"actor", "src_endpoint", "dst_endpoint", "auth_protocol", "auth_protocol_id", "logon_type", "logon_type_id", "is_remote"}},
+	3004: {"Entity Management", "Identity & Access Management", map[int]string{1: "Create", 2: "Read", 3: "Update", 4: "Delete"},
+		[]string{"entity"}, nil, []string{"actor", "comment", "entity_result"}},
 	3005: {"User Access Management", "Identity & Access Management", map[int]string{1: "Assign Privileges", 2: "Revoke Privileges"},
 		[]string{"user", "privileges"}, nil, []string{"actor", "src_endpoint", "resource"}},
 	6003: {"API Activity", "Application Activity", map[int]string{1: "Create", 2: "Read", 3: "Update", 4: "Delete"},
@@ -132,6 +135,7 @@ func checkObjects(t *testing.T, what string, e map[string]any) {
 	has("metadata.product", "vendor_name")
 	has("actor", "process", "user", "session", "app_name", "app_uid")
 	has("actor.user", "uid", "name", "account")
+	has("entity", "uid", "name")
 	has("user", "uid", "name", "account")
 	has("api", "operation")
 	has("api.request", "uid")
@@ -163,6 +167,10 @@ func TestEachTypeOfRecordIsTheEventThatAnAnalystLooksFor(t *testing.T) {
 		{audit.Event{Type: protocol.AuditTrustChanged, Success: true, Details: map[string]string{"change": "set", "trust": "peer"}}, 300501, 1},
 		{audit.Event{Type: protocol.AuditTrustChanged, Success: true, Details: map[string]string{"change": "deny"}}, 300502, 1},
 		{audit.Event{Type: protocol.AuditTrustChanged, Success: true, Details: map[string]string{"change": "clear"}}, 300502, 1},
+		{audit.Event{Type: protocol.AuditTrustChanged, Success: true, Details: map[string]string{"change": "policy_reloaded", "source": "config.toml"}}, 300403, 1},
+		{audit.Event{Type: protocol.AuditTrustChanged, Success: true, Details: map[string]string{"change": "bundle_imported", "name": "ACME", "version": "3", "fingerprint": "0123"}}, 300401, 1},
+		{audit.Event{Type: protocol.AuditTrustChanged, Success: true, Details: map[string]string{"change": "bundle_forgotten"}}, 300404, 1},
+		{audit.Event{Type: protocol.AuditTrustChanged, Success: true, Details: map[string]string{"change": "audit_log_accepted"}}, 300403, 1},
 		{audit.Event{Type: protocol.AuditQueryReceived, Success: true}, 600302, 1},
 		{audit.Event{Type: protocol.AuditQueryReceived}, 600302, 2},
 		{audit.Event{Type: protocol.AuditResponseSent, Success: true}, 600302, 1},
@@ -174,6 +182,20 @@ func TestEachTypeOfRecordIsTheEventThatAnAnalystLooksFor(t *testing.T) {
 		e := eventOf(t, record(t, c.event))
 		if number(t, e, "type_uid") != c.typeUID || number(t, e, "status_id") != c.statusID {
 			t.Errorf("%s %v is type %v with status %v, want %d and %d", c.event.Type, c.event.Details, e["type_uid"], e["status_id"], c.typeUID, c.statusID)
+		}
+	}
+}
+
+func TestAChangeOfThePolicyAsAWholeNamesItAndNobodysPrivileges(t *testing.T) {
+	for change, want := range map[string]map[string]any{
+		"policy_reloaded":  {"name": "config.toml", "type": "Policy"},
+		"bundle_imported":  {"uid": "0123", "name": "ACME", "version": "3", "type": "Policy"},
+		"bundle_forgotten": {"name": "bundle", "type": "Policy"},
+	} {
+		e := eventOf(t, record(t, audit.Event{Type: protocol.AuditTrustChanged, Success: true,
+			Details: map[string]string{"change": change, "source": "config.toml", "name": "ACME", "version": "3", "fingerprint": "0123"}}))
+		if got, _ := e["entity"].(map[string]any); !maps.Equal(got, want) || e["user"] != nil || e["privileges"] != nil {
+			t.Errorf("%s: %v", change, e)
 		}
 	}
 }

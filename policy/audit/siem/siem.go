@@ -1,10 +1,12 @@
 package siem
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"strings"
 
+	"github.com/caro-mesh/caro-node/policy"
 	"github.com/caro-mesh/caro-node/policy/audit"
 	"github.com/caro-mesh/caro-node/protocol"
 )
@@ -70,9 +72,33 @@ func jsonLine(v any) ([]byte, error) {
 	return b, nil
 }
 
+// matter tells records of one type apart that are about different things; empty where the type says it.
+func matter(r audit.Record) string {
+	d := r.Details
+	switch r.Type {
+	case protocol.AuditTrustChanged:
+		if d["change"] == "set" {
+			return d["trust"]
+		}
+		return spaced(d["change"])
+	case protocol.AuditSummaryShared:
+		if d["action"] == string(policy.ActionWitness) {
+			return "checkpoint of the audit log"
+		}
+	case protocol.AuditPolicyViolation:
+		return spaced(cmp.Or(d["kind"], d["action"]))
+	}
+	return ""
+}
+
+func spaced(name string) string { return strings.ReplaceAll(name, "_", " ") }
+
 // sentence says what a record is about, in printable ASCII.
 func sentence(r audit.Record) string {
-	s := strings.ReplaceAll(string(r.Type), "_", " ")
+	s := spaced(string(r.Type))
+	if what := matter(r); what != "" {
+		s += ", " + what
+	}
 	if r.Peer != "" {
 		s += ", node " + string(r.Peer.Fingerprint())
 	}

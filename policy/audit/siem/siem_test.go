@@ -38,6 +38,7 @@ func everyType(t testing.TB) (all []audit.Record) {
 		for _, success := range []bool{true, false} {
 			for _, id := range []protocol.NodeID{peer, ""} {
 				for _, details := range []map[string]string{nil, {"change": "set", "trust": "peer"}, {"change": "deny"}, {"change": "clear"}, {"step": "received"},
+					{"change": "policy_reloaded"}, {"change": "bundle_imported", "name": "ACME"}, {"change": "bundle_forgotten"}, {"change": "audit_log_accepted"}, {"action": "witness"},
 					{"query_id": "01939f2e-6c00-7000-8000-0000000000bb", "query_type": "tool_usage", "rule": "node bob", "addr": "10.0.0.7", "reason": "because"}} {
 					all = append(all, record(t, audit.Event{Type: typ, Peer: id, Success: success, Details: details}))
 				}
@@ -100,6 +101,28 @@ func TestJSONLinesKeepTheChain(t *testing.T) {
 			t.Errorf("record %d: %v", i, err)
 		}
 		prev = read
+	}
+}
+
+func TestTheSentenceTellsApartWhatHasTheSameType(t *testing.T) {
+	about := ", node " + string(peer.Fingerprint())
+	for _, c := range []struct {
+		event audit.Event
+		want  string
+	}{
+		{audit.Event{Type: protocol.AuditTrustChanged, Peer: peer, Success: true, Details: map[string]string{"change": "set", "trust": "query_from"}}, "trust changed, query_from" + about},
+		{audit.Event{Type: protocol.AuditTrustChanged, Success: true, Details: map[string]string{"change": "policy_reloaded"}}, "trust changed, policy reloaded"},
+		{audit.Event{Type: protocol.AuditTrustChanged, Success: true, Details: map[string]string{"change": "bundle_imported"}}, "trust changed, bundle imported"},
+		{audit.Event{Type: protocol.AuditSummaryShared, Peer: peer, Success: true, Details: map[string]string{"action": "witness", "rule": "node bob"}},
+			"summary shared, checkpoint of the audit log" + about + ", by the rule node bob"},
+		{audit.Event{Type: protocol.AuditSummaryShared, Peer: peer, Success: true}, "summary shared" + about},
+		{audit.Event{Type: protocol.AuditPolicyViolation, Details: map[string]string{"action": "database_repaired"}}, "policy violation, database repaired: refused or failed"},
+		{audit.Event{Type: protocol.AuditPolicyViolation, Peer: peer, Details: map[string]string{"kind": "audit_conflict"}}, "policy violation, audit conflict" + about + ": refused or failed"},
+	} {
+		m, err := parse(line(t, Syslog, record(t, c.event)))
+		if err != nil || m.text != c.want {
+			t.Errorf("%q, %v; want %q", m.text, err, c.want)
+		}
 	}
 }
 
