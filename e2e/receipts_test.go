@@ -1,12 +1,15 @@
 package e2e
 
 import (
+	"errors"
 	"fmt"
+	"os/exec"
 	"strings"
 	"testing"
 
 	v1 "github.com/caro-mesh/caro-node/api/v1"
 	"github.com/caro-mesh/caro-node/protocol"
+	"github.com/caro-mesh/caro-node/scripts/nodeproc"
 )
 
 // receiptsOf asks until the node lists as many countersigned answers: a countersignature comes after its answer.
@@ -32,6 +35,7 @@ func receiptsOf(n *node, countersigned int, args ...string) (page v1.ReceiptPage
 func TestWhoeverIsAskedCanShowWhoAskedAndExactlyWhatLeft(t *testing.T) {
 	anna, bob := newNode(t, "anna"), newNode(t, "bob")
 	introduce("peer", anna, bob)
+	bob.configure("[policy]\nquery_types = [\"tool_usage\"]\n", nodeproc.Grant{To: anna.Node, Trust: "peer"})
 	bob.observe("git status", "docker ps")
 	anna.start()
 	bob.start()
@@ -52,6 +56,16 @@ func TestWhoeverIsAskedCanShowWhoAskedAndExactlyWhatLeft(t *testing.T) {
 	}
 	if table := bob.caro("audit", "who-asked"); !strings.Contains(table, "anna") || !strings.Contains(table, " countersigned") {
 		t.Errorf("bob reads\n%s", table)
+	}
+	// Who asked and was refused has no receipt, and is told of all the same.
+	var exit *nodeproc.ExitError
+	if _, err := anna.Run(t.Context(), "query", "anomalies"); !errors.As(err, &exit) || exit.Code != 4 {
+		t.Errorf("what bob does not answer: %v", err)
+	}
+	cmd := exec.CommandContext(t.Context(), bob.Bin, "audit", "who-asked", "--node", "anna")
+	cmd.Env = bob.Env()
+	if out, err := cmd.CombinedOutput(); err != nil || !strings.Contains(string(out), "1 of the latest 2 queries were refused and left nothing") {
+		t.Errorf("%v, bob reads\n%s", err, out)
 	}
 	bob.stop() // a receipt is read from the database, whoever runs
 

@@ -41,7 +41,10 @@ query_received".`,
 			if c.json {
 				return writeJSON(c.Out, page)
 			}
-			return c.printReceipts(page.Receipts)
+			if err := c.printReceipts(page.Receipts); err != nil {
+				return err
+			}
+			return c.tellRefused(cmd.Context(), cl, q.Node)
 		},
 	}
 	cmd.Flags().StringVar(&q.Since, "since", "", "only answers since then: a span such as 7d, or a time such as 2026-01-31T12:00:00Z")
@@ -63,6 +66,25 @@ func (c *cli) printReceipts(receipts []v1.Receipt) error {
 			r.Rule.Name+" ("+place(r.Rule)+")", askedFor(r), string(r.Status), fmt.Sprint(r.Bytes), proof(r))
 	}
 	return t.flush()
+}
+
+// tellRefused says how many of the latest queries were refused: who asks for something and gets nothing leaves no receipt.
+func (c *cli) tellRefused(ctx context.Context, cl *client.Client, node string) error {
+	page, err := cl.Audit(ctx, client.AuditQuery{Types: []protocol.AuditEventType{protocol.AuditQueryReceived}, Peer: node, Limit: api.MaxLimit})
+	if err != nil {
+		return err
+	}
+	refused := 0
+	for _, r := range page.Records {
+		if !r.Success {
+			refused++
+		}
+	}
+	if refused > 0 {
+		c.say("%d of the latest %s were refused and left nothing: caro-node audit list --type query_received", refused,
+			counted(len(page.Records), "query", "queries"))
+	}
+	return nil
 }
 
 func asker(r v1.Receipt) string {
