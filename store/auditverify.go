@@ -24,11 +24,12 @@ func (s *Store) VerifyAudit(ctx context.Context, remembered ...audit.Head) (audi
 
 // VerifyLog reads the whole log and checks every record and link, the tree over them, the checkpoints and cosignatures,
 // that nothing is missing at the end as far as this database remembers, that what was remembered elsewhere is part of it,
-// and that the database still refuses to change it. It also returns who vouches for it. An error means that there is no
+// that the receipts of answers hold what the records say, and that the database still refuses to change it. It also returns who vouches for it. An error means that there is no
 // verdict.
 func (s *Store) VerifyLog(ctx context.Context, m audit.Remembered) (v audit.Verification, vouched []audit.Vouched, err error) {
 	err = s.read(ctx, func(r *sql.Tx) error {
-		k := audit.Kept{Entries: entries(ctx, r)}
+		var sent answers
+		k := audit.Kept{Entries: sent.among(entries(ctx, r))}
 		var head audit.Head
 		var hash []byte
 		err := r.QueryRowContext(ctx, `SELECT sequence, hash, checkpoints FROM audit_head`).Scan(&head.Entries, &hash, &k.Made)
@@ -45,6 +46,10 @@ func (s *Store) VerifyLog(ctx context.Context, m audit.Remembered) (v audit.Veri
 		if v, vouched, err = audit.VerifyKept(ctx, k, m); err != nil || !v.OK {
 			return err
 		}
+		if at, problem, err := sent.withoutReceipt(ctx, r); err != nil || problem != "" {
+			v.OK, v.FirstBad, v.Reason = false, at, problem
+			return err
+		}
 		problem, err := unguarded(ctx, r)
 		if err == nil && problem != "" {
 			v.OK, v.FirstBad, v.Reason = false, v.Entries+1, problem
@@ -56,10 +61,10 @@ func (s *Store) VerifyLog(ctx context.Context, m audit.Remembered) (v audit.Veri
 
 // readKept reads all but the entries.
 func readKept(ctx context.Context, r *sql.Tx, k *audit.Kept) error {
-	err := eachRow(ctx, r, `SELECT number, signer, note, made_at FROM audit_checkpoint ORDER BY number`, nil, func(rows *sql.Rows) error {
+	err := eachRow(ctx, r, `SELECT number, signer, note, made_at, size, pruned FROM audit_checkpoint ORDER BY number`, nil, func(rows *sql.Rows) error {
 		var c audit.StoredCheckpoint
 		var made int64
-		if err := rows.Scan(&c.Number, &c.Signer, &c.Note, &made); err != nil {
+		if err := rows.Scan(&c.Number, &c.Signer, &c.Note, &made, &c.Size, &c.Pruned); err != nil {
 			return err
 		}
 		c.MadeAt = time.Unix(0, made).UTC()
@@ -69,9 +74,9 @@ func readKept(ctx context.Context, r *sql.Tx, k *audit.Kept) error {
 	if err != nil {
 		return err
 	}
-	err = eachRow(ctx, r, `SELECT witness, number, value FROM audit_cosignature ORDER BY witness`, nil, func(rows *sql.Rows) error {
+	err = eachRow(ctx, r, `SELECT witness, number, value, size FROM audit_cosignature ORDER BY witness`, nil, func(rows *sql.Rows) error {
 		var c audit.Cosignature
-		if err := rows.Scan(&c.Witness, &c.Number, &c.Value); err != nil {
+		if err := rows.Scan(&c.Witness, &c.Number, &c.Value, &c.Size); err != nil {
 			return err
 		}
 		k.Cosignatures = append(k.Cosignatures, c)

@@ -36,25 +36,25 @@ func (t *tx) checkpoint(key protocol.Signer, prune uint64) (c audit.StoredCheckp
 	if f.Size() == 0 {
 		return c, false, fmt.Errorf("the audit log: %w: it is empty", ErrNotFound)
 	}
-	last, lastSize, lastPruned, err := t.lastCheckpoint()
+	last, err := t.lastCheckpoint()
 	if err != nil {
 		return c, false, err
 	}
-	if prune = max(prune, lastPruned); last.Number > 0 && last.Signer == key.NodeID() && lastSize == f.Size() && lastPruned == prune {
+	if prune = max(prune, last.Pruned); last.Number > 0 && last.Signer == key.NodeID() && last.Size == f.Size() && last.Pruned == prune {
 		return last, false, nil
 	}
 	content := protocol.Checkpoint{Size: f.Size(), Root: f.Root(), Pruned: prune}
 	if prune > 0 {
-		if content.PrunedHash, err = t.prunedHash(last, prune, lastPruned); err != nil {
+		if content.PrunedHash, err = t.prunedHash(last, prune); err != nil {
 			return c, false, err
 		}
 	}
-	c = audit.StoredCheckpoint{Number: last.Number + 1, Signer: key.NodeID(), MadeAt: t.s.now()}
+	c = audit.StoredCheckpoint{Number: last.Number + 1, Signer: key.NodeID(), MadeAt: t.s.now(), Size: content.Size, Pruned: content.Pruned}
 	if c.Note, err = protocol.SignCheckpoint(content, key); err != nil {
 		return c, false, err
 	}
 	if _, err := t.exec(`INSERT INTO audit_checkpoint (number, size, pruned, signer, note, made_at) VALUES (?, ?, ?, ?, ?, ?)`,
-		c.Number, content.Size, content.Pruned, string(c.Signer), c.Note, c.MadeAt.UnixNano()); err != nil {
+		c.Number, c.Size, c.Pruned, string(c.Signer), c.Note, c.MadeAt.UnixNano()); err != nil {
 		return c, false, err
 	}
 	_, err = t.exec(`UPDATE audit_head SET checkpoints = ?`, c.Number)
@@ -62,20 +62,20 @@ func (t *tx) checkpoint(key protocol.Signer, prune uint64) (c audit.StoredCheckp
 }
 
 // lastCheckpoint returns the last checkpoint; its number is 0 when there is none.
-func (t *tx) lastCheckpoint() (c audit.StoredCheckpoint, size, pruned uint64, err error) {
+func (t *tx) lastCheckpoint() (c audit.StoredCheckpoint, err error) {
 	var made int64
 	err = t.get(`SELECT number, signer, note, made_at, size, pruned FROM audit_checkpoint ORDER BY number DESC LIMIT 1`, nil,
-		&c.Number, &c.Signer, &c.Note, &made, &size, &pruned)
+		&c.Number, &c.Signer, &c.Note, &made, &c.Size, &c.Pruned)
 	if errors.Is(err, sql.ErrNoRows) {
-		return c, 0, 0, nil
+		return c, nil
 	}
 	c.MadeAt = time.Unix(0, made).UTC()
-	return c, size, pruned, err
+	return c, err
 }
 
 // prunedHash returns the hash of the record up to which the log is removed.
-func (t *tx) prunedHash(last audit.StoredCheckpoint, prune, before uint64) (h [32]byte, err error) {
-	if prune == before { // the record is gone
+func (t *tx) prunedHash(last audit.StoredCheckpoint, prune uint64) (h [32]byte, err error) {
+	if prune == last.Pruned { // the record is gone
 		c, err := protocol.OpenCheckpoint(last.Note, last.Signer)
 		if err != nil {
 			return h, fmt.Errorf("%w: the last checkpoint of the audit log: %w", ErrDamaged, err)

@@ -265,7 +265,7 @@ func (sv *salvager) note(ctx context.Context, gap map[string]string) error {
 	r := sv.report
 	r.Parts = slices.DeleteFunc(r.Parts, func(p *SavedPart) bool { return *p == SavedPart{Name: p.Name} })
 	return sv.to.write(ctx, "note the repair", func(t *tx) error {
-		details := map[string]string{"action": "database_repaired", "reason": r.Reason, "kept_as": r.KeptAs}
+		details := map[string]string{"action": actionRepaired, "reason": r.Reason, "kept_as": r.KeptAs}
 		for k, v := range gap {
 			details[k] = v
 		}
@@ -273,9 +273,9 @@ func (sv *salvager) note(ctx context.Context, gap map[string]string) error {
 			if p.Lost > 0 || p.Uncounted {
 				lost := strconv.FormatInt(p.Lost, 10)
 				if p.Uncounted {
-					lost = "at least " + lost
+					lost = atLeast + lost
 				}
-				details["lost_"+strings.ReplaceAll(p.Name, " ", "_")] = lost
+				details[lostDetail(p.Name)] = lost
 			}
 		}
 		if _, err := t.audit(audit.Event{Type: protocol.AuditPolicyViolation, Details: details}); err != nil {
@@ -284,3 +284,11 @@ func (sv *salvager) note(ctx context.Context, gap map[string]string) error {
 		return t.saveRepair(r)
 	})
 }
+
+// How the record of a repair tells what was lost, for the verification of the log to know.
+const (
+	actionRepaired = "database_repaired"
+	atLeast        = "at least "
+)
+
+func lostDetail(part string) string { return "lost_" + strings.ReplaceAll(part, " ", "_") }

@@ -144,7 +144,7 @@ func (sv *salvager) chain(ctx context.Context, prev audit.Record) (last uint64, 
 // oldHead returns how long the damaged database remembers its log to have been, 0 where it cannot be read.
 func (sv *salvager) oldHead() (n uint64, err error) {
 	_, err = sv.trees.Rows(sv.tree["audit_head"], func(r pages.Row) error {
-		if len(r.Values) == 3 {
+		if len(r.Values) >= 3 { // only, sequence, hash, and since the tree the number of checkpoints
 			if v, ok := r.Values[1].(int64); ok && v > 0 && v < 1<<40 {
 				n = uint64(v)
 			}

@@ -4,22 +4,22 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"maps"
 	"time"
 
 	"github.com/caro-mesh/caro-node/policy/audit"
 	"github.com/caro-mesh/caro-node/protocol"
 )
 
-// SaveReceipt stores what is about to leave with the answer to a query, and records ev with it, to which it adds the digest
-// of the response ([audit.DetailResponse]). It returns the record, whose sequence is the receipt's number. Only when it has
+// SaveReceipt stores what is about to leave with the answer to a query, and records ev with it, to which it adds the digests
+// of both ([audit.DetailQuery], [audit.DetailResponse]). It returns the record, whose sequence is the receipt's number. Only when it has
 // returned nil may the response leave.
 func (s *Store) SaveReceipt(ctx context.Context, queryID string, query, response []byte, ev audit.Event) (r audit.Record, err error) {
-	details := map[string]string{audit.DetailResponse: protocol.DigestOfResponse(response).String()}
-	for k, v := range ev.Details {
-		if k != audit.DetailResponse {
-			details[k] = v
-		}
+	details := maps.Clone(ev.Details)
+	if details == nil {
+		details = make(map[string]string, 2)
 	}
+	details[audit.DetailResponse], details[audit.DetailQuery] = protocol.DigestOfResponse(response).String(), audit.DigestOfQuery(query).String()
 	ev.Details = details
 	err = s.write(ctx, "store a receipt", func(t *tx) error {
 		if r, err = t.audit(ev); err != nil {

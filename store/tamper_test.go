@@ -129,6 +129,21 @@ var foundByTheDatabase = []tampering{
 	{"a checkpoint passed off as another node's", func(f *forger) {
 		f.exec(`UPDATE audit_checkpoint SET signer = ? WHERE number = 2`, string(thief.NodeID()))
 	}, 11, "signed by another node"},
+	{"a checkpoint's size altered beside its note", func(f *forger) {
+		f.exec(`UPDATE audit_checkpoint SET size = 19 WHERE number = 2`)
+	}, 20, "the database goes by 19 and 0: its columns were altered"},
+	{"a column that lets records be removed", func(f *forger) {
+		f.exec(`UPDATE audit_checkpoint SET pruned = 5 WHERE number = 3`)
+	}, 30, "the database goes by 30 and 5: its columns were altered"},
+	{"a cosignature's size altered beside it", func(f *forger) { f.exec(`UPDATE audit_cosignature SET size = 40`) }, 30, "its column was altered"},
+	{"details that another reader takes for others", func(f *forger) {
+		f.exec(`UPDATE audit SET details = replace(details, '{"', '{"rule":"another","') WHERE sequence = 14`)
+		var first string // SQLite takes the first of two, this program the last
+		check(f.t, f.db.QueryRow(`SELECT details ->> 'rule' FROM audit WHERE sequence = 14`).Scan(&first))
+		if first != "another" {
+			f.t.Errorf("the forgery is of no use: SQLite reads %q", first)
+		}
+	}, 14, "can be read in more than one way"},
 	{"a cosignature altered", func(f *forger) {
 		f.exec(`UPDATE audit_cosignature SET value = zeroblob(72)`)
 	}, 30, "the cosignature of " + string(visitor.NodeID().Fingerprint()) + " under checkpoint 3 was altered"},

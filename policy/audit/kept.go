@@ -26,8 +26,10 @@ type Entry struct {
 type StoredCheckpoint struct {
 	Number uint64          // 1, 2, 3, …
 	Signer protocol.NodeID // whose key signed it
-	Note   []byte
+	Note   []byte          // which alone is believed
 	MadeAt time.Time
+	Size   uint64 // what the database says that it covers, and goes by
+	Pruned uint64 // what the database says that retention removed, and lets go
 }
 
 // Cosignature is what a witness said about one of the checkpoints.
@@ -35,6 +37,7 @@ type Cosignature struct {
 	Witness protocol.NodeID
 	Number  uint64 // of the checkpoint
 	Value   []byte
+	Size    uint64 // what the database says that the checkpoint covers
 }
 
 // Kept is all that a node keeps of its log.
@@ -164,6 +167,9 @@ func (v *keptChecker) open(m Remembered) {
 		case c.Size < size:
 			v.note(size+1, "%s covers %d entries, fewer than the %d of the one before it: it was moved, or the log was set back", name, c.Size, size)
 			return
+		case s.Size != c.Size || s.Pruned != c.Pruned:
+			v.note(c.Size, "%s was signed over %d entries, %d of them removed, but the database goes by %d and %d: its columns were altered",
+				name, c.Size, c.Pruned, s.Size, s.Pruned)
 		}
 		size, v.pruned = c.Size, max(v.pruned, c.Pruned)
 		v.points = append(v.points, point{c, name, s.Signer, s.Number})
@@ -335,6 +341,11 @@ func (v *keptChecker) vouched() []Vouched {
 		at, err := protocol.OpenCosignature(v.kept.Checkpoints[c.Number-1].Note, c.Witness, c.Value)
 		if err != nil {
 			v.note(v.points[i].Size, "the cosignature of %s under %s was altered: %v", c.Witness.Fingerprint(), v.points[i].name, err)
+			continue
+		}
+		if c.Size != v.points[i].Size {
+			v.note(v.points[i].Size, "%s has cosigned %d entries with %s, but the database goes by %d: its column was altered",
+				c.Witness.Fingerprint(), v.points[i].Size, v.points[i].name, c.Size)
 			continue
 		}
 		out = append(out, Vouched{Witness: c.Witness, Entries: v.points[i].Size, At: at})

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/zeebo/blake3"
+
 	"github.com/caro-mesh/caro-node/protocol"
 )
 
@@ -22,8 +24,14 @@ type Receipt struct {
 	CountersignedAt  time.Time // when it came; zero without one
 }
 
-// DetailResponse is the detail of a response_sent record that holds the digest of the response, 64 hex digits.
-const DetailResponse = "response"
+// Details of a response_sent record that bind a receipt to it: 64 hex digits each.
+const (
+	DetailResponse = "response" // the digest of the response
+	DetailQuery    = "query"    // the digest of the query; records of older versions have none
+)
+
+// DigestOfQuery hashes the payload of a Query as it travels.
+func DigestOfQuery(wire []byte) Hash { return blake3.Sum256(wire) }
 
 // Evidence is what a receipt holds, opened, with everything that is wrong with it.
 type Evidence struct {
@@ -49,6 +57,9 @@ func (r *Receipt) Verify() Evidence {
 	digest := protocol.DigestOfResponse(r.Response).String()
 	if got := r.Record.Details[DetailResponse]; got != digest {
 		problem("the bytes have the digest %s, the audit record says %q: one of the two was altered", digest, got)
+	}
+	if got, want := r.Record.Details[DetailQuery], DigestOfQuery(r.Query).String(); got != "" && got != want {
+		problem("the query has the digest %s, the audit record says %q: one of the two was altered", want, got)
 	}
 	var err error
 	if e.Query, err = protocol.OpenQuery(r.Query); err != nil {
