@@ -28,8 +28,7 @@ func (n *Node) ComparePolicy(ctx context.Context, doc policy.Document) ([]policy
 	if err != nil {
 		return nil, err
 	}
-	var subjects []policy.Subject
-	placed := make(map[protocol.NodeID]bool) // nodes whose address is known
+	known := make([]policy.Subject, 0, len(views))
 	names := make(map[protocol.NodeID]string)
 	for _, r := range doc.Nodes {
 		names[protocol.NodeID(r.ID)] = r.Name
@@ -38,22 +37,9 @@ func (n *Node) ComparePolicy(ctx context.Context, doc policy.Document) ([]policy
 		if v.Name != "" {
 			names[v.ID] = v.Name
 		}
-		if v.IP.IsValid() {
-			placed[v.ID] = true
-			subjects = append(subjects, policy.Subject{Label: string(v.ID.Fingerprint()), Peer: v.ID, Addr: v.IP})
-		}
+		known = append(known, policy.Subject{Peer: v.ID, Addr: v.IP})
 	}
-	for _, s := range policy.Subjects(before, after) {
-		if !placed[s.Peer] {
-			subjects = append(subjects, s)
-		}
-	}
-	for i, s := range subjects {
-		if name := names[s.Peer]; name != "" {
-			subjects[i].Label = name + " (" + s.Label + ")"
-		}
-	}
-	return policy.Compare(before, after, subjects, n.c.Now()), nil
+	return policy.Compare(before, after, policy.SubjectsAmong(known, names, before, after), n.c.Now()), nil
 }
 
 // replayPage is how many audit records are held at once.

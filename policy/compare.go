@@ -172,3 +172,27 @@ func Subjects(engines ...*Engine) []Subject {
 	}
 	return append(append(out, within...), Subject{Label: "any other node"})
 }
+
+// SubjectsAmong returns the known nodes whose address is known, and of [Subjects] those that this leaves out, each with the
+// name that it has, if any.
+func SubjectsAmong(known []Subject, names map[protocol.NodeID]string, engines ...*Engine) []Subject {
+	var out []Subject
+	placed := make(map[protocol.NodeID]bool)
+	for _, s := range known {
+		if s.Addr.IsValid() {
+			placed[s.Peer] = true
+			out = append(out, Subject{Label: string(s.Peer.Fingerprint()), Peer: s.Peer, Addr: s.Addr})
+		}
+	}
+	for _, s := range Subjects(engines...) {
+		if !placed[s.Peer] {
+			out = append(out, s)
+		}
+	}
+	for i, s := range out {
+		if name := names[s.Peer]; name != "" {
+			out[i].Label = name + " (" + s.Label + ")"
+		}
+	}
+	return out
+}

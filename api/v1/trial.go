@@ -10,6 +10,8 @@ import (
 type PolicyFile struct {
 	Name string `json:"name" minLength:"1" maxLength:"4096" doc:"how faults name it"`
 	Text string `json:"text" maxLength:"1048576" doc:"its content"`
+	// Bundle is nil for the accepted bundle.
+	Bundle *string `json:"bundle,omitempty" maxLength:"65536" doc:"the signed bundle of an organisation that would be accepted; empty for none; absent for the one that is accepted"`
 }
 
 // PolicyReplayRequest is the body of POST /api/v1/policy/replay.

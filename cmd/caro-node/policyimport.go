@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
-	"os"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -13,9 +11,7 @@ import (
 	"github.com/caro-mesh/caro-node/api/client"
 	v1 "github.com/caro-mesh/caro-node/api/v1"
 	"github.com/caro-mesh/caro-node/cmd/caro-node/config"
-	"github.com/caro-mesh/caro-node/policy"
 	"github.com/caro-mesh/caro-node/policy/bundle"
-	"github.com/caro-mesh/caro-node/store"
 )
 
 type policyImportOptions struct {
@@ -74,7 +70,7 @@ func (c *cli) runPolicyImport(ctx context.Context, path string, o policyImportOp
 	}
 	doc := policyImportDocument{SchemaVersion: v1.SchemaVersion, First: pinned == "", Bundle: v1.PolicyBundle{Name: b.Name, Version: b.Version,
 		Fingerprint: string(b.Fingerprint()), Issued: b.Issued, Expires: b.Expires}}
-	if doc.Changes, err = c.bundleChanges(ctx, p, accepted, b, now()); err != nil {
+	if doc.Changes, err = c.bundleChanges(ctx, p, accepted, b, file, now()); err != nil {
 		return err
 	}
 	if !c.json {
@@ -98,12 +94,10 @@ func (c *cli) runPolicyImport(ctx context.Context, path string, o policyImportOp
 	return c.printAccepted(doc)
 }
 
-// mayFollow refuses what may not be accepted whatever the person says, and returns what it would replace.
+// mayFollow refuses what may not be accepted whatever the person says, and returns what it would replace. In the place of an
+// accepted bundle that cannot be used any more any of the same organisation may be put.
 func mayFollow(p config.Paths, b *bundle.Bundle, key string, now time.Time) (*bundle.Bundle, bundle.Fingerprint, error) {
-	accepted, err := config.AcceptedBundle(p)
-	if err != nil {
-		return nil, "", err
-	}
+	accepted, broken := config.AcceptedBundle(p)
 	pinned, err := config.PinnedOrganisation(p)
 	switch {
 	case err != nil:
@@ -115,61 +109,12 @@ func mayFollow(p config.Paths, b *bundle.Bundle, key string, now time.Time) (*bu
 			bundle.ErrOtherOrganisation, b.Fingerprint(), pinned)
 	case b.Expired(now):
 		return nil, "", fmt.Errorf("the bundle expired on %s; ask the organisation for a newer one", b.Expires.UTC().Format(time.DateOnly))
+	case broken != nil && pinned == "": // nothing says whose bundle was accepted
+		return nil, "", broken
 	case accepted != nil:
 		err = b.Follows(accepted)
 	}
 	return accepted, pinned, err
-}
-
-// bundleChanges compares the policies with the accepted bundle and with the new one, either of which may be nil, under the
-// user's own policy and what was granted at run time.
-func (c *cli) bundleChanges(ctx context.Context, p config.Paths, accepted, b *bundle.Bundle, now time.Time) ([]v1.PolicyRightChange, error) {
-	cfg, err := c.loadConfig(nil)
-	if err != nil {
-		return nil, err
-	}
-	grants, err := grantsOf(ctx, p)
-	if err != nil {
-		return nil, err
-	}
-	engine := func(b *bundle.Bundle) (*policy.Engine, error) {
-		if b == nil {
-			return policy.New(cfg.Policy, grants)
-		}
-		return policy.New(b.Apply(cfg.Policy, now), grants)
-	}
-	before, err := engine(accepted)
-	if err != nil {
-		return nil, err
-	}
-	after, err := engine(b)
-	if err != nil {
-		return nil, err
-	}
-	out := []v1.PolicyRightChange{}
-	for _, ch := range policy.Compare(before, after, policy.Subjects(before, after), now) {
-		shape := v1.PolicyRightChange{Subject: ch.Subject.Label, NodeID: ch.Subject.Peer, Right: ch.Right, Before: ch.Before, After: ch.After, Gains: ch.Gains,
-			RuleBefore: v1.Rule{Name: ch.RuleBefore.Name, Source: ch.RuleBefore.Source, Line: ch.RuleBefore.Line},
-			RuleAfter:  v1.Rule{Name: ch.RuleAfter.Name, Source: ch.RuleAfter.Source, Line: ch.RuleAfter.Line}}
-		if ch.Subject.Addr.IsValid() {
-			shape.Address = ch.Subject.Addr.String()
-		}
-		out = append(out, shape)
-	}
-	return out, nil
-}
-
-// grantsOf reads what was granted at run time, also beside a running node; nothing where there is no database yet.
-func grantsOf(ctx context.Context, p config.Paths) (_ []policy.Grant, err error) {
-	if _, err := os.Stat(p.DB); errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
-	}
-	db, err := store.OpenReadOnly(ctx, p.DB, store.Options{})
-	if err != nil {
-		return nil, err
-	}
-	defer func() { err = errors.Join(err, db.Close()) }()
-	return db.Grants(ctx)
 }
 
 // acceptsBundle asks the person. The first time they type the name, so that nobody trusts a key by habit.
@@ -213,38 +158,4 @@ func (c *cli) printAccepted(doc policyImportDocument) error {
 		c.say("The bundle is accepted, and in force from the next start of the node on.")
 	}
 	return err
-}
-
-func (c *cli) policyForgetCommand() *cobra.Command {
-	return &cobra.Command{
-		Use:   "forget-bundle",
-		Short: "Take an accepted bundle and the organisation's key back",
-		Long: `Take the accepted bundle and the organisation's key back: your own policy counts alone again, as if no bundle had ever been
-accepted. The audit log keeps that it was.`,
-		Args: noArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			p, err := c.paths()
-			if err != nil {
-				return err
-			}
-			was, err := config.ForgetBundle(p)
-			if err != nil {
-				return err
-			}
-			if !was {
-				c.say("There is no bundle.")
-				return nil
-			}
-			running, err := c.reloadIfRunning(cmd.Context())
-			if err != nil {
-				return fmt.Errorf("the bundle is taken back, and the running node did not reload its policy: %w", err)
-			}
-			if running {
-				c.say("The bundle is taken back; your own policy is in force.")
-			} else {
-				c.say("The bundle is taken back; your own policy counts from the next start of the node on.")
-			}
-			return nil
-		},
-	}
 }

@@ -56,8 +56,13 @@ func (c *cli) runRun(cmd *cobra.Command, flags *pflag.FlagSet) error {
 	logger := slog.New(daemon.LogHandler(c.Err, cfg.Log.Level, cfg.Log.Format, onTerminal))
 	d, err := daemon.Open(cmd.Context(), daemon.Config{Settings: cfg, Paths: p, Version: version, Now: now, Logger: logger,
 		Reload: func() (config.Config, error) { return together(reload(cfg.Source, p.Config, flags)) }, ReloadAsked: c.hangups.reloads(),
-		Parse: func(path string, data []byte) (config.Config, error) {
-			return together(config.Parse(path, data, flags))
+		Parse: func(path string, data []byte, signed *string) (config.Config, error) {
+			cfg, err := config.Parse(path, data, flags)
+			if err != nil || signed == nil {
+				return together(cfg, err)
+			}
+			err = cfg.TryBundle(*signed, now())
+			return cfg, err
 		}})
 	if err != nil {
 		return err

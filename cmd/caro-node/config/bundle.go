@@ -122,3 +122,19 @@ func (c *Config) Renew(now time.Time) {
 		c.Policy = c.Bundle.Apply(c.own, now)
 	}
 }
+
+// TryBundle puts a bundle that is not accepted, in its signed form, together with the user's own policy at the time now; ""
+// is none.
+func (c *Config) TryBundle(signed string, now time.Time) error {
+	c.Bundle, c.own = nil, c.Policy
+	if signed == "" {
+		return nil
+	}
+	b, err := bundle.Open([]byte(signed))
+	if err != nil {
+		return err
+	}
+	c.Bundle = b
+	c.Renew(now)
+	return nil
+}

@@ -15,7 +15,7 @@ func (b *backend) proposed(f v1.PolicyFile) (policy.Document, error) {
 	if b.d.c.Parse == nil {
 		return policy.Document{}, api.Refuse(api.ErrUnavailable, "this node was started without a configuration, and tries none out")
 	}
-	settings, err := b.d.c.Parse(f.Name, []byte(f.Text))
+	settings, err := b.d.c.Parse(f.Name, []byte(f.Text), f.Bundle)
 	if err != nil {
 		return policy.Document{}, api.Refuse(api.ErrInvalid, "%w", err)
 	}

@@ -35,8 +35,8 @@ type Config struct {
 	// Reload reads the configuration anew, for its policy; may be nil. ReloadAsked asks for that; may be nil.
 	Reload      func() (config.Config, error)
 	ReloadAsked <-chan struct{}
-	// Parse reads a configuration that is tried out; may be nil.
-	Parse func(path string, data []byte) (config.Config, error)
+	// Parse reads a configuration that is tried out, with this signed bundle; "" is none, nil the accepted one. May be nil.
+	Parse func(path string, data []byte, signed *string) (config.Config, error)
 }
 
 // Ready tells what a person may want to know once the node runs.
