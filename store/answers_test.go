@@ -134,3 +134,25 @@ func TestARepairTellsHowLongTheLogWasWhoseEndIsLost(t *testing.T) {
 		t.Errorf("%+v, %v", v, err)
 	}
 }
+
+// A receipt that bit rot has changed proves nothing any more: a repair leaves it out and says so, and what is left verifies.
+func TestARepairLeavesOutReceiptsThatAreNotWhatLeft(t *testing.T) {
+	s := answeredLog(t)
+	path := filepath.Join(t.TempDir(), "caro.db")
+	forge(t, s, func(f *forger) { f.exec(`UPDATE receipt SET response = x'00' WHERE sequence = 6`) })
+	copyDatabase(t, s, path)
+	r, err := Rebuild(t.Context(), path, "a test", fixedClock(noon))
+	check(t, err)
+	if p := r.part(called["receipt"]); p.Saved != 2 || p.Lost != 1 {
+		t.Errorf("reported %+v", p)
+	}
+	back := openAt(t, path, Options{Now: fixedClock(noon)})
+	list, err := back.Receipts(t.Context(), ReceiptFilter{})
+	check(t, err)
+	if fmt.Sprint(numbers(list)) != "[9 3]" {
+		t.Errorf("saved %v", numbers(list))
+	}
+	if v, err := back.VerifyAudit(t.Context()); err != nil || !v.OK {
+		t.Errorf("%+v, %v", v, err)
+	}
+}

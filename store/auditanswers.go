@@ -100,23 +100,31 @@ func (a *answers) withoutReceipt(ctx context.Context, r *sql.Tx) (at uint64, pro
 			return nil
 		}
 		next++
-		var said map[string]string
-		if err := json.Unmarshal(details, &said); err != nil {
-			return err
+		fault, err := receiptFault(details, queryID, query, response)
+		if fault != "" {
+			at, problem = uint64(number), fmt.Sprintf("the receipt of the answer in entry %d %s: it was altered", number, fault)
 		}
-		at = uint64(number)
-		switch {
-		case said[audit.DetailResponse] != protocol.DigestOfResponse(response).String():
-			problem = fmt.Sprintf("the receipt of the answer in entry %d does not hold the bytes that left: it was altered", number)
-		case said[audit.DetailQuery] != "" && said[audit.DetailQuery] != audit.DigestOfQuery(query).String():
-			problem = fmt.Sprintf("the receipt of the answer in entry %d does not hold the query that was answered: it was altered", number)
-		case said["query_id"] != "" && said["query_id"] != queryID:
-			problem = fmt.Sprintf("the receipt of the answer in entry %d is filed under another query: it was altered", number)
-		}
-		return nil
+		return err
 	})
 	if err == nil {
 		until(math.MaxUint64)
 	}
 	return at, problem, err
+}
+
+// receiptFault says what a receipt has that the record with these details says otherwise; "" for nothing.
+func receiptFault(details []byte, queryID string, query, response []byte) (string, error) {
+	var said map[string]string
+	if err := json.Unmarshal(details, &said); err != nil {
+		return "", err
+	}
+	switch {
+	case said[audit.DetailResponse] != protocol.DigestOfResponse(response).String():
+		return "does not hold the bytes that left", nil
+	case said[audit.DetailQuery] != "" && said[audit.DetailQuery] != audit.DigestOfQuery(query).String():
+		return "does not hold the query that was answered", nil
+	case said["query_id"] != "" && said["query_id"] != queryID:
+		return "is filed under another query", nil
+	}
+	return "", nil
 }

@@ -254,3 +254,20 @@ func (c *columnReader) bytes(i int) []byte {
 	c.wrong = c.wrong || !ok
 	return b
 }
+
+// receiptProves reports whether a receipt is what its audit record says, which was saved before.
+func (t *tx) receiptProves(columns []string, values []any) (bool, error) {
+	var details string
+	err := t.get(`SELECT details FROM audit WHERE sequence = ?`, []any{field(columns, values, "sequence")}, &details)
+	if errors.Is(err, sql.ErrNoRows) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	queryID, _ := field(columns, values, "query_id").(string)
+	query, _ := field(columns, values, "query").([]byte)
+	response, _ := field(columns, values, "response").([]byte)
+	fault, err := receiptFault([]byte(details), queryID, query, response)
+	return fault == "", err
+}

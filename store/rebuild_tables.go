@@ -49,6 +49,12 @@ func (sv *salvager) copyTable(ctx context.Context, t *table) error {
 			refused++
 			return nil //nolint:nilerr // it is counted
 		}
+		if t.name == "receipt" {
+			if proves, err := tx.receiptProves(columns, values); err != nil || !proves {
+				refused++
+				return err
+			}
+		}
 		n, err := tx.exec(insert+strings.Join(columns, ", ")+`) VALUES (?`+strings.Repeat(`, ?`, len(columns)-1)+`)`, values...)
 		if isConstraint(err) {
 			refused++
