@@ -181,10 +181,11 @@ func (m *entryMerge) next() error {
 		return m.tree.Err()
 	}
 	var hashes sql.RawBytes
-	err := m.tree.Scan(&m.at, &hashes)
-	if err == nil {
-		m.hashes, err = unpackHashes(m.hashes[:0], hashes)
+	if err := m.tree.Scan(&m.at, &hashes); err != nil {
+		return fmt.Errorf("%w: the tree over the log: %w", audit.ErrUnreadable, err)
 	}
+	var err error
+	m.hashes, err = unpackHashes(m.hashes[:0], hashes)
 	return err
 }
 

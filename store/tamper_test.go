@@ -109,6 +109,8 @@ var foundByTheDatabase = []tampering{
 	{"the tree grown beyond the log", func(f *forger) {
 		f.exec(`INSERT INTO audit_tree SELECT 41, hashes FROM audit_tree WHERE sequence = 39`)
 	}, 41, "entry 41 is missing, and no checkpoint says"},
+	{"a row put before the tree", func(f *forger) { f.exec(`INSERT INTO audit_tree VALUES (-1, zeroblob(32))`) }, 1, "cannot be decoded: the tree over the log"},
+	{"a row put before the log", func(f *forger) { f.exec(`UPDATE audit SET sequence = -14 WHERE sequence = 14`) }, 1, "cannot be decoded"},
 	{"a checkpoint removed", func(f *forger) { f.exec(`DELETE FROM audit_checkpoint WHERE number = 2`) }, 11, "checkpoint 2 is missing"},
 	{"the last checkpoint removed", func(f *forger) { f.exec(`DELETE FROM audit_checkpoint WHERE number = 3`) }, 21, "there are 2 checkpoints, but 3 were made"},
 	{"a cosigned checkpoint removed without trace but the cosignature", func(f *forger) {

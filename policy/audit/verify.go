@@ -106,7 +106,7 @@ func (c *checker) bad(at uint64, reason string) Verification {
 
 func (c *checker) interrupted(err error) (Verification, error) {
 	return c.bad(0, "the audit log could not be read to its end"),
-		fmt.Errorf("verify the audit log: reading stopped after entry %d: %w", c.last.Sequence, err)
+		fmt.Errorf("reading stopped after entry %d: %w", c.last.Sequence, err)
 }
 
 // explain puts a fault at record r, after the intact record last, into words.
