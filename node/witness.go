@@ -81,7 +81,7 @@ func (n *Node) PresentCheckpoint(ctx context.Context) (audit.StoredCheckpoint, [
 // returns [store.ErrNotFound] when there is nothing to accept.
 func (n *Node) AcceptAuditLog(ctx context.Context, id protocol.NodeID) (store.Accepted, error) {
 	a, err := n.c.Store.AcceptConflict(ctx, n.lineage.keys(id), audit.Event{Type: protocol.AuditTrustChanged, Success: true,
-		Details: map[string]string{"change": "audit_log_accepted"}})
+		Details: map[string]string{"change": store.ChangeAccepted}})
 	if err == nil {
 		n.c.Logger.Info("the audit log of a peer is witnessed anew", "peer", id.Fingerprint(), "entries_before", a.Before, "entries", a.Now)
 	}

@@ -109,3 +109,29 @@ func TestALogIsAcceptedUnderTheNextKeyOfItsOwner(t *testing.T) {
 		t.Error(j)
 	}
 }
+
+// Who shows another log and then the former one again had two of them: that stays told, though there is nothing to accept.
+func TestALogThatWasOnlyPutBackIsNotTakenForAccepted(t *testing.T) {
+	restored, original, witness := setBack(t)
+	fillAudit(t, restored, 20)
+	if j, reason := present(t, restored, witness); j != audit.Conflicting {
+		t.Fatalf("%v %s", j, reason)
+	}
+	fillAudit(t, original, 1)
+	if j, reason := present(t, original, witness); j != audit.Consistent {
+		t.Fatalf("%v %s", j, reason)
+	}
+	list, err := witness.Conflicts(t.Context())
+	if err != nil || len(list) != 1 || list[0].Open || list[0].Accepted {
+		t.Errorf("%+v, %v", list, err)
+	}
+	fillAudit(t, restored, 1)
+	present(t, restored, witness)
+	if _, err := witness.AcceptConflict(t.Context(), []protocol.NodeID{owner.NodeID()}, accepting); err != nil {
+		t.Fatal(err)
+	}
+	list, err = witness.Conflicts(t.Context())
+	if err != nil || len(list) != 2 || !list[0].Accepted || !list[1].Accepted {
+		t.Errorf("%+v, %v", list, err)
+	}
+}

@@ -85,16 +85,21 @@ type Conflict struct {
 	Reason string
 	SeenAt time.Time
 	Open   bool // nothing of this log was cosigned or accepted since
+	// Accepted tells that this node's user has accepted it since. A log that was only put back to what it was is not open
+	// either, but there were two of it.
+	Accepted bool
 }
 
 // Conflicts returns the conflicting checkpoints that were kept, the latest first.
 func (s *Store) Conflicts(ctx context.Context) ([]Conflict, error) {
 	var list []Conflict
 	err := s.each(ctx, `SELECT log, note, known, reason, seen_at,
-		seen_at > coalesce((SELECT seen_at FROM witnessed w WHERE w.log = c.log), 0) FROM audit_conflict c ORDER BY id DESC`, nil, func(rows *sql.Rows) error {
+		seen_at > coalesce((SELECT seen_at FROM witnessed w WHERE w.log = c.log), 0),
+		seen_at <= coalesce((SELECT max(timestamp) FROM audit a WHERE a.peer = c.log AND a.peer <> '' AND a.event_type = ?
+			AND a.details ->> 'change' = ?), 0) FROM audit_conflict c ORDER BY id DESC`, []any{string(protocol.AuditTrustChanged), ChangeAccepted}, func(rows *sql.Rows) error {
 		var c Conflict
 		var at int64
-		err := rows.Scan(&c.Log, &c.Note, &c.Known, &c.Reason, &at, &c.Open)
+		err := rows.Scan(&c.Log, &c.Note, &c.Known, &c.Reason, &at, &c.Open, &c.Accepted)
 		c.SeenAt = time.Unix(0, at).UTC()
 		list = append(list, c)
 		return err
@@ -109,6 +114,9 @@ type Accepted struct {
 	Now    uint64          // entries of what is witnessed instead
 	Reason string          // of the conflict
 }
+
+// ChangeAccepted is the detail "change" of the record that [Store.AcceptConflict] leaves.
+const ChangeAccepted = "audit_log_accepted"
 
 // AcceptConflict makes the latest conflicting checkpoint of the log with any of these keys what this node witnesses from now
 // on, whatever it has cosigned before, and records that with ev, to which it adds what was replaced. Only growth from there
@@ -136,7 +144,7 @@ func (s *Store) AcceptConflict(ctx context.Context, keys []protocol.NodeID, ev a
 		if details == nil {
 			details = make(map[string]string)
 		}
-		details["reason"], details["entries_before"], details["entries"] = a.Reason, fmt.Sprint(a.Before), fmt.Sprint(a.Now)
+		details["change"], details["reason"], details["entries_before"], details["entries"] = ChangeAccepted, a.Reason, fmt.Sprint(a.Before), fmt.Sprint(a.Now)
 		ev.Peer, ev.Details = a.Log, details
 		_, err = t.audit(ev)
 		return err

@@ -79,11 +79,15 @@ func (b *backend) auditDoubts(ctx context.Context) []string {
 	}
 	told := make(map[protocol.NodeID]bool)
 	for _, c := range conflicts { // the latest of each node
-		if c.Open && !told[c.Log] && b.d.c.Now().Sub(c.SeenAt) < conflictsShown {
-			told[c.Log] = true
-			out = append(out, fmt.Sprintf("the audit log of the peer %s is not what it was (%s): %s; talk to its user, and if that is explained: caro-node audit accept %s",
-				c.Log.Fingerprint(), c.SeenAt.Format(time.DateOnly), c.Reason, c.Log.Fingerprint()))
+		if c.Accepted || told[c.Log] || b.d.c.Now().Sub(c.SeenAt) >= conflictsShown {
+			continue
 		}
+		told[c.Log] = true
+		next := "talk to its user, and if that is explained: caro-node audit accept " + string(c.Log.Fingerprint())
+		if !c.Open {
+			next = "since then it has shown the one that was known again, so there are two; talk to its user"
+		}
+		out = append(out, fmt.Sprintf("the audit log of the peer %s is not what it was (%s): %s; %s", c.Log.Fingerprint(), c.SeenAt.Format(time.DateOnly), c.Reason, next))
 	}
 	return out
 }
