@@ -1,6 +1,7 @@
 package config
 
 import (
+	"cmp"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -192,6 +193,13 @@ func TestACheckNamesTheLineOfEveryFinding(t *testing.T) {
 		if i < 0 || got[i].Kind != c.kind || got[i].Source != "/a/x.toml" || !strings.Contains(got[i].Text, c.want) || strings.Contains(got[i].Text, "x.toml:") {
 			t.Errorf("%s: %+v", name, got)
 		}
+	}
+}
+
+func TestACheckTellsFaultsInTheOrderOfTheFile(t *testing.T) {
+	got := Check("x.toml", []byte("[policy]\nmax_history_days = -1\nquery_types = [\"x\"]\nmax_level = \"all\"\ndefault_trust = \"all\"\n[[policy.nodes]]\nid = \"x\"\ntrust = \"peer\"\n"))
+	if len(got) != 5 || !slices.IsSortedFunc(got, func(a, b policy.Finding) int { return cmp.Compare(a.Line, b.Line) }) {
+		t.Errorf("%+v", got)
 	}
 }
 

@@ -2,6 +2,7 @@ package config
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -40,7 +41,9 @@ func Parse(path string, data []byte, flags *pflag.FlagSet) (Config, error) {
 func Check(path string, data []byte) []policy.Finding {
 	c, err := assemble(path, data, settings{})
 	if err != nil {
-		return findings(path, err)
+		list := findings(path, err)
+		slices.SortStableFunc(list, func(a, b policy.Finding) int { return cmp.Compare(a.Line, b.Line) })
+		return list
 	}
 	found := c.Policy.Lint()
 	for i := range found {
