@@ -27,8 +27,24 @@ type lineage struct {
 	mu     sync.RWMutex
 	after  map[protocol.NodeID]*protocol.KeyRotation // by old key
 	before map[protocol.NodeID]*protocol.KeyRotation // by new key
-	claims map[protocol.NodeID]protocol.NodeID       // whose successor a node says to be, unproven
+	claims map[protocol.NodeID]claim                 // whose successor a node says to be
 	told   map[protocol.NodeID]bool                  // nodes whose changed commitment was reported
+}
+
+// claim is what a node that waits for a decision says of its own past, and what this node thinks of it.
+type claim struct {
+	of protocol.NodeID // whose successor it says to be
+	// refuted means that it contradicts what is known here; else it could not be checked.
+	refuted bool
+}
+
+// String is one sentence for the person who decides.
+func (c claim) String() string {
+	if c.refuted {
+		return fmt.Sprintf("it says that it is the successor of %s, which contradicts what is known here: somebody may have stolen that key, so ask its user before you decide",
+			c.of.Fingerprint())
+	}
+	return fmt.Sprintf("it says that it is the successor of %s, which this node cannot check; nobody has decided about it yet", c.of.Fingerprint())
 }
 
 // lineageStore is what the lineage needs of the store.
@@ -52,7 +68,7 @@ func newLineage(ctx context.Context, db lineageStore, now func() time.Time, logg
 		return nil, err
 	}
 	l := &lineage{db: db, now: now, logger: logger, after: make(map[protocol.NodeID]*protocol.KeyRotation), before: make(map[protocol.NodeID]*protocol.KeyRotation),
-		claims: make(map[protocol.NodeID]protocol.NodeID), told: make(map[protocol.NodeID]bool)}
+		claims: make(map[protocol.NodeID]claim), told: make(map[protocol.NodeID]bool)}
 	for _, r := range known {
 		l.add(r)
 	}
@@ -106,24 +122,24 @@ func (l *lineage) keys(id protocol.NodeID) []protocol.NodeID {
 	return append([]protocol.NodeID{latest}, l.ancestors(latest)...)
 }
 
-// claim returns whose successor a node says to be where that could not be checked.
-func (l *lineage) claim(id protocol.NodeID) (protocol.NodeID, bool) {
+// claim returns what a node says of its past that was not believed.
+func (l *lineage) claim(id protocol.NodeID) (claim, bool) {
 	l.mu.RLock()
 	defer l.mu.RUnlock()
-	of, ok := l.claims[id]
-	return of, ok
+	c, ok := l.claims[id]
+	return c, ok
 }
 
-func (l *lineage) noteClaim(id, of protocol.NodeID) {
+func (l *lineage) noteClaim(id protocol.NodeID, c claim) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if len(l.claims) >= maxClaims {
+	if _, known := l.claims[id]; !known && len(l.claims) >= maxClaims {
 		for other := range l.claims { // any of them
 			delete(l.claims, other)
 			break
 		}
 	}
-	l.claims[id] = of
+	l.claims[id] = c
 }
 
 // judge returns the links of a verified chain that are believed and not known yet, oldest first; none when all of it is

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"net/netip"
 	"slices"
 	"strconv"
@@ -204,8 +203,8 @@ func (n *Node) viewOfStored(p store.Peer) PeerView {
 	switch {
 	case p.Source == sourcePending && v.State == PeerUntrusted && v.Rule.Name == "default_trust":
 		v.State, v.Reason = PeerPending, "it tried to connect; nobody has decided about it yet"
-		if of, ok := n.lineage.claim(p.ID); ok {
-			v.Reason = fmt.Sprintf("it says that it is the successor of %s, which this node cannot check; nobody has decided about it yet", of.Fingerprint())
+		if c, ok := n.lineage.claim(p.ID); ok {
+			v.Reason = c.String()
 		}
 	case v.State == PeerOffline && p.Source == sourcePending:
 		v.Reason = n.partings.before(p.ID, "it may connect; no address is known under which this node could reach it")

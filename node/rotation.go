@@ -71,6 +71,7 @@ func (n *Node) learn(ctx context.Context, from protocol.NodeID, addr netip.Addr,
 		n.noteClaim(last.NewID, chain)
 		return err
 	case errors.Is(err, errContradiction):
+		n.lineage.noteClaim(last.NewID, claim{of: last.OldID, refuted: true})
 		n.c.Logger.Warn("refused a rotation", "peer", from.Fingerprint(), "reason", err)
 		return errors.Join(err, n.recordRefusedRotation(ctx, from, addr, last, err))
 	case err != nil || len(fresh) == 0:
@@ -115,7 +116,7 @@ func (n *Node) noteClaim(id protocol.NodeID, chain []*protocol.KeyRotation) {
 			break
 		}
 	}
-	n.lineage.noteClaim(id, of)
+	n.lineage.noteClaim(id, claim{of: of})
 	n.c.Logger.Warn("a node says that it is the successor of another, which cannot be checked", "peer", id.Fingerprint(), "of", of.Fingerprint())
 }
 

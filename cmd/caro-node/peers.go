@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -64,8 +65,14 @@ func (c *cli) printPeers(peers []v1.Peer) error {
 		if p.CaroVersion != "" {
 			version = cut(p.CaroVersion, 16)
 		}
-		pending = pending || p.State == v1.PeerPending
-		t.row(string(p.Fingerprint), p.DisplayName, p.Trust.String(), string(p.State), online(p), seen, uptime, version, rtt, p.StateReason)
+		name := p.DisplayName
+		if p.State == v1.PeerPending {
+			pending = true
+			if name != "" { // anybody may call itself anything
+				name = "claims " + strconv.Quote(name)
+			}
+		}
+		t.row(string(p.Fingerprint), name, p.Trust.String(), string(p.State), online(p), seen, uptime, version, rtt, p.StateReason)
 	}
 	if err := t.flush(); err != nil {
 		return err

@@ -18,6 +18,7 @@ func TestTheListOfPeersTellsWhoIsOnlineSinceWhenAndWithWhichVersion(t *testing.T
 		{Fingerprint: "aaaa", DisplayName: "anna", Trust: protocol.TrustPeer, State: v1.PeerConnected, Online: true, Health: protocol.HealthOK, UptimeSeconds: &day, CaroVersion: "1.2.3"},
 		{Fingerprint: "bbbb", DisplayName: "bob", Trust: protocol.TrustPeer, State: v1.PeerConnected, Online: true, Health: protocol.HealthDegraded},
 		{Fingerprint: "cccc", DisplayName: "carol", Trust: protocol.TrustShareTo, State: v1.PeerOffline, LastSeen: &seen, CaroVersion: strings.Repeat("v", protocol.MaxVersionText), StateReason: "no answer"},
+		{Fingerprint: "dddd", DisplayName: "anna", State: v1.PeerPending},
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -28,6 +29,7 @@ func TestTheListOfPeersTellsWhoIsOnlineSinceWhenAndWithWhichVersion(t *testing.T
 		"aaaa anna peer connected yes never 3d 1.2.3 –",
 		"bbbb bob peer connected degraded never – – –",
 		"cccc carol share_to offline no 10m ago – vvvvvvvvvvvvvvv… – no answer",
+		`dddd claims "anna" untrusted pending no never – – –`, // anybody may call itself anything
 	} {
 		if i >= len(got) || strings.Join(strings.Fields(got[i]), " ") != want {
 			t.Errorf("line %d: want %q in\n%s", i, want, out.String())

@@ -115,6 +115,7 @@ export function newDecide(o: DecideOptions): (p: Peer, all: readonly Peer[]) => 
     setText(warning, other ? `You know another node by this name: ${other}. This one has another key.` : "");
     for (const place of dialog.querySelectorAll(".print")) place.replaceChildren(...groups(p.fingerprint).map((g) => el("span", {}, g)));
     setText(need("decide-address"), p.addresses.length > 0 ? p.addresses.map(visible).join("\n") : "not known");
+    setText(need("decide-known"), p.state_reason ? visible(p.state_reason) : "nothing else");
     turn(false);
     dialog.showModal();
   };

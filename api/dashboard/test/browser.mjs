@@ -160,7 +160,7 @@ const checks = {
     await page.keyboard.press("Enter");
     const dialog = page.getByRole("dialog", { name: "A node asks to connect" });
     await dialog.waitFor();
-    assert.match(await dialog.innerText(), /\u201cBob-Desktop\u201d\s+unverified[\s\S]*10\.0\.0\.23[\s\S]*another node by this name/);
+    assert.match(await dialog.innerText(), /\u201cBob-Desktop\u201d\s+unverified[\s\S]*10\.0\.0\.23[\s\S]*tried to connect[\s\S]*another node by this name/);
     assert.equal((await dialog.locator(".print").first().textContent()).trim(), print);
     assert.equal(await dialog.getByRole("radio").count(), 5);
     await shot(page, "decide");

@@ -145,6 +145,6 @@ func peers(now time.Time) []v1.Peer {
 		{NodeID: NodeID(5), Fingerprint: NodeID(5).Fingerprint(), DisplayName: "dave", Trust: protocol.TrustQueryFrom, Rule: v1.Rule{Name: "node dave", Source: "run time"},
 			Addresses: []string{"/ip4/10.0.0.8/tcp/9238"}, Source: v1.SourceManual, State: v1.PeerRefused, StateReason: "it does not trust this node", LastSeen: ago(4 * time.Minute)},
 		{NodeID: NodeID(6), Fingerprint: NodeID(6).Fingerprint(), DisplayName: "Bob-Desktop", Trust: protocol.TrustUntrusted, Rule: v1.Rule{Name: "default_trust", Source: "default"},
-			Addresses: []string{"/ip4/10.0.0.23/tcp/9238"}, Source: v1.SourcePending, State: v1.PeerPending, StateReason: "asks to connect; decide with \"caro-node trust set\""},
+			Addresses: []string{"/ip4/10.0.0.23/tcp/9238"}, Source: v1.SourcePending, State: v1.PeerPending, StateReason: "it tried to connect; nobody has decided about it yet"},
 	}
 }
