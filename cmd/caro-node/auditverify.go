@@ -130,7 +130,16 @@ func (c *cli) printVerification(doc v1.AuditVerification, witnesses bool) error 
 			return err
 		}
 	}
-	if doc.Checkpoints > 0 {
+	switch {
+	case doc.Entries == 0: // it has a record from the node's first start on
+		if err := c.print("the log is empty: either this node has not run yet, or all of it was removed"); err != nil {
+			return err
+		}
+	case doc.Checkpoints == 0:
+		if err := c.print("no signed checkpoint covers it: a log that was cut or written anew cannot be told from this one"); err != nil {
+			return err
+		}
+	default:
 		if err := c.print("%d signed checkpoints fit, the last of them over %d records", doc.Checkpoints, doc.Signed); err != nil {
 			return err
 		}
