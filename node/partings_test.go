@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -151,4 +152,32 @@ func TestOnesOwnRefusalIsToldInOnesOwnWords(t *testing.T) {
 		}
 		return nil
 	})
+}
+
+func TestStrangersDoNotPushPeersDownTheList(t *testing.T) {
+	a, b := pairOf(t)
+	absent := newKey(t).NodeID()
+	if err := a.SetTrust(t.Context(), policy.Grant{Node: absent, Trust: protocol.TrustPeer, Name: "zoe"}); err != nil {
+		t.Fatal(err)
+	}
+	for range 3 {
+		if err := a.clerk.seen(t.Context(), newKey(t).NodeID(), func(p *store.Peer) { p.DisplayName = "aaa" }); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := a.SetTrust(t.Context(), policy.Grant{Node: newKey(t).NodeID(), Deny: true, Name: "aa"}); err != nil {
+		t.Fatal(err)
+	}
+	all, err := a.Peers(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []PeerState
+	for _, v := range all {
+		got = append(got, v.State)
+	}
+	want := []PeerState{PeerConnected, PeerOffline, PeerPending, PeerPending, PeerPending, PeerUntrusted}
+	if !slices.Equal(got, want) || all[0].ID != b.c.Identity.NodeID() || all[1].ID != absent {
+		t.Errorf("the list is %v, want %v", got, want)
+	}
 }

@@ -62,7 +62,12 @@ const (
 	sourcePending = "pending"
 )
 
-// Peers returns every known node, sorted by name and ID.
+// order is how lists of peers begin: with those that this node's user decided for. Anybody can wait for a decision under any
+// name, and many together must not push the others out of sight.
+var order = map[PeerState]int{PeerConnected: 0, PeerOffline: 1, PeerRefused: 2, PeerPending: 3, PeerUntrusted: 4}
+
+// Peers returns every known node: connected ones first, then those that are offline, that refuse this node, that wait for a
+// decision and that are refused; each of these by name and ID.
 func (n *Node) Peers(ctx context.Context) ([]PeerView, error) {
 	views := n.views()
 	stored, err := n.c.Store.Peers(ctx)
@@ -100,7 +105,7 @@ func (n *Node) Peers(ctx context.Context) ([]PeerView, error) {
 		}
 	}
 	slices.SortFunc(views, func(a, b PeerView) int {
-		return cmp.Or(cmp.Compare(strings.ToLower(a.Name), strings.ToLower(b.Name)), compareIDs(a.ID, b.ID))
+		return cmp.Or(cmp.Compare(order[a.State], order[b.State]), cmp.Compare(strings.ToLower(a.Name), strings.ToLower(b.Name)), compareIDs(a.ID, b.ID))
 	})
 	return views, nil
 }

@@ -51,7 +51,8 @@ type Peer struct {
 	EventCount24h   *uint64              `json:"event_count_24h,omitempty" doc:"commands of its last 24 whole hours; absent unless its policy lets it be told"`
 }
 
-// PeerPage is the answer of GET /api/v1/peers, connected ones first. All peers fit one page.
+// PeerPage is the answer of GET /api/v1/peers: connected ones first, then offline, refused, pending and untrusted ones, each of
+// these by name. All peers fit one page.
 type PeerPage struct {
 	SchemaVersion int    `json:"schema_version"`
 	Peers         []Peer `json:"peers"`
