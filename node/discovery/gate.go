@@ -27,6 +27,9 @@ const (
 	knocksPerSecond = 2
 	knocksAtOnce    = 5
 	knockInterval   = 10 * time.Second // per node
+	// knocksPerPlace are the nodes of one place within knockInterval: a third of what all together may, so that somebody who
+	// makes ever new keys on one machine leaves room for those who come from elsewhere.
+	knocksPerPlace = 8
 )
 
 // barTime is how long a node that was cut off for what it sent stays outside. Whoever comes back at once costs a handshake,
@@ -61,7 +64,7 @@ type Gate struct {
 
 	mu     sync.Mutex
 	budget *rate.Limiter
-	last   map[protocol.NodeID]time.Time // when a node last used the budget; younger than knockInterval
+	last   map[protocol.NodeID]knocked // those that used the budget within knockInterval
 	// expected are keys that the node may dial although nobody has decided about them, each at one address.
 	expected map[protocol.NodeID]ma.Multiaddr
 	barred   map[protocol.NodeID]time.Time // until when
@@ -70,7 +73,7 @@ type Gate struct {
 
 // NewGate returns a gate.
 func NewGate(c GateConfig) *Gate {
-	return &Gate{c: c, budget: rate.NewLimiter(knocksPerSecond, knocksAtOnce), last: make(map[protocol.NodeID]time.Time), expected: make(map[protocol.NodeID]ma.Multiaddr),
+	return &Gate{c: c, budget: rate.NewLimiter(knocksPerSecond, knocksAtOnce), last: make(map[protocol.NodeID]knocked), expected: make(map[protocol.NodeID]ma.Multiaddr),
 		barred: make(map[protocol.NodeID]time.Time)}
 }
 
@@ -169,7 +172,7 @@ func (g *Gate) InterceptSecured(dir network.Direction, p peer.ID, c network.Conn
 	if dir == network.DirOutbound && undecided(d) && g.expects(id, c.RemoteMultiaddr()) {
 		return true // as far as Hello, which tells whether it is the new key of a node that is trusted
 	}
-	if dir == network.DirOutbound || !g.spend(id) {
+	if dir == network.DirOutbound || !g.spend(id, placeOf(addr)) {
 		return g.refuse()
 	}
 	if g.c.Knocked != nil {
@@ -192,21 +195,44 @@ func (g *Gate) refuse() bool {
 	return false
 }
 
+// knocked is when a node used the budget for strangers, and from where.
+type knocked struct {
+	at    time.Time
+	place netip.Prefix
+}
+
+// placeOf is what one machine can come from: an IPv4 address, or a /64 of IPv6; the zero Prefix without IP.
+func placeOf(a netip.Addr) netip.Prefix {
+	bits := 32
+	if a.Is6() {
+		bits = 64
+	}
+	p, err := a.WithZone("").Prefix(bits)
+	if err != nil {
+		return netip.Prefix{}
+	}
+	return p
+}
+
 // spend takes one knock of the budget. The table holds only nodes that were let through within the last knockInterval,
 // at most knocksAtOnce + knocksPerSecond × 10 = 25.
-func (g *Gate) spend(id protocol.NodeID) bool {
+func (g *Gate) spend(id protocol.NodeID, place netip.Prefix) bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	now := time.Now()
-	for other, at := range g.last {
-		if now.Sub(at) >= knockInterval {
+	neighbours := 0
+	for other, k := range g.last {
+		switch {
+		case now.Sub(k.at) >= knockInterval:
 			delete(g.last, other)
+		case k.place == place:
+			neighbours++
 		}
 	}
-	if _, recent := g.last[id]; recent || !g.budget.AllowN(now, 1) {
+	if _, recent := g.last[id]; recent || neighbours >= knocksPerPlace || !g.budget.AllowN(now, 1) {
 		return false
 	}
-	g.last[id] = now
+	g.last[id] = knocked{at: now, place: place}
 	return true
 }
 

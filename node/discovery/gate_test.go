@@ -1,6 +1,7 @@
 package discovery
 
 import (
+	"fmt"
 	"net/netip"
 	"testing"
 	"testing/synctest"
@@ -97,7 +98,8 @@ func TestAllUnknownNodesTogetherShareOneBudget(t *testing.T) {
 		through := 0
 		start := time.Now()
 		for time.Since(start) < 10*time.Second { // a thousand a second, each under another name
-			if d.InterceptSecured(network.DirInbound, anyPeer(t), office) {
+			from := conn(fmt.Sprintf("/ip4/10.0.0.%d/tcp/50000", time.Since(start).Milliseconds()%200))
+			if d.InterceptSecured(network.DirInbound, anyPeer(t), from) {
 				through++
 			}
 			time.Sleep(time.Millisecond) //nolint:forbidigo // the bubble's clock, which jumps
@@ -109,6 +111,27 @@ func TestAllUnknownNodesTogetherShareOneBudget(t *testing.T) {
 			t.Errorf("the gate remembers %d nodes", len(d.last))
 		}
 	})
+}
+
+func TestWhoMakesEverNewKeysAtOnePlaceLeavesRoomForStrangersFromElsewhere(t *testing.T) {
+	for flood, calm := range map[conn]conn{office: "/ip4/10.0.0.6/tcp/50000", "/ip6/fd00::1/tcp/1": "/ip6/fd00:0:0:1::1/tcp/1"} {
+		synctest.Test(t, func(t *testing.T) {
+			d := newDoor(trusting())
+			through := 0
+			for i := range 6_000 { // a hundred a second for a minute
+				if d.InterceptSecured(network.DirInbound, anyPeer(t), flood) {
+					through++
+				}
+				if i%1_000 == 999 && !d.InterceptSecured(network.DirInbound, anyPeer(t), calm) {
+					t.Errorf("somebody at %s was not heard after %d s", calm, i/100)
+				}
+				time.Sleep(10 * time.Millisecond) //nolint:forbidigo // the bubble's clock, which jumps
+			}
+			if most := 6 * knocksPerPlace; through > most || through < most-knocksPerPlace {
+				t.Errorf("%d strangers of %s got through in a minute, want %d", through, flood, most)
+			}
+		})
+	}
 }
 
 func TestADeniedNodeIsToldWhyNowAndThenAndCutOffOtherwise(t *testing.T) {
